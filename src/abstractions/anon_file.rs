@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Files on anonymous inodes.
+//!
+//! C headers: [`include/linux/anon_inodes.h`](srctree/include/linux/anon_inodes.h),
+//! [`include/linux/fs.h`](srctree/include/linux/fs.h)
+
+use super::{
+    helpers,
+    poll::{
+        Events,
+        PollTable, //
+    },
+    user::{
+        IterBuf,
+        ReadBuf,
+        UserBuf, //
+    },
+};
+use core::{
+    marker::PhantomData,
+    ptr::NonNull, //
+};
+use kernel::{
+    bindings,
+    error::{
+        from_err_ptr,
+        from_result, //
+    },
+    fs::{
+        file::{
+            flags,
+            FileDescriptorReservation, //
+        },
+        File, //
+    },
+    iov::IovIterDest,
+    module::{
+        this_module,
+        ModuleMetadata, //
+    },
+    prelude::*,
+    seq_file::SeqFile,
+    sync::{
+        aref::ARef,
+        Arc,
+        ArcBorrow, //
+    },
+    types::ForeignOwnable,
+    uaccess::{
+        UserPtr,
+        UserSlice,
+        UserSliceReader, //
+    },
+};
+
+/// Whether a call on a file may block.
+pub struct Blocking<'a> {
+    file: &'a File,
+    nowait: bool,
+}
+
+impl Blocking<'_> {
+    /// `EAGAIN` if the file has `O_NONBLOCK` now, or the call has `RWF_NOWAIT` or its like.
+    pub fn allowed(&self) -> Result {
+        if self.nowait || self.file.flags() & flags::O_NONBLOCK != 0 {
+            return Err(EAGAIN);
+        }
+        Ok(())
+    }
+}
+
+/// The operations of a kind of file, called with the private data of one file of it.
+///
+/// All but [`poll`](AnonFile::poll) are called in task context and may sleep.
+pub trait AnonFile: Sized + Send + Sync + 'static {
+    /// The module that has the operations. Every open file holds a reference on it.
+    type Module: ModuleMetadata;
+
+    /// What the link in `/proc/PID/fd` shows behind `anon_inode:`.
+    const NAME: &'static CStr;
+
+    /// The one [`FileOperations`] of this kind: its address is what tells the kind.
+    const OPS: &'static FileOperations<Self>;
+
+    /// Reads into `buf`, and returns how many bytes were put there.
+    fn read(&self, buf: &mut impl ReadBuf, blocking: Blocking<'_>) -> Result<usize>;
+
+    /// Writes what `reader` gives, and returns how many bytes of it were used.
+    fn write(&self, reader: UserSliceReader, blocking: Blocking<'_>) -> Result<usize>;
+
+    /// Puts the poller on the file's wait queues, and returns what the file is ready for.
+    fn poll<'a>(&'a self, table: &PollTable<'a>) -> Events;
+
+    /// Prints to `/proc/PID/fdinfo/FD`.
+    fn show_fdinfo(&self, m: &SeqFile);
+
+    /// Called when the last reference on the file is gone.
+    fn release(this: Arc<Self>);
+}
+
+/// A `struct file_operations` that calls an [`AnonFile`].
+///
+/// # Invariants
+///
+/// The functions in it are those of the `impl` below, for the same `T`.
+#[repr(transparent)]
+pub struct FileOperations<T> {
+    raw: bindings::file_operations,
+    _kind: PhantomData<fn(T)>,
+}
+
+// SAFETY: Nothing changes a `FileOperations`, and it holds only functions, and a module, that may
+// be used from anywhere.
+unsafe impl<T> Sync for FileOperations<T> {}
+
+impl<T: AnonFile> FileOperations<T> {
+    /// Makes the operations, to be put in the `static` that [`AnonFile::OPS`] refers to.
+    pub const fn build() -> Self {
+        // INVARIANT: As can be seen.
+        Self {
+            raw: bindings::file_operations {
+                owner: this_module::<T::Module>().as_ptr(),
+                llseek: Some(bindings::noop_llseek),
+                read: Some(Self::read),
+                read_iter: Some(Self::read_iter),
+                write: Some(Self::write),
+                poll: Some(Self::poll),
+                show_fdinfo: Some(Self::show_fdinfo),
+                release: Some(Self::release),
+                ..pin_init::zeroed()
+            },
+            _kind: PhantomData,
+        }
+    }
+
+    /// Borrows the private data of a file.
+    ///
+    /// # Safety
+    ///
+    /// `file` must be a file with these operations, and must not be released during `'a`.
+    unsafe fn data<'a>(file: *const bindings::file) -> ArcBorrow<'a, T> {
+        // SAFETY: The file is valid, and its private data is what `create()` put there: what
+        // `into_foreign()` gave. Only `release()` takes it back.
+        unsafe { Arc::<T>::borrow((*file).private_data) }
+    }
+
+    /// # Safety
+    ///
+    /// Must be called by the VFS, for a file with these operations.
+    unsafe extern "C" fn read(
+        file: *mut bindings::file,
+        buf: *mut c_char,
+        len: usize,
+        _pos: *mut bindings::loff_t,
+    ) -> isize {
+        // SAFETY: The VFS calls with a file with these operations on which it has a reference; its
+        // position is not used, so who locks that does not matter.
+        let (this, file) = unsafe { (Self::data(file), File::from_raw_file(file)) };
+        let nowait = false;
+        let mut buf = UserBuf::new(UserPtr::from_ptr(buf.cast()), len);
+        from_result(|| Ok(T::read(&this, &mut buf, Blocking { file, nowait })? as isize))
+    }
+
+    /// # Safety
+    ///
+    /// Must be called by the VFS, for a file with these operations.
+    unsafe extern "C" fn read_iter(
+        kiocb: *mut bindings::kiocb,
+        iter: *mut bindings::iov_iter,
+    ) -> isize {
+        // SAFETY: The VFS calls with a valid `kiocb`.
+        let (file, flags) = unsafe { ((*kiocb).ki_filp, (*kiocb).ki_flags) };
+        // SAFETY: As in `read()`.
+        let (this, file) = unsafe { (Self::data(file), File::from_raw_file(file)) };
+        let nowait = flags & helpers::IOCB_NOWAIT != 0;
+        // SAFETY: The VFS calls with a valid iterator for reading into, which is ours for the call.
+        let mut buf = IterBuf::new(unsafe { IovIterDest::from_raw(iter) });
+        from_result(|| Ok(T::read(&this, &mut buf, Blocking { file, nowait })? as isize))
+    }
+
+    /// # Safety
+    ///
+    /// Must be called by the VFS, for a file with these operations.
+    unsafe extern "C" fn write(
+        file: *mut bindings::file,
+        buf: *const c_char,
+        len: usize,
+        _pos: *mut bindings::loff_t,
+    ) -> isize {
+        // SAFETY: As in `read()`.
+        let (this, file) = unsafe { (Self::data(file), File::from_raw_file(file)) };
+        let nowait = false;
+        let reader = UserSlice::new(UserPtr::from_ptr(buf.cast_mut().cast()), len).reader();
+        from_result(|| Ok(T::write(&this, reader, Blocking { file, nowait })? as isize))
+    }
+
+    /// # Safety
+    ///
+    /// Must be called by the VFS, for a file with these operations.
+    unsafe extern "C" fn poll(
+        file: *mut bindings::file,
+        table: *mut bindings::poll_table,
+    ) -> bindings::__poll_t {
+        // SAFETY: As in `read()`.
+        let (this, file) = unsafe { (Self::data(file), File::from_raw_file(file)) };
+        // SAFETY: The VFS gives a valid table or none. What can be borrowed from the private data
+        // for longer than a lock in it is held lives as long as the private data, and that until
+        // the file is released.
+        let table = unsafe { PollTable::from_raw(table, file) };
+        T::poll(&this, &table).bits()
+    }
+
+    /// # Safety
+    ///
+    /// Must be called by procfs, for a file with these operations.
+    unsafe extern "C" fn show_fdinfo(m: *mut bindings::seq_file, file: *mut bindings::file) {
+        // SAFETY: procfs calls with a file on which it has a reference, and with its own seq_file.
+        let (this, m) = unsafe { (Self::data(file), SeqFile::from_raw(m)) };
+        T::show_fdinfo(&this, m);
+    }
+
+    /// # Safety
+    ///
+    /// Must be called by the VFS, for a file with these operations, as the last call on it.
+    unsafe extern "C" fn release(_inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
+        // SAFETY: `create()` put there what `into_foreign()` gave, and nobody can borrow it any
+        // more: the last reference on the file is gone.
+        T::release(unsafe { Arc::from_foreign((*file).private_data) });
+        0
+    }
+}
+
+/// Makes a file whose private data is `data`, and a descriptor of the current process for it.
+///
+/// `flags` are those of open(2) and apply to both; `O_CLOEXEC` and `O_NONBLOCK` make sense.
+///
+/// Nothing can fail once the descriptor can be seen by others.
+///
+/// Context: task, may sleep. Errors: `EMFILE`, `ENFILE`, `ENOMEM`.
+pub fn create<T: AnonFile>(data: Arc<T>, flags: u32) -> Result<u32> {
+    let fd = FileDescriptorReservation::get_unused_fd_flags(flags)?;
+    let private = data.into_foreign();
+    // SAFETY: Name and operations live for ever, the latter for as long as the module, on which
+    // the new file takes a reference.
+    let file = from_err_ptr(unsafe {
+        helpers::anon_inode_getfile_fmode(
+            T::NAME.as_char_ptr(),
+            &raw const T::OPS.raw,
+            private,
+            flags as c_int,
+            helpers::FMODE_NOWAIT,
+        )
+    })
+    .inspect_err(|_| {
+        // SAFETY: There is no file, so the private data is still ours.
+        drop(unsafe { Arc::<T>::from_foreign(private) });
+    })?;
+    let number = fd.reserved_fd();
+    // SAFETY: The file is new, not null, and the reference on it ours.
+    fd.fd_install(unsafe { ARef::from_raw(NonNull::new_unchecked(file.cast())) });
+    Ok(number)
+}
+
+/// The private data of `file`, or `EINVAL` if it is not a `T`.
+///
+/// Context: any.
+pub fn data<T: AnonFile>(file: &File) -> Result<ArcBorrow<'_, T>> {
+    let file = file.as_ptr();
+    // SAFETY: The file is valid, and its operations don't change once it is open.
+    if unsafe { (*file).f_op } != &raw const T::OPS.raw {
+        return Err(EINVAL);
+    }
+    // SAFETY: The file has the operations of a `T` and is not released while it is referenced.
+    Ok(unsafe { FileOperations::<T>::data(file) })
+}

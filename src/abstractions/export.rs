@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Arguments and results of functions that C code calls.
+//!
+//! Such a function is an `extern "C" fn` with `#[no_mangle]`. What C passes as a pointer it takes
+//! as a type that says what the pointer must be: a reference, or a type from here. That C passes
+//! such a pointer is the contract of the function's kernel-doc.
+
+use super::anon_file::AnonFile;
+use core::{
+    marker::PhantomData,
+    mem::ManuallyDrop,
+    ptr::NonNull, //
+};
+use kernel::{
+    bindings,
+    fs::{
+        File,
+        LocalFile, //
+    },
+    module::this_module,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        Arc,
+        ArcBorrow, //
+    },
+    types::ForeignOwnable, //
+};
+
+/// A reference on the private data of a file that C code holds, and with it one on the module.
+///
+/// To C it is a pointer to an opaque structure. It may be borrowed as an [`ArcBorrow`].
+///
+/// # Invariants
+///
+/// A reference on `T::Module` belongs to this value.
+#[repr(transparent)]
+pub struct Held<T: AnonFile>(ManuallyDrop<Arc<T>>);
+
+impl<T: AnonFile> Held<T> {
+    /// Takes a reference on the private data of `file`, or `EINVAL` if it is not a `T`.
+    ///
+    /// Context: any.
+    pub fn from_file(file: &File) -> Result<Self> {
+        let data = super::anon_file::data::<T>(file)?;
+        // SAFETY: The open file holds a reference on the module, so there is one to add to.
+        unsafe { bindings::__module_get(this_module::<T::Module>().as_ptr()) };
+        // INVARIANT: The reference was taken above.
+        Ok(Self(ManuallyDrop::new(data.into())))
+    }
+}
+
+impl<T: AnonFile> Drop for Held<T> {
+    fn drop(&mut self) {
+        // SAFETY: This is the only place that drops the reference.
+        unsafe { ManuallyDrop::drop(&mut self.0) };
+        // SAFETY: By the type invariant the reference on the module is ours.
+        unsafe { bindings::module_put(this_module::<T::Module>().as_ptr()) };
+    }
+}
+
+/// A pointer to what a `T` is to C, or an error pointer.
+#[repr(transparent)]
+pub struct PtrOrErr<T>(*mut c_void, PhantomData<T>);
+
+impl<T: AnonFile> From<Result<Held<T>>> for PtrOrErr<Held<T>> {
+    fn from(result: Result<Held<T>>) -> Self {
+        let ptr = match result {
+            Ok(held) => {
+                let held = ManuallyDrop::new(held);
+                // SAFETY: Nobody uses, or drops, `held` after this.
+                unsafe { core::ptr::read(&*held.0) }.into_foreign()
+            }
+            Err(e) => e.to_ptr(),
+        };
+        Self(ptr, PhantomData)
+    }
+}
+
+impl From<Result<ARef<File>>> for PtrOrErr<File> {
+    fn from(result: Result<ARef<File>>) -> Self {
+        let ptr = match result {
+            Ok(file) => ARef::into_raw(file).as_ptr().cast(),
+            Err(e) => e.to_ptr(),
+        };
+        Self(ptr, PhantomData)
+    }
+}
+
+/// Gets the file behind a descriptor of the current process, or `EBADF`.
+///
+/// Context: task.
+pub fn fget(fd: c_int) -> Result<ARef<File>> {
+    let file = LocalFile::fget(fd as u32)?;
+    // SAFETY: Exported functions are called by modules, which have no way to be inside of
+    // `fdget_pos()`, as that is not exported.
+    Ok(unsafe { LocalFile::assume_no_fdget_pos(file) })
+}
+
+/// A `struct wait_queue_entry` that C code has put on the wait queue that it says it is on.
+#[repr(transparent)]
+pub struct ForeignEntry(NonNull<bindings::wait_queue_entry>);
+
+impl ForeignEntry {
+    pub(super) fn as_raw(&self) -> *mut bindings::wait_queue_entry {
+        self.0.as_ptr()
+    }
+}
+
+/// What C passes of a [`Held`] without giving it away.
+pub type Borrowed<'a, T> = ArcBorrow<'a, T>;

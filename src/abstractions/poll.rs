@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Poll events and poll tables.
+//!
+//! C header: [`include/linux/poll.h`](srctree/include/linux/poll.h)
+
+use super::{
+    helpers,
+    wait::WaitQueue, //
+};
+use core::{
+    marker::PhantomData,
+    ops::BitOr, //
+};
+use kernel::{
+    bindings,
+    fs::File, //
+};
+
+/// A set of poll events, C's `__poll_t`: what a file is ready for, what is waited for, or what a
+/// wake-up tells of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(transparent)]
+pub struct Events(u32);
+
+impl Events {
+    /// No event.
+    pub const NONE: Events = Events(0);
+    /// Reading does not block.
+    pub const IN: Events = Events(helpers::EPOLLIN);
+    /// Writing does not block.
+    pub const OUT: Events = Events(helpers::EPOLLOUT);
+    /// An error condition.
+    pub const ERR: Events = Events(helpers::EPOLLERR);
+    /// The file is being closed.
+    pub const HUP: Events = Events(helpers::EPOLLHUP);
+    /// Told to tasks that wait in a call of our own only, never by or to a poller: the kernel
+    /// defines no such event.
+    pub const TURN: Events = Events(1 << 24);
+
+    /// The set whose bits are those of a `__poll_t`.
+    pub const fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
+    /// The set as a `__poll_t`.
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// Whether the sets have an event in common.
+    pub const fn intersects(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// `self` if `condition`, otherwise no event.
+    pub fn when(self, condition: bool) -> Self {
+        if condition {
+            self
+        } else {
+            Self::NONE
+        }
+    }
+}
+
+impl BitOr for Events {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// Wraps the kernel's `poll_table`, for a poll of a file whose private data is borrowed for `'a`.
+///
+/// # Invariants
+///
+/// `table` is null or references a valid `poll_table`, and `file` is the file that is polled; both
+/// for `'a`. What can be borrowed for `'a` lives until the file is released.
+pub struct PollTable<'a> {
+    table: *mut bindings::poll_table,
+    file: &'a File,
+    // Invariant in `'a`, so that nobody can make do with a shorter life time.
+    _lifetime: PhantomData<fn(&'a ()) -> &'a ()>,
+}
+
+impl<'a> PollTable<'a> {
+    /// Creates a [`PollTable`] from a pointer.
+    ///
+    /// # Safety
+    ///
+    /// `table` must be null or reference a valid `poll_table` for `'a`. What the caller lends out
+    /// for `'a` must live until `file` is released.
+    pub(super) unsafe fn from_raw(table: *mut bindings::poll_table, file: &'a File) -> Self {
+        // INVARIANT: The safety requirements are the type invariants.
+        Self {
+            table,
+            file,
+            _lifetime: PhantomData,
+        }
+    }
+
+    /// Puts the poller on `queue`, unless it is there already or does not mean to wait.
+    ///
+    /// A poller that comes onto the queue here sees all that was written before a
+    /// [`WaitQueue::is_active`] that did not see the poller, if a full barrier comes between that
+    /// write and that call: `poll_wait()` has the barrier that pairs with it.
+    pub fn wait(&self, queue: &'a WaitQueue) {
+        // SAFETY: `file` is valid and the table is null or valid by the type invariants. They also
+        // say that the queue lives until the file is released, and `poll()`, epoll, aio and
+        // io_uring leave the queue before that, as they hold a reference on the file or, epoll,
+        // are told before its release.
+        unsafe { bindings::poll_wait(self.file.as_ptr(), queue.as_raw(), self.table) }
+    }
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The C that the abstractions need: inline functions, and the per-CPU mark of
+ * a wake-up in progress. "Posting" in Documentation/design.rst tells why.
+ */
+#include <linux/percpu.h>
+#include <linux/preempt.h>
+#include <linux/sched.h>
+#include <linux/spinlock.h>
+
+#include "helpers.h"
+
+DEFINE_IDA(evfd_helper_ida);
+
+/*
+ * Set while this CPU runs the wake-up callbacks of one of our wait queues.
+ * Interrupts are off then, so what reads it as set runs inside the callback.
+ * Not on PREEMPT_RT, where they are on; evfd_helper_may_wake() has another
+ * way there.
+ */
+static DEFINE_PER_CPU(bool, evfd_waking);
+
+/* The caller must have had true from evfd_helper_may_wake(), or may sleep. */
+void evfd_helper_wake_up(struct wait_queue_head *wq, __u32 events)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&wq->lock, flags);
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+		__this_cpu_write(evfd_waking, true);
+	__wake_up_locked_key(wq, TASK_NORMAL,
+			     poll_to_key((__force __poll_t)events));
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+		__this_cpu_write(evfd_waking, false);
+	spin_unlock_irqrestore(&wq->lock, flags);
+}
+
+/*
+ * Whether the lock of a wait queue may be taken, and callbacks run, here and
+ * now: whatever the caller may be inside of, none of it is a wake-up callback
+ * and, but in a hardirq handler, none of it a lock that disables interrupts.
+ */
+bool evfd_helper_may_wake(void)
+{
+	/* A spinlock_t held, as in every wake-up, disables migration. */
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		return preemptible() && !current->migration_disabled;
+	if (in_nmi())
+		return false;
+	if (in_hardirq())
+		return !this_cpu_read(evfd_waking) && !current->in_eventfd;
+	return !irqs_disabled();
+}
+
+unsigned long evfd_helper_lock_wait_queue(struct wait_queue_head *wq)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&wq->lock, flags);
+	return flags;
+}
+
+void evfd_helper_unlock_wait_queue(struct wait_queue_head *wq,
+				   unsigned long flags)
+{
+	spin_unlock_irqrestore(&wq->lock, flags);
+}
+
+void evfd_helper_remove_wait_queue(struct wait_queue_head *wq,
+				   struct wait_queue_entry *entry)
+{
+	__remove_wait_queue(wq, entry);
+}

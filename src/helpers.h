@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What Rust can't reach by the kernel crate's bindings: inline functions,
+ * wrapped in helpers.c, and constants whose macros bindgen does not evaluate.
+ * bindgen reads this to make src/generated/helpers.rs.
+ */
+#ifndef EVFD_HELPERS_H
+#define EVFD_HELPERS_H
+
+#include <linux/anon_inodes.h>
+#include <uapi/linux/eventpoll.h>
+#include <linux/fs.h>
+#include <linux/idr.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+
+#if IS_BUILTIN(CONFIG_KUNIT)
+#include "tests/contexts.h"
+#endif
+
+extern struct ida evfd_helper_ida;
+
+void evfd_helper_wake_up(struct wait_queue_head *wq, __u32 events);
+bool evfd_helper_may_wake(void);
+unsigned long evfd_helper_lock_wait_queue(struct wait_queue_head *wq);
+void evfd_helper_unlock_wait_queue(struct wait_queue_head *wq,
+				   unsigned long flags);
+void evfd_helper_remove_wait_queue(struct wait_queue_head *wq,
+				   struct wait_queue_entry *entry);
+
+#ifdef __BINDGEN__
+const __u32 RUST_CONST_HELPER_EPOLLIN = (__force __u32)EPOLLIN;
+const __u32 RUST_CONST_HELPER_EPOLLOUT = (__force __u32)EPOLLOUT;
+const __u32 RUST_CONST_HELPER_EPOLLERR = (__force __u32)EPOLLERR;
+const __u32 RUST_CONST_HELPER_EPOLLHUP = (__force __u32)EPOLLHUP;
+const __u32 RUST_CONST_HELPER_FMODE_NOWAIT = (__force __u32)FMODE_NOWAIT;
+const __s32 RUST_CONST_HELPER_IOCB_NOWAIT = (__force __s32)IOCB_NOWAIT;
+#endif
+
+#endif /* EVFD_HELPERS_H */

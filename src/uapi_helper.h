@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What bindgen reads to make src/generated/uapi.rs: the UAPI header, and the
+ * numbers in it that are expressions bindgen does not evaluate by itself. The
+ * build strips the RUST_CONST_HELPER_ prefix, as the kernel's own does.
+ */
+#include <linux/fcntl.h>
+#include <uapi/linux/evfd.h>
+
+const __u32 RUST_CONST_HELPER_EVFD_IOC_EVENTFD = EVFD_IOC_EVENTFD;
