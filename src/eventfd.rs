@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The event descriptor: a counter that is written, read, posted to by the kernel, and polled.
+//!
+//! Native's is `fs/eventfd.c`, which this does as eventfd(2) says, and these besides: a read that
+//! fails with `EFAULT` takes nothing; `EVFD_EFD_WAKE_ONE`; kernel posts from any context, none of
+//! which is dropped.
+
+use crate::{
+    abstractions::{
+        anon_file::{
+            self,
+            AnonFile,
+            Blocking,
+            FileOperations, //
+        },
+        defer::{
+            DeferQueue,
+            Deferred,
+            Link, //
+        },
+        export::ForeignEntry,
+        ida::UniqueId,
+        poll::{
+            Events,
+            PollTable, //
+        },
+        uapi,
+        user::ReadBuf,
+        wait::{
+            may_wake,
+            Mode,
+            WaitQueue, //
+        },
+    },
+    counter::{
+        Counter,
+        Take, //
+    },
+    new_wait_queue,
+};
+use kernel::{
+    prelude::*,
+    seq_file::SeqFile,
+    seq_print,
+    sync::{
+        atomic::{
+            Atomic,
+            Full,
+            Relaxed, //
+        },
+        Arc,
+        ArcBorrow, //
+    },
+    uaccess::UserSliceReader, //
+};
+
+/// The flags a descriptor keeps; the others are its file's.
+const OWN_FLAGS: u32 = uapi::EVFD_EFD_SEMAPHORE | uapi::EVFD_EFD_WAKE_ONE;
+const FILE_FLAGS: u32 = uapi::EVFD_EFD_CLOEXEC | uapi::EVFD_EFD_NONBLOCK;
+
+static OPS: FileOperations<EventFd> = FileOperations::build();
+static DEFERRED: DeferQueue<EventFd> = DeferQueue::empty();
+
+/// An event descriptor.
+///
+/// With its reference count it takes 64 bytes, as much as native's: hence the blocked writers
+/// share a word with the flags.
+#[pin_data]
+pub(crate) struct EventFd {
+    counter: Counter,
+    #[pin]
+    queue: WaitQueue,
+    link: Link,
+    state: State,
+    id: UniqueId,
+}
+
+/// [`OWN_FLAGS`], which never change, and above them the number of writers that block.
+struct State(Atomic<u32>);
+
+impl State {
+    const WRITER: u32 = OWN_FLAGS + 1;
+
+    fn has(&self, flag: u32) -> bool {
+        self.0.load(Relaxed) & flag != 0
+    }
+
+    fn writers_block(&self) -> bool {
+        self.0.load(Relaxed) >= Self::WRITER
+    }
+}
+
+impl EventFd {
+    /// Makes an event descriptor, for [`uapi::EVFD_IOC_EVENTFD`].
+    ///
+    /// Context: task, may sleep. Errors: `EINVAL` for unknown flags, and those of
+    /// [`anon_file::create`].
+    pub(crate) fn create(args: uapi::evfd_eventfd) -> Result<u32> {
+        if args.flags & !(OWN_FLAGS | FILE_FLAGS) != 0 {
+            return Err(EINVAL);
+        }
+        let this = Self::new(args.count.into(), args.flags & OWN_FLAGS)?;
+        anon_file::create(
+            this,
+            (args.flags & FILE_FLAGS) | kernel::fs::file::flags::O_RDWR,
+        )
+    }
+
+    /// Makes one that is in no file yet. `flags` are [`OWN_FLAGS`] only.
+    pub(crate) fn new(count: u64, flags: u32) -> Result<Arc<Self>> {
+        let id = UniqueId::new()?;
+        Arc::pin_init(
+            pin_init!(Self {
+                counter: Counter::new(count),
+                queue <- new_wait_queue!(c"evfd"),
+                link: Link::unlinked(),
+                state: State(Atomic::new(flags)),
+                id,
+            }),
+            GFP_KERNEL_ACCOUNT,
+        )
+    }
+
+    fn take(&self) -> Take {
+        if self.state.has(uapi::EVFD_EFD_SEMAPHORE) {
+            Take::One
+        } else {
+            Take::All
+        }
+    }
+
+    /// How a reader sleeps. One that is to be woken alone is not told of `IN`, which all waiters
+    /// are, but of its turn.
+    fn read_mode(&self) -> Mode {
+        if self.state.has(uapi::EVFD_EFD_WAKE_ONE) {
+            Mode::Exclusive(Events::TURN)
+        } else {
+            Mode::Shared(Events::IN)
+        }
+    }
+
+    /// Wakes who waits for one of `events`. Context: where [`may_wake`] says so.
+    fn wake(&self, events: Events) {
+        self.queue.wake(events);
+        if events.intersects(Events::IN) && self.state.has(uapi::EVFD_EFD_WAKE_ONE) {
+            self.queue.wake(Events::TURN);
+        }
+    }
+
+    /// Lets the next reader have its turn, if there is something for it: a reader that was woken
+    /// alone must not leave anything behind, when it fails or, of a semaphore, takes but one.
+    fn pass_turn(&self) {
+        if self.state.has(uapi::EVFD_EFD_WAKE_ONE)
+            && self.counter.get() != 0
+            && self.queue.is_active()
+        {
+            self.queue.wake(Events::TURN);
+        }
+    }
+
+    /// Adds as much of `n` as fits, and wakes who waits for that, or for `mask`: at once where
+    /// that is possible, otherwise as soon as it is. Returns how much was added.
+    ///
+    /// Context: any, NMI included.
+    pub(crate) fn post(this: ArcBorrow<'_, Self>, n: u32, mask: Events) -> u32 {
+        if n == 0 {
+            return 0;
+        }
+        let (old, new) = this.counter.post(n.into());
+        if this.queue.is_active() {
+            let events = Events::IN | mask | Events::ERR.when(new == Counter::FULL);
+            if may_wake() {
+                this.wake(events);
+            } else {
+                DEFERRED.push(this, events.bits());
+            }
+        }
+        // No more than `n`.
+        (new - old) as u32
+    }
+
+    /// Takes what a read takes, or 0. Context: any but NMI; the lock of the queue may be held.
+    pub(crate) fn read_now(this: ArcBorrow<'_, Self>) -> u64 {
+        let (taken, before) = this.counter.take(this.take());
+        // In a callback, the caller itself is on the queue, so that being active says nothing.
+        if taken != 0 && (before >= Counter::USER_MAX || this.state.writers_block()) {
+            DEFERRED.push(this, Events::OUT.bits());
+        }
+        taken
+    }
+
+    /// As [`EventFd::read_now`], and takes `entry` off the queue with no wake-up in between.
+    ///
+    /// Context: where a `spinlock_t` may be taken.
+    pub(crate) fn remove_and_read(this: ArcBorrow<'_, Self>, entry: ForeignEntry) -> u64 {
+        let taken = this
+            .queue
+            .remove_with(entry, || this.counter.take(this.take()).0);
+        if taken != 0 && this.queue.is_active() {
+            DEFERRED.push(this, Events::OUT.bits());
+        }
+        taken
+    }
+
+    /// Waits until `n` fits.
+    fn wait_for_room(&self, n: u64) -> Result {
+        // Full: either the writer sees the room a reader makes, or the reader the writer.
+        self.state.0.fetch_add(State::WRITER, Full);
+        let mode = Mode::Shared(Events::OUT);
+        let result = self.queue.wait_until(mode, || self.counter.fits(n));
+        self.state.0.fetch_sub(State::WRITER, Full);
+        result
+    }
+
+    /// Waits until the wake-ups that were put off are done, for the end of the module.
+    ///
+    /// Context: task, may sleep.
+    pub(crate) fn flush_deferred() {
+        DEFERRED.flush();
+    }
+}
+
+impl AnonFile for EventFd {
+    type Module = crate::LocalModule;
+
+    const NAME: &'static CStr = c"[eventfd]";
+    const OPS: &'static FileOperations<Self> = &OPS;
+
+    fn read(&self, buf: &mut impl ReadBuf, blocking: Blocking<'_>) -> Result<usize> {
+        if buf.room() < size_of::<u64>() {
+            return Err(EINVAL);
+        }
+        loop {
+            let taken = self.counter.take_into(self.take(), buf);
+            if let Some(left) = taken.inspect_err(|_| self.pass_turn())? {
+                if self.queue.is_active() {
+                    self.queue.wake(Events::OUT);
+                }
+                if left != 0 {
+                    self.pass_turn();
+                }
+                return Ok(size_of::<u64>());
+            }
+            blocking.allowed()?;
+            self.queue
+                .wait_until(self.read_mode(), || self.counter.get() != 0)?;
+        }
+    }
+
+    fn write(&self, mut reader: UserSliceReader, blocking: Blocking<'_>) -> Result<usize> {
+        if reader.len() != size_of::<u64>() {
+            return Err(EINVAL);
+        }
+        let n: u64 = reader.read()?;
+        if n > Counter::USER_MAX {
+            return Err(EINVAL);
+        }
+        while !self.counter.add(n) {
+            blocking.allowed()?;
+            self.wait_for_room(n)?;
+        }
+        if self.queue.is_active() {
+            self.wake(Events::IN);
+        }
+        Ok(size_of::<u64>())
+    }
+
+    fn poll<'a>(&'a self, table: &PollTable<'a>) -> Events {
+        table.wait(&self.queue);
+        self.counter.events()
+    }
+
+    fn show_fdinfo(&self, m: &SeqFile) {
+        seq_print!(m, "eventfd-count: {:16x}\n", self.counter.get());
+        seq_print!(m, "eventfd-id: {}\n", self.id.get());
+        let semaphore = self.state.has(uapi::EVFD_EFD_SEMAPHORE);
+        seq_print!(m, "eventfd-semaphore: {}\n", u32::from(semaphore));
+    }
+
+    fn release(this: Arc<Self>) {
+        if this.queue.is_active() {
+            this.wake(Events::HUP);
+        }
+    }
+}
+
+impl Deferred for EventFd {
+    fn link(&self) -> &Link {
+        &self.link
+    }
+
+    fn run(&self, bits: u32) {
+        self.wake(Events::from_bits(bits));
+    }
+}
+
+#[cfg(CONFIG_KUNIT = "y")]
+impl EventFd {
+    /// The wait queue, for tests.
+    pub(crate) fn queue(&self) -> &WaitQueue {
+        &self.queue
+    }
+
+    /// The counter's value, for tests.
+    pub(crate) fn count(&self) -> u64 {
+        self.counter.get()
+    }
+}

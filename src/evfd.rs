@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! evfd: event descriptors from a loadable module.
+//!
+//! User space opens `/dev/evfd` and makes descriptors by ioctl; other modules post to them with
+//! the functions of `include/linux/evfd.h`. Each kind of descriptor is a `file_operations` table
+//! over an anonymous inode, with a wait queue of its own.
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | [`device`] | `/dev/evfd`: which ioctl makes which descriptor |
+//! | [`eventfd`] | the event descriptor |
+//! | [`counter`] | its counter |
+//! | [`exports`] | what other modules call |
+//! | [`abstractions`] | safe abstractions over the C API; all unsafe code is there |
+//!
+//! Overview, locking, life times and memory ordering are in `Documentation/design.rst`.
+//!
+//! A program that uses it:
+//!
+//! ```c
+//! struct evfd_eventfd args = { .count = 0, .flags = EVFD_EFD_CLOEXEC };
+//! int dev = open("/dev/evfd", O_RDONLY | O_CLOEXEC);
+//! int fd = ioctl(dev, EVFD_IOC_EVENTFD, &args);
+//! ```
+
+#![deny(clippy::undocumented_unsafe_blocks)]
+
+use kernel::prelude::*;
+
+pub mod abstractions;
+mod counter;
+mod device;
+mod eventfd;
+mod exports;
+#[cfg(CONFIG_KUNIT = "y")]
+mod tests;
+
+use abstractions::miscdev::Registration;
+
+module! {
+    type: EvfdModule,
+    name: "evfd",
+    authors: ["the evfd authors"],
+    description: "Event descriptors: eventfd as a loadable module",
+    license: "GPL",
+}
+
+/// The loaded module.
+#[pin_data(PinnedDrop)]
+struct EvfdModule {
+    #[pin]
+    _device: Registration<device::Device>,
+}
+
+impl kernel::InPlaceModule for EvfdModule {
+    fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            _device <- Registration::new(),
+        })
+    }
+}
+
+#[pinned_drop]
+impl PinnedDrop for EvfdModule {
+    fn drop(self: Pin<&mut Self>) {
+        // Descriptors and callers hold references on the module, but a wake-up that is put off
+        // may outlive both.
+        eventfd::EventFd::flush_deferred();
+    }
+}

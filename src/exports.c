@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * EXPORT_SYMBOL_GPL() of the functions that exports.rs defines.
+ *
+ * <linux/eventfd.h>, which has an eventfd_signal() of its own, must not be
+ * included here.
+ */
+#include <linux/export.h>
+#include <linux/evfd.h>
+
+#include "exports.h"
+
+#define EXPORT_RUST(name)	\
+	EXPORT_SYMBOL_GPL(name)
+
+EXPORT_RUST(evfd_fget);
+EXPORT_RUST(evfd_signal);
+EXPORT_RUST(evfd_ctx_fdget);
+EXPORT_RUST(evfd_ctx_fileget);
+EXPORT_RUST(evfd_ctx_put);
+EXPORT_RUST(evfd_ctx_signal);
+EXPORT_RUST(evfd_ctx_do_read);
+EXPORT_RUST(evfd_ctx_remove_wait_queue);
+EXPORT_RUST(eventfd_signal);
+#ifndef CONFIG_EVENTFD
+EXPORT_RUST(eventfd_fget);
+#endif

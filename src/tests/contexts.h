@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef EVFD_TESTS_CONTEXTS_H
+#define EVFD_TESTS_CONTEXTS_H
+
+#include <linux/types.h>
+
+struct evfd_test_watch;
+struct wait_queue_head;
+
+enum evfd_test_context {
+	EVFD_TEST_TASK,
+	EVFD_TEST_SPINLOCK,
+	EVFD_TEST_RAW_SPINLOCK,
+	EVFD_TEST_SOFTIRQ,
+	EVFD_TEST_HARDIRQ,
+	EVFD_TEST_NMI,
+	EVFD_TEST_WAKE_UP,
+};
+
+/*
+ * Calls @func with @arg in @context, and returns when it has returned.
+ * Context: task, with interrupts on. Return: whether it was called.
+ */
+bool evfd_helper_call_in(enum evfd_test_context context,
+			 void (*func)(void *arg), void *arg);
+
+/*
+ * Has @func called with @arg and the events of each wake-up of @queue, under
+ * its lock, until the result, which may be %NULL, is given back.
+ */
+struct evfd_test_watch *
+evfd_helper_watch(struct wait_queue_head *queue, bool exclusive,
+		  void (*func)(void *arg, __u32 events), void *arg);
+void evfd_helper_unwatch(struct evfd_test_watch *watch);
+
+#endif /* EVFD_TESTS_CONTEXTS_H */
