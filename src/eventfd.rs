@@ -76,6 +76,10 @@ pub(crate) struct EventFd {
     id: UniqueId,
 }
 
+// Debugging and PREEMPT_RT make the lock in the wait queue larger.
+#[cfg(not(any(CONFIG_DEBUG_SPINLOCK, CONFIG_PREEMPT_RT)))]
+const _: () = assert!(size_of::<EventFd>() == 56);
+
 /// [`OWN_FLAGS`], which never change, and above them the number of writers that block.
 struct State(Atomic<u32>);
 

@@ -33,7 +33,10 @@ fn post(ctx: Borrowed<'_, EventFd>, n: c_uint, mask: Events) -> Result<c_int> {
 #[no_mangle]
 extern "C" fn evfd_fget(fd: c_int) -> PtrOrErr<File> {
     fget(fd)
-        .and_then(|file| anon_file::data::<EventFd>(&file).map(|_| ()).map(|()| file))
+        .and_then(|file| {
+            anon_file::data::<EventFd>(&file)?;
+            Ok(file)
+        })
         .into()
 }
 

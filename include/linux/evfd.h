@@ -35,9 +35,11 @@ struct file *evfd_fget(int fd);
  * for the descriptor to become readable. A counter that has reached ULLONG_MAX
  * stays there, and polls as EPOLLERR, until it is read.
  *
- * Context: any, NMI and wake-up callbacks included, with any lock held that
- * the waiters' callbacks do not take in that same context. Never sleeps. See
- * "Posting" in Documentation/design.rst for when the wake-up is deferred.
+ * Context: any: task, softirq, hardirq, NMI, inside wake-up callbacks. Never
+ * sleeps. Any lock may be held but one that the caller's own callback on this
+ * descriptor's wait queue takes. Where a lock that waking needs may be held, the
+ * wake-up comes as soon as interrupts are on again: see "Posting" in
+ * Documentation/design.rst.
  * Return: how much was added, or -EINVAL if @n is above INT_MAX or @file is
  * not an event descriptor made by evfd.
  */
@@ -71,7 +73,8 @@ struct evfd_ctx *evfd_ctx_fileget(struct file *file);
  * evfd_ctx_put - release a context
  * @ctx: what evfd_ctx_fdget() or evfd_ctx_fileget() returned
  *
- * Context: any but NMI.
+ * Context: where memory may be freed, which is anywhere but in NMI and, on
+ * PREEMPT_RT, in hardirq.
  */
 void evfd_ctx_put(struct evfd_ctx *ctx);
 

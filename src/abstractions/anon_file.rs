@@ -157,9 +157,12 @@ impl<T: AnonFile> FileOperations<T> {
         // SAFETY: The VFS calls with a file with these operations on which it has a reference; its
         // position is not used, so who locks that does not matter.
         let (this, file) = unsafe { (Self::data(file), File::from_raw_file(file)) };
-        let nowait = false;
         let mut buf = UserBuf::new(UserPtr::from_ptr(buf.cast()), len);
-        from_result(|| Ok(T::read(&this, &mut buf, Blocking { file, nowait })? as isize))
+        let blocking = Blocking {
+            file,
+            nowait: false,
+        };
+        from_result(|| Ok(T::read(&this, &mut buf, blocking)? as isize))
     }
 
     /// # Safety
@@ -173,10 +176,13 @@ impl<T: AnonFile> FileOperations<T> {
         let (file, flags) = unsafe { ((*kiocb).ki_filp, (*kiocb).ki_flags) };
         // SAFETY: As in `read()`.
         let (this, file) = unsafe { (Self::data(file), File::from_raw_file(file)) };
-        let nowait = flags & helpers::IOCB_NOWAIT != 0;
+        let blocking = Blocking {
+            file,
+            nowait: flags & helpers::IOCB_NOWAIT != 0,
+        };
         // SAFETY: The VFS calls with a valid iterator for reading into, which is ours for the call.
         let mut buf = IterBuf::new(unsafe { IovIterDest::from_raw(iter) });
-        from_result(|| Ok(T::read(&this, &mut buf, Blocking { file, nowait })? as isize))
+        from_result(|| Ok(T::read(&this, &mut buf, blocking)? as isize))
     }
 
     /// # Safety
@@ -190,9 +196,12 @@ impl<T: AnonFile> FileOperations<T> {
     ) -> isize {
         // SAFETY: As in `read()`.
         let (this, file) = unsafe { (Self::data(file), File::from_raw_file(file)) };
-        let nowait = false;
         let reader = UserSlice::new(UserPtr::from_ptr(buf.cast_mut().cast()), len).reader();
-        from_result(|| Ok(T::write(&this, reader, Blocking { file, nowait })? as isize))
+        let blocking = Blocking {
+            file,
+            nowait: false,
+        };
+        from_result(|| Ok(T::write(&this, reader, blocking)? as isize))
     }
 
     /// # Safety

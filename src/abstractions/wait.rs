@@ -127,7 +127,8 @@ impl WaitQueue {
         result
     }
 
-    /// Takes `entry` off the queue and calls `f`, without any wake-up between them.
+    /// Takes `entry` off the queue and calls `f`, which must not sleep, without any wake-up between
+    /// them.
     ///
     /// Context: where a `spinlock_t` may be taken. Takes the lock of the queue.
     pub fn remove_with<R>(&self, entry: ForeignEntry, f: impl FnOnce() -> R) -> R {
