@@ -3,6 +3,7 @@
  * The C that the abstractions need: inline functions, and the per-CPU mark of
  * a wake-up in progress. "Posting" in Documentation/design.rst tells why.
  */
+#include <linux/eventfd.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
@@ -48,7 +49,7 @@ bool evfd_helper_may_wake(void)
 	if (in_nmi())
 		return false;
 	if (in_hardirq())
-		return !this_cpu_read(evfd_waking) && !current->in_eventfd;
+		return !this_cpu_read(evfd_waking) && eventfd_signal_allowed();
 	return !irqs_disabled();
 }
 
