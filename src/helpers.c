@@ -4,6 +4,7 @@
  * a wake-up in progress. "Posting" in Documentation/design.rst tells why.
  */
 #include <linux/eventfd.h>
+#include <linux/lockdep.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
@@ -21,11 +22,19 @@ DEFINE_IDA(evfd_helper_ida);
  */
 static DEFINE_PER_CPU(bool, evfd_waking);
 
+/*
+ * Lockdep takes a spinlock_t in a hardirq handler for wrong, as it would be on
+ * PREEMPT_RT. There, evfd_helper_may_wake() says no.
+ */
+static DEFINE_WAIT_OVERRIDE_MAP(evfd_wake_map, LD_WAIT_CONFIG);
+
 /* The caller must have had true from evfd_helper_may_wake(), or may sleep. */
 void evfd_helper_wake_up(struct wait_queue_head *wq, __u32 events)
 {
 	unsigned long flags;
 
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+		lock_map_acquire_try(&evfd_wake_map);
 	spin_lock_irqsave(&wq->lock, flags);
 	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
 		__this_cpu_write(evfd_waking, true);
@@ -34,6 +43,8 @@ void evfd_helper_wake_up(struct wait_queue_head *wq, __u32 events)
 	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
 		__this_cpu_write(evfd_waking, false);
 	spin_unlock_irqrestore(&wq->lock, flags);
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+		lock_map_release(&evfd_wake_map);
 }
 
 /*
