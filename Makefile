@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# "make help" tells what there is.
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+KERNEL ?= cloud
+SHARE ?=
+
+# As typed: make is not to expand what is meant for the guest's shell.
+export EVFD_CMD := $(value CMD)
+
+MAKEFLAGS += --no-print-directory
+guest := tools/guest/run.sh --kernel '$(KERNEL)' --log 'build/$(KERNEL)/guest.log'
+
+module:
+	@tools/setup/check-kdir.sh '$(KDIR)'
+	$(MAKE) -C '$(KDIR)' M='$(CURDIR)' modules
+
+modules_install:
+	$(MAKE) -C '$(KDIR)' M='$(CURDIR)' modules_install
+
+demo:
+	@tools/setup/build-share.sh --samples cloud
+	@tools/guest/run.sh --share build/cloud/share --log build/cloud/guest.log \
+		-- 'exec bash /mnt/share/demo.sh'
+
+check:
+	@tests/run.sh
+
+guest:
+	@[ -n "$$EVFD_CMD" ] || { echo "usage: make guest CMD='...' [KERNEL=cloud|amd64|rt|debug] [SHARE=dir]"; exit 2; } >&2
+	@tools/setup/build-module.sh '$(KERNEL)'
+	@$(guest) $(if $(SHARE),--share '$(SHARE)') -- "$$EVFD_CMD"
+
+shell:
+	@tools/setup/build-module.sh '$(KERNEL)'
+	@$(guest) $(if $(SHARE),--share '$(SHARE)') --shell
+
+setup:
+	@tools/setup/kernel.sh '$(KERNEL)'
+
+update:
+	@tools/setup/kernel.sh --update
+
+fmt:
+	@tools/setup/rust.sh fmt
+
+fmt-check:
+	@tools/setup/rust.sh fmt --check
+
+clippy:
+	@tools/setup/build-module.sh --in clippy --make CLIPPY=1 \
+		--make KRUSTFLAGS=-Dwarnings cloud samples/timer
+
+doc:
+	@tools/setup/rust.sh doc
+
+rust-analyzer:
+	@tools/setup/rust.sh analyzer
+
+clean:
+	rm -rf build src/generated rust-project.json
+	find . -path ./.git -prune -o -type f \( -name '*.o' -o -name '*.ko' \
+		-o -name '*.mod' -o -name '*.mod.c' -o -name '.*.cmd' \
+		-o -name '.*.d' -o -name Module.symvers -o -name modules.order \) \
+		-exec rm -f {} +
+
+help:
+	@echo 'Try it, on any Debian machine:'
+	@echo '  make demo            boot a Debian kernel, load evfd.ko, run the samples'
+	@echo "  make guest CMD='...' run a command in such a guest"
+	@echo '  make shell           the same, with a shell'
+	@echo '    KERNEL=cloud|amd64|rt|debug  chooses the kernel'
+	@echo '    SHARE=dir                    shows a directory at /mnt/share'
+	@echo '  make check           run the tests; ONLY=suite runs one:'
+	@tests/run.sh --list | sed 's/^/  /'
+	@echo
+	@echo 'With a kernel tree that has Rust metadata:'
+	@echo '  make [KDIR=dir]      build evfd.ko for it'
+	@echo '  make modules_install'
+	@echo
+	@echo 'Working on it:'
+	@echo '  make fmt, fmt-check  format the Rust code, or check that it is formatted'
+	@echo "  make clippy          check it with the kernel's lints"
+	@echo '  make doc             its documentation, in build/doc'
+	@echo '  make rust-analyzer   rust-project.json for editors'
+	@echo '  make setup           prepare the cache for KERNEL, and nothing more'
+	@echo '  make update          move to the newest kernel of the series'
+	@echo '  make clean           remove what was built here; the cache stays'
+
+.PHONY: module modules_install demo check guest shell setup update fmt \
+	fmt-check clippy doc rust-analyzer clean help

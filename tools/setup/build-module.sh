@@ -1,0 +1,60 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Build evfd.ko, and the modules in each DIR, for a kernel of the cache.
+#
+# usage: build-module.sh [--in NAME] [--make ARGUMENT]... cloud|amd64|rt|debug [DIR...]
+#
+# The results are build/NAME/*.ko, with NAME the kernel's unless given. The
+# build goes on in build/NAME/tree, where the sources are seen through links,
+# so that kernels do not share objects. An ARGUMENT goes to make, as W=1 does.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+arguments=() name=''
+while :; do
+	case ${1:-} in
+	--make) arguments+=("$2") ;;
+	--in) name=$2 ;;
+	*) break ;;
+	esac
+	shift 2
+done
+[ $# -gt 0 ] || die "usage: build-module.sh [--in NAME] [--make ARGUMENT]... KERNEL [DIR...]"
+kernel=$1
+shift
+
+kdir=$("$TOP/tools/setup/kernel.sh" "$kernel")/build
+out=$TOP/build/${name:-$kernel}
+tree=$out/tree
+mkdir -p "$tree/tests"
+for dir in Kbuild src include samples tests/modules; do
+	[ ! -e "$TOP/$dir" ] || cp -rsfT "$TOP/$dir" "$tree/$dir"
+done
+find "$tree" -xtype l -delete
+
+# What was built for another tree is of no use.
+if [ "$(cat "$out/kdir" 2>/dev/null)" != "$kdir" ]; then
+	find "$tree" ! -type l ! -type d -delete
+	rm -f "$out"/*.ko
+	echo "$kdir" >"$out/kdir"
+fi
+
+# A module's BTF is made from a vmlinux, which the tree has not.
+flags=(CONFIG_DEBUG_INFO_BTF_MODULES=)
+[ "$kernel" != debug ] || flags=(LLVM=-19)
+
+# build NAME DIR [ARGUMENT...]
+build() {
+	local name=$1 dir=$2 start=$SECONDS
+	shift 2
+	say "building $name for the $kernel kernel ..."
+	in_root make -s -C "$kdir" M="$dir" -j"$(nproc)" "${flags[@]}" \
+		"${arguments[@]}" "$@" modules
+	cp "$dir"/*.ko "$out/"
+	say "building $name for the $kernel kernel: $((SECONDS - start)) s"
+}
+
+build evfd.ko "$tree"
+for dir; do
+	build "$dir" "$tree/$dir" KBUILD_EXTRA_SYMBOLS="$tree/Module.symvers"
+done

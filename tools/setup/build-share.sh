@@ -1,0 +1,42 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Build what guests use at /mnt/share: all the modules, the samples and the
+# test programs, for a kernel of the cache.
+#
+# usage: build-share.sh [--samples] cloud|amd64|rt|debug
+#
+# The result is build/KERNEL/share. With --samples, nothing but the samples is
+# built besides evfd.ko.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+modules=(samples/shrinker samples/timer)
+programs=(samples)
+if [ "${1:-}" = --samples ]; then
+	shift
+else
+	modules+=(tests/modules)
+	programs+=(tests/user tests/modules)
+fi
+[ $# = 1 ] || die "usage: build-share.sh [--samples] cloud|amd64|rt|debug"
+kernel=$1
+bin=$TOP/build/bin
+
+build_programs() {
+	local source dir
+	source=$(realpath "$("$TOP/tools/setup/kernel.sh" "$kernel")/build/source")
+	for dir in "${programs[@]}"; do
+		in_root make -s -j"$(nproc)" -C "$TOP/$dir" O="$bin/$dir" KSRC="$source"
+	done
+}
+
+"$TOP/tools/setup/build-module.sh" "$kernel" "${modules[@]}"
+step "building the programs" build_programs
+
+share=$TOP/build/$kernel/share
+rm -rf "$share"
+mkdir "$share"
+cp "$TOP/build/$kernel"/*.ko "$TOP/samples/demo.sh" "$share/"
+for dir in "${programs[@]}"; do
+	cp "$bin/$dir"/* "$share/"
+done

@@ -1,0 +1,56 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Run a command in the toolchain root.
+#
+# usage: in-root.sh [--bind DIR]... COMMAND [ARGUMENT...]
+#
+# The checkout, the cache and each DIR are seen there under the names they have
+# here, and the command runs in the current directory when that is in one of
+# them. Needs root, or user namespaces.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+enter() {
+	local root=$1 dir
+	shift
+	mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
+	mount --bind "$(realpath /etc/resolv.conf)" "$root/etc/resolv.conf"
+	mount --bind "$(realpath /etc/hosts)" "$root/etc/hosts"
+	while [ "$1" != -- ]; do
+		dir=$1
+		shift
+		mkdir -p "$root$dir"
+		mount --bind "$dir" "$root$dir"
+	done
+	shift
+	# After the cache, which would show these mounts in the root it holds.
+	for dir in /dev /proc /sys; do
+		mount --rbind "$dir" "$root$dir"
+	done
+	# The caller's death ends the command, whatever it is waiting for.
+	exec setpriv --pdeathsig TERM chroot "$root" /usr/bin/env -i \
+		PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin \
+		HOME=/tmp TERM="${TERM:-dumb}" LC_ALL=C.UTF-8 \
+		${http_proxy+http_proxy="$http_proxy"} \
+		${https_proxy+https_proxy="$https_proxy"} \
+		/bin/sh -c 'cd "$0" 2>/dev/null || cd /; exec "$@"' "$PWD" "$@"
+}
+
+if [ "${1:-}" = --inside ]; then
+	shift
+	enter "$@"
+fi
+
+binds=("$TOP" "$CACHE")
+while [ "${1:-}" = --bind ]; do
+	binds+=("$(realpath "$2")")
+	shift 2
+done
+[ $# -gt 0 ] || die "usage: in-root.sh [--bind DIR]... COMMAND [ARGUMENT...]"
+
+root=$("$TOP/tools/setup/root.sh")
+ns=(--mount)
+[ "$(id -u)" = 0 ] || ns+=(--user --map-root-user)
+unshare "${ns[@]}" true 2>/dev/null ||
+	die "unshare ${ns[*]} is refused here: run as root, or allow user namespaces"
+exec unshare "${ns[@]}" "$TOP/tools/setup/in-root.sh" --inside "$root" "${binds[@]}" -- "$@"

@@ -1,0 +1,148 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Make a kernel that guests boot and modules are built for, unless it is there,
+# and print its directory.
+#
+# usage: kernel.sh cloud|amd64|rt|debug
+#        kernel.sh --update
+#
+# The first three are Debian's own kernels, unmodified; debug is built from the
+# same source with the checkers on. The directory holds
+#   vmlinuz   what to boot
+#   build     the tree modules are built in (KDIR)
+#   modules/  what the guest needs to find its disks, in the order of loading
+#
+# --update looks for a newer kernel of the series; without it, the one that was
+# found first stays in use.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/stock.sh"
+. "$(dirname "$0")/debug.sh"
+
+release_file=$CACHE/release-$KERNEL_SERIES
+
+# apt_setup DIR: let apt, run in the root with APT_CONFIG=DIR/apt.conf, see
+# only the suite that has the kernels.
+apt_setup() {
+	local dir=$1
+	mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
+	echo "deb $(mirror) $DEBIAN_SUITE-backports main" >"$dir/sources.list"
+	{
+		echo "Dir::Etc::SourceList \"$dir/sources.list\";"
+		echo 'Dir::Etc::SourceParts "/dev/null";'
+		echo "Dir::State::Lists \"$dir/lists\";"
+		echo "Dir::Cache \"$dir/cache\";"
+		echo 'Acquire::Languages "none";'
+		echo 'APT::Sandbox::User "root";'
+		apt_proxies
+	} >"$dir/apt.conf"
+	in_root env APT_CONFIG="$dir/apt.conf" apt-get -q update
+}
+
+# Print the package version and the release string, less its flavour, of the
+# series' newest kernel.
+newest_release() {
+	local dir=$1 package abi version source
+	package=$(in_root env APT_CONFIG="$dir/apt.conf" \
+			apt-cache pkgnames "linux-modules-$KERNEL_SERIES." |
+		grep -E '\+deb[0-9]+-cloud-amd64$' | sort -V | tail -n 1) ||
+		die "Debian has no kernel $KERNEL_SERIES at this mirror ($(mirror))." \
+			"Try another one with EVFD_MIRROR, or move KERNEL_SERIES in" \
+			"tools/setup/lib.sh to a series that $DEBIAN_SUITE-backports has."
+	abi=${package#linux-modules-}
+	abi=${abi%-cloud-amd64}
+	version=$(package_version "$dir" "$package")
+	source=$(package_version "$dir" "linux-source-$KERNEL_SERIES")
+	[ "$version" = "$source" ] ||
+		die "the mirror is being updated: it has kernel $version with" \
+			"source $source. Try again later."
+	echo "$version $abi"
+}
+
+package_version() {
+	in_root env APT_CONFIG="$1/apt.conf" apt-cache show --no-all-versions "$2" |
+		sed -n 's/^Version: //p'
+}
+
+record_release() {
+	local dir
+	dir=$(mktemp -d "$CACHE/.new-release.XXXXXX")
+	apt_setup "$dir"
+	newest_release "$dir" >"$dir/release"
+	mv "$dir/release" "$release_file"
+	rm -rf "$dir"
+}
+
+# fetch DIR PACKAGE...: put these packages of the recorded version into DIR.
+fetch() {
+	local dir=$1 package wanted=()
+	shift
+	apt_setup "$dir/apt"
+	for package; do
+		wanted+=("$package=$VERSION")
+	done
+	(cd "$dir" && in_root env APT_CONFIG="$dir/apt/apt.conf" \
+		apt-get -q download "${wanted[@]}") || {
+		echo "kernel $VERSION is no longer at the mirror: 'make update' moves to the newest" >&2
+		return 1
+	}
+	rm -rf "$dir/apt"
+}
+
+make_source() {
+	local dir=$1 tarball=usr/src/linux-source-$KERNEL_SERIES.tar.xz
+	fetch "$dir" "linux-source-$KERNEL_SERIES"
+	in_root sh -ec 'cd "$1"; dpkg-deb --fsys-tarfile ./*.deb | tar -xO "./$2" |
+		xz -dc | tar -x --no-same-owner --strip-components=1' \
+		sh "$dir" "$tarball"
+	rm "$dir"/*.deb
+}
+
+update() {
+	local before=
+	[ ! -e "$release_file" ] || before=$(cat "$release_file")
+	step "looking for the newest kernel $KERNEL_SERIES" record_release
+	if [ "$(cat "$release_file")" = "$before" ]; then
+		say "kernel ${before% *} is still the newest"
+		return
+	fi
+	read -r VERSION _ <"$release_file"
+	say "kernel $VERSION is used from now on"
+	find "$CACHE" -maxdepth 1 \( -name 'source-*' -o -name 'kernel-*' \) \
+		! -name "*-$VERSION*" -exec rm -rf {} +
+}
+
+case ${1:-} in
+--update)
+	update
+	exit
+	;;
+cloud | amd64 | rt | debug) ;;
+*)
+	die "there is no kernel '${1:-}': it is one of cloud, amd64, rt and debug"
+	;;
+esac
+
+# shellcheck disable=SC2034 # for stock.sh and debug.sh
+ROOT=$("$TOP/tools/setup/root.sh")
+[ -e "$release_file" ] ||
+	step "looking for the newest kernel $KERNEL_SERIES" record_release
+read -r VERSION ABI <"$release_file"
+
+case $1 in
+debug) name=$(debug_name) ;;
+*) name=$(stock_name "$1") ;;
+esac
+if [ ! -e "$CACHE/$name" ]; then
+	SOURCE=$CACHE/source-$VERSION
+	[ -e "$SOURCE" ] ||
+		step "fetching the source of kernel $VERSION" \
+			cached "source-$VERSION" make_source
+	case $1 in
+	debug) step "building the debug kernel (about 8 minutes on two cores)" \
+		cached "$name" debug_make "$CACHE/$name" ;;
+	*) step "preparing Debian's kernel $ABI-$(stock_flavour "$1")" \
+		cached "$name" stock_make "$1" "$CACHE/$name" ;;
+	esac
+fi
+echo "$CACHE/$name"

@@ -1,0 +1,79 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Make the toolchain root, unless it is there, and print its directory.
+#
+# It holds everything that builds, checks and boots evfd, and is the guest's
+# userland too.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+packages=(
+	# building kernels and modules
+	gcc gcc-multilib libc6-dev make bc bison flex cpio kmod perl rsync
+	libelf-dev libssl-dev pahole xz-utils zstd python3
+	rustc rust-src rustfmt rust-clippy bindgen clang-19 lld-19 llvm-19
+	# checking
+	shellcheck
+	# booting a guest and working in it
+	qemu-system-x86 qemu-system-data seabios busybox-static erofs-utils
+	less mount procps strace
+	# fetching kernels
+	apt ca-certificates
+)
+
+# Documentation and translations that nothing here reads.
+excludes=(
+	'/usr/share/doc/*' '/usr/share/man/*' '/usr/share/info/*'
+	'/usr/share/locale/*' '/usr/share/lintian/*' '/usr/share/bug/*'
+	'/usr/share/icons/*'
+)
+
+need_mmdebstrap() {
+	local missing=()
+	command -v mmdebstrap >/dev/null || missing+=(mmdebstrap)
+	[ -e /usr/share/keyrings/debian-archive-keyring.gpg ] ||
+		missing+=(debian-archive-keyring)
+	[ "$(id -u)" = 0 ] || command -v newuidmap >/dev/null || missing+=(uidmap)
+	[ ${#missing[@]} -gt 0 ] || return 0
+	[ "$(id -u)" = 0 ] || die "these packages are missing: ${missing[*]}." \
+		"Install them: sudo apt-get install ${missing[*]}"
+	step "installing ${missing[*]}, which make the toolchain root" \
+		install_packages "${missing[@]}"
+}
+
+install_packages() {
+	apt-get update
+	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
+}
+
+make_root() {
+	local dir=$1 uri opts=() x
+	uri=$(mirror)
+	for x in "${excludes[@]}"; do
+		opts+=(--dpkgopt="path-exclude=$x")
+	done
+	while read -r x; do
+		opts+=(--aptopt="$x")
+	done < <(apt_proxies)
+	# Unpacked from a stream, and without device nodes, so that all of it
+	# belongs to the caller and can be removed like any directory.
+	mmdebstrap --quiet --variant=apt --format=tar \
+		--aptopt='APT::Install-Recommends "false"' \
+		--aptopt='Acquire::Languages "none"' "${opts[@]}" \
+		--include="$(IFS=,; echo "${packages[*]}")" "$DEBIAN_SUITE" - \
+		"deb $uri $DEBIAN_SUITE main" \
+		"deb $uri $DEBIAN_SUITE-updates main" |
+		tar -x -C "$dir" --no-same-owner --exclude='./dev/*'
+	mkdir -p "$dir/mnt/share"
+	touch "$dir/etc/resolv.conf" "$dir/etc/hosts"
+	# What a kernel depends on, part of its name in the cache.
+	dpkg-query --admindir="$dir/var/lib/dpkg" -W \
+		gcc-14 rustc bindgen clang-19 pahole >"$dir/toolchain"
+}
+
+name=root-$(hash_of "$0")
+if [ ! -e "$CACHE/$name" ]; then
+	need_mmdebstrap
+	step "making the toolchain root (Debian $DEBIAN_SUITE)" cached "$name" make_root
+fi
+echo "$CACHE/$name"

@@ -1,0 +1,50 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# What is done with the Rust code besides building it.
+#
+# usage: rust.sh fmt [--check]   format it, or check that it is formatted
+#        rust.sh doc             its documentation, in build/doc
+#        rust.sh analyzer        rust-project.json, for editors
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+cd "$TOP"
+
+fmt() {
+	local files
+	mapfile -t files < <(find src include samples -name '*.rs' ! -path '*/generated/*')
+	in_root rustfmt --edition 2021 "$@" "${files[@]}"
+}
+
+doc() {
+	local kdir tree=$TOP/build/cloud/tree out=$TOP/build/doc start=$SECONDS
+	# The types that bindgen makes are part of the code.
+	"$TOP/tools/setup/build-module.sh" cloud
+	kdir=$("$TOP/tools/setup/kernel.sh" cloud)/build
+	rm -rf "$out"
+	(cd "$kdir" && in_root env RUSTC_BOOTSTRAP=1 OBJTREE="$kdir" RUST_MODFILE=evfd \
+		EVFD_UAPI_RS="$tree/src/generated/uapi.rs" \
+		EVFD_HELPERS_RS="$tree/src/generated/helpers.rs" \
+		rustdoc --edition=2021 --crate-name evfd --document-private-items \
+		--target=scripts/target.json --sysroot=/dev/null -Zunstable-options \
+		-Dwarnings -Arustdoc::private-intra-doc-links -Zcrate-attr=no_std \
+		-Zcrate-attr='feature(arbitrary_self_types,used_with_arg)' \
+		-L rust --extern kernel --extern pin_init --extern zerocopy \
+		--extern zerocopy_derive @include/generated/rustc_cfg \
+		--cfg MODULE -o "$out" "$TOP/src/evfd.rs")
+	say "documentation: build/doc/evfd/index.html ($((SECONDS - start)) s)"
+}
+
+analyzer() {
+	local kdir root
+	"$TOP/tools/setup/build-module.sh" cloud
+	kdir=$("$TOP/tools/setup/kernel.sh" cloud)/build
+	root=$("$TOP/tools/setup/root.sh")
+	in_root make -s -C "$kdir" M="$TOP" rust-analyzer
+	in_root python3 tools/setup/rust-project.py "$root" "$TOP/build/cloud/tree"
+	say "rust-project.json is made"
+}
+
+case ${1:-} in
+fmt | doc | analyzer) "$@" ;;
+*) die "usage: rust.sh fmt [--check] | doc | analyzer" ;;
+esac
