@@ -1,0 +1,201 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Boot a guest, run a command in it, and pass on its output and exit status.
+#
+# usage: run.sh [OPTION]... -- COMMAND
+#        run.sh [OPTION]... -- PROGRAM ARGUMENT...
+#        run.sh [OPTION]... --shell
+#
+# --kernel KERNEL  cloud (the default), amd64, rt or debug
+# --share DIR      show DIR, read-only, at /mnt/share
+# --module FILE    load this module after evfd.ko (again for another one)
+# --no-module      do not load evfd.ko
+# --mem MB, --smp N   the guest's memory and processors
+# --timeout S      end the guest after S seconds
+# --log FILE       put the kernel log there
+#
+# A single COMMAND is a line for the guest's /bin/sh; a PROGRAM gets its
+# arguments as they are. The exit status is 125 when the guest did not come to
+# the end of it, or when its kernel log has a line that tells of a bug.
+set -euo pipefail
+. "$(dirname "$0")/../setup/lib.sh"
+. "$(dirname "$0")/accelerator.sh"
+
+KERNEL=cloud SHARE='' MODULES=() OWN_MODULE=1 MEMORY='' CPUS=2 TIMEOUT=1800 LOG='' SHELL_MODE=''
+
+usage() {
+	sed -n '/^# usage/,/^set /s/^# \{0,1\}//p' "$0" >&2
+	exit 125
+}
+
+parse() {
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--kernel) KERNEL=$2 ;;
+		--share) SHARE=$2 ;;
+		--module) MODULES+=("$2") ;;
+		--mem) MEMORY=$2 ;;
+		--smp) CPUS=$2 ;;
+		--timeout) TIMEOUT=$2 ;;
+		--log) LOG=$2 ;;
+		--no-module | --shell | --)
+			case $1 in
+			--no-module) OWN_MODULE='' ;;
+			--shell) SHELL_MODE=1 ;;
+			--)
+				shift
+				COMMAND=("$@")
+				return
+				;;
+			esac
+			shift
+			continue
+			;;
+		*) usage ;;
+		esac
+		shift 2
+	done
+}
+
+# The command as one line for a shell.
+command_line() {
+	local word line=''
+	if [ ${#COMMAND[@]} = 1 ]; then
+		printf '%s\n' "${COMMAND[0]}"
+		return
+	fi
+	for word in "${COMMAND[@]}"; do
+		line+="'${word//\'/\'\\\'\'}' "
+	done
+	printf '%s\n' "$line"
+}
+
+make_initramfs() {
+	local dir=$WORK/initramfs module
+	mkdir -p "$dir"/{bin,dev,proc,sys,root,modules,boot-modules}
+	cp "$ROOT/usr/bin/busybox" "$dir/bin/"
+	cp "$TOP/tools/guest/init" "$TOP/tools/guest/session" "$dir/"
+	chmod 755 "$dir/init"
+	cp "$KERNEL_DIR"/modules/* "$dir/boot-modules/" 2>/dev/null || true
+	: >"$dir/modules/order"
+	for module in "${MODULES[@]}"; do
+		cp "$module" "$dir/modules/"
+		basename "$module" >>"$dir/modules/order"
+	done
+	if [ -n "$SHELL_MODE" ]; then
+		: >"$dir/command"
+	else
+		command_line >"$dir/command"
+	fi
+	{
+		echo "TERM=${TERM:-dumb}"
+		stty size 2>/dev/null | sed 's/\(.*\) \(.*\)/LINES=\1 COLUMNS=\2/' ||
+			echo 'LINES=24 COLUMNS=80'
+	} >"$dir/settings"
+	pack_initramfs "$dir" "$WORK/initramfs.cpio"
+}
+
+pack_initramfs() {
+	(cd "$1" && find . | in_root cpio -o -H newc --quiet -R 0:0 >"$2")
+}
+
+disk() {
+	echo -drive "file=$2,if=none,id=$1,format=raw,readonly=on" \
+		-device "virtio-blk-pci,drive=$1"
+}
+
+boot() {
+	local arguments=() terminal
+	read -ra arguments < <(accelerator)
+	# shellcheck disable=SC2207
+	arguments+=($(disk userland "$USERLAND"))
+	# shellcheck disable=SC2207
+	[ -z "$SHARE" ] || arguments+=($(disk share "$WORK/share.erofs"))
+	terminal=stdio,id=terminal,signal=on
+	[ -z "$SHELL_MODE" ] || terminal=stdio,id=terminal,signal=off
+	in_root timeout --foreground -k 5 "$TIMEOUT" setpriv --pdeathsig TERM \
+		qemu-system-x86_64 "${arguments[@]}" -nodefaults -no-user-config \
+		-display none -no-reboot -smp "$CPUS" -m "$MEMORY" \
+		-kernel "$KERNEL_DIR/vmlinuz" -initrd "$WORK/initramfs.cpio" \
+		-append "console=ttyS0 loglevel=8 panic=-1 oops=panic 8250.nr_uarts=4 printk.devkmsg=on kunit.enable=1 kunit.autorun=1 kunit.filter_glob=evfd*" \
+		-serial "file:$WORK/log" -chardev "$terminal" \
+		-serial chardev:terminal -serial "file:$WORK/status"
+}
+
+# What is typed before the guest's terminal is open would be lost: pass stdin
+# on when the guest has said that it is, and then tell of its end.
+typed() {
+	until grep -q ready "$WORK/status"; do
+		sleep 0.2
+	done
+	cat
+	printf '\004'
+}
+
+# Lines of a kernel log that tell of a bug.
+bug_lines() {
+	grep -aE 'BUG:|WARNING:|KASAN:|KCSAN:|UBSAN:|ODEBUG:|Oops|Kernel panic|Call Trace:|INFO: (possible|suspicious|task .* blocked|trying to register|rcu.*stall)|rcu:.*stall|possible .* detected|inconsistent lock state|suspicious RCU usage|bad unlock balance|held lock freed|lock held when returning|[Nn]ested lock was not taken|DEADLOCK|soft lockup|hard LOCKUP|scheduling while atomic|sleeping function called|list_(add|del) corruption|refcount_t:|general protection fault|unable to handle|unreferenced object|new suspected memory leaks|Bad (page|rss)|nobody cared' "$1"
+}
+
+report() {
+	local status=$1 end
+	end=$(tr -d '\r' <"$WORK/status" | sed -n 's/^status //p')
+	if [ -n "$LOG" ]; then
+		cp "$WORK/log" "$LOG"
+	fi
+	if bug_lines "$WORK/log" >"$WORK/bugs"; then
+		say "the guest's kernel reports:"
+		cat "$WORK/bugs" >&2
+		end=125
+	elif [ "$status" = 124 ]; then
+		say "the guest was stopped: it took more than $TIMEOUT s"
+		end=125
+	elif [ -z "$end" ]; then
+		say "the guest ended before the command did; its last lines:"
+		tail -n 20 "$WORK/log" >&2
+		end=125
+	fi
+	exit "$end"
+}
+
+COMMAND=()
+parse "$@"
+[ -n "$SHELL_MODE" ] || [ ${#COMMAND[@]} -gt 0 ] || usage
+[ -z "$SHARE" ] || [ -d "$SHARE" ] || die "there is no directory $SHARE to share"
+
+KERNEL_DIR=$("$TOP/tools/setup/kernel.sh" "$KERNEL")
+ROOT=$("$TOP/tools/setup/root.sh")
+USERLAND=$("$TOP/tools/guest/userland.sh")
+if [ -z "$MEMORY" ]; then
+	MEMORY=512
+	[ "$KERNEL" != debug ] || MEMORY=1024
+fi
+if [ -n "$OWN_MODULE" ]; then
+	MODULES=("$TOP/build/$KERNEL/evfd.ko" "${MODULES[@]}")
+	[ -e "${MODULES[0]}" ] ||
+		die "evfd.ko is not built for this kernel: tools/setup/build-module.sh $KERNEL"
+fi
+
+WORK=$(mktemp -d "$CACHE/.guest.XXXXXX")
+trap 'rm -rf "$WORK"' EXIT
+: >"$WORK/log"
+: >"$WORK/status"
+make_initramfs
+[ -z "$SHARE" ] ||
+	in_root --bind "$SHARE" mkfs.erofs --quiet --all-root "$WORK/share.erofs" "$(realpath "$SHARE")"
+
+status=0
+if [ -n "$SHELL_MODE" ] && [ -t 0 ]; then
+	boot || status=$?
+elif [ -n "$SHELL_MODE" ]; then
+	typed | boot || status=$?
+else
+	# Through cat, as qemu makes its output non-blocking, which is not ours
+	# alone.
+	exec {output}> >(exec cat)
+	writer=$!
+	boot </dev/null >&"$output" || status=$?
+	exec {output}>&-
+	wait "$writer"
+fi
+report "$status"

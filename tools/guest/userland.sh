@@ -1,0 +1,21 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Make the guest's file system from the toolchain root, unless it is there, and
+# print its name.
+set -euo pipefail
+. "$(dirname "$0")/../setup/lib.sh"
+
+# What no command in a guest needs, so that the image is small: what compiles
+# and what emulates.
+excludes='^(usr/(include|src|games|libx32|libexec)|usr/lib/(gcc|llvm.*|rustlib|modules|python3.*|bfd-plugins|clang)|usr/share/(qemu|seabios|perl|bash-completion/completions)|usr/bin/(qemu|clang|llvm|rust|cargo|bindgen|x86_64-linux-gnu-).*|usr/lib/x86_64-linux-gnu/(lib(LLVM|clang|rustc_driver|lld|std-|test-|asan|tsan|ubsan|lsan|hwasan|python).*|perl.*|.*\.a)|var/(cache|lib)/.*|boot|dev/.*|proc/.*|sys/.*|tmp/.*|run/.*)(/|$)'
+
+make_userland() {
+	in_root mkfs.erofs --quiet --all-root -T0 --exclude-regex="$excludes" \
+		"$1/image" "$ROOT"
+}
+
+ROOT=$("$TOP/tools/setup/root.sh")
+name=userland-$(hash_of "$0" <(echo "$ROOT"))
+[ -e "$CACHE/$name" ] ||
+	step "making the guest's file system" cached "$name" make_userland
+echo "$CACHE/$name/image"
