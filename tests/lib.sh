@@ -1,0 +1,59 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# What the suites share: running guests, and telling results in TAP.
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+TAP_COUNT=0
+
+# guest KERNEL COMMAND...: run a command in a guest that has evfd.ko loaded and
+# build/KERNEL/share at /mnt/share. A single word is a line for sh, several
+# are a program and its arguments. Leaves the kernel log in
+# build/KERNEL/guest.log.
+guest() {
+	local kernel=$1
+	shift
+	"$TOP/tools/guest/run.sh" --kernel "$kernel" \
+		--share "$TOP/build/$kernel/share" \
+		--log "$TOP/build/$kernel/guest.log" -- "$@"
+}
+
+tap_ok() {
+	TAP_COUNT=$((TAP_COUNT + 1))
+	echo "ok $TAP_COUNT - $*"
+}
+
+tap_not_ok() {
+	TAP_COUNT=$((TAP_COUNT + 1))
+	echo "not ok $TAP_COUNT - $*"
+}
+
+# tap_check DESCRIPTION COMMAND...: ok if COMMAND succeeds; its output is shown
+# as diagnostics if it does not.
+tap_check() {
+	local description=$1 output
+	shift
+	if output=$("$@" 2>&1); then
+		tap_ok "$description"
+	else
+		tap_not_ok "$description"
+		[ -z "$output" ] || printf '%s\n' "$output" | sed 's/^/# /'
+	fi
+}
+
+# tap_from FILE PREFIX: tell the results in FILE, the (K)TAP output of one or
+# more programs or a kernel log with it, as our own. Of nested results, the
+# innermost count. A program that tells less than it planned has failed.
+tap_from() {
+	local kind text
+	while IFS=$'\t' read -r kind text; do
+		case $kind in
+		ok) tap_ok "$text" ;;
+		not) tap_not_ok "$text" ;;
+		*) echo "# $text" ;;
+		esac
+	done < <(awk -v prefix="$2" -f "$TOP/tests/tap.awk" "$1")
+}
+
+tap_done() {
+	echo "1..$TAP_COUNT"
+}

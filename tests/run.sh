@@ -1,0 +1,79 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Run the test suites: all of them, or with ONLY=suite that one.
+#
+# A suite is an executable tests/suites/NAME.sh that writes TAP, its plan at
+# the end. Its second comment line says what it tests; one that begins with
+# "# kernels:" names the kernels it boots.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+passed=0 failed=0 skipped=0
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+suites() {
+	# What is quick and finds the most comes first.
+	printf '%s\n' style setup kunit user posts samples unload
+}
+
+kernels_of() {
+	sed -n 's/^# kernels: *//p' "tests/suites/$1.sh"
+}
+
+# Build all that the suites share. Prints how long each step takes.
+prepare() {
+	local suite kernel
+	for suite; do
+		kernels_of "$suite"
+	done | tr ' ' '\n' | sort -u | while read -r kernel; do
+		[ -z "$kernel" ] || tools/setup/build-share.sh "$kernel" </dev/null
+	done
+}
+
+run_suite() {
+	local suite=$1 start=$SECONDS status=0 results planned ok not skip
+	echo "# suite $suite"
+	"tests/suites/$suite.sh" </dev/null | tee "$log" || status=$?
+	skip=$(grep -cE '^ok [0-9]+ .*# SKIP' "$log") || true
+	ok=$(($(grep -cE '^ok [0-9]+' "$log" || true) - skip))
+	not=$(grep -cE '^not ok [0-9]+' "$log") || true
+	results=$((ok + not + skip))
+	planned=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$log" | tail -n 1)
+	if [ "$status" != 0 ] || [ "$planned" != "$results" ] || [ "$results" = 0 ]; then
+		echo "not ok - suite $suite ended early: status $status," \
+			"$results results, ${planned:-none} planned"
+		not=$((not + 1))
+	fi
+	passed=$((passed + ok))
+	failed=$((failed + not))
+	skipped=$((skipped + skip))
+	echo "# suite $suite: $ok passed, $not failed, $skip skipped, $((SECONDS - start)) s"
+}
+
+if [ "${1:-}" = --list ]; then
+	for suite in $(suites); do
+		printf '  %-10s %s\n' "$suite" \
+			"$(sed -n '3s/^# //p' "tests/suites/$suite.sh")"
+	done
+	exit
+fi
+
+if [ -n "${ONLY:-}" ]; then
+	suites | grep -qxF -- "$ONLY" || {
+		echo "There is no suite '$ONLY'. The suites are:" >&2
+		suites >&2
+		exit 1
+	}
+	chosen=("$ONLY")
+else
+	mapfile -t chosen < <(suites)
+fi
+
+prepare "${chosen[@]}"
+for suite in "${chosen[@]}"; do
+	run_suite "$suite"
+done
+echo "# in all: $SECONDS s"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ] && [ "$((passed + failed))" != 0 ]

@@ -1,0 +1,184 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Set-up, build and guest: what they pass on, and what they refuse.
+# kernels: cloud
+
+set -euo pipefail
+# shellcheck source=tests/lib.sh
+source "$(dirname "$0")/../lib.sh"
+cd "$TOP"
+
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+kdir=$(tools/setup/kernel.sh cloud)/build
+
+# refuses TEXT COMMAND...: succeeds if COMMAND fails and says TEXT.
+refuses() {
+	local text=$1 output
+	shift
+	if output=$("$@" 2>&1); then
+		echo "did not fail"
+		return 1
+	fi
+	printf '%s\n' "$output"
+	grep -qF -- "$text" <<<"$output"
+}
+
+# exits STATUS COMMAND...
+exits() {
+	local wanted=$1 status=0
+	shift
+	"$@" || status=$?
+	echo "exit status $status"
+	[ "$status" = "$wanted" ]
+}
+
+# prints TEXT COMMAND...: succeeds if COMMAND prints that and nothing else.
+prints() {
+	local text=$1 output
+	shift
+	output=$("$@" 2>/dev/null)
+	printf '%s\n' "$output"
+	[ "$output" = "$text" ]
+}
+
+# fake_tree NAME: a kernel tree with the configuration of a real one.
+fake_tree() {
+	mkdir -p "$dir/$1/include/config" "$dir/$1/rust"
+	cp "$kdir/include/config/auto.conf" "$dir/$1/include/config/"
+	echo "$dir/$1"
+}
+
+fake_rustc() {
+	mkdir -p "$dir/bin"
+	printf '#!/bin/sh\necho "%s"\n' "$1" >"$dir/bin/rustc"
+	printf '#!/bin/sh\n' >"$dir/bin/bindgen"
+	chmod +x "$dir"/bin/*
+}
+
+test_build_refusals() {
+	local tree
+	tap_check "make refuses a KDIR that is no kernel tree" \
+		refuses "there is no prepared kernel tree" make KDIR="$dir/nowhere"
+	tree=$(fake_tree headers)
+	tap_check "make refuses a KDIR without Rust metadata" \
+		refuses "has no Rust metadata" make KDIR="$tree"
+	tap_check "and says what works without one" \
+		refuses "make demo" make KDIR="$tree"
+	sed -i '/^CONFIG_RUST=/d' "$tree/include/config/auto.conf"
+	tap_check "make refuses a KDIR without Rust" \
+		refuses "configured without Rust" make KDIR="$tree"
+	tree=$(fake_tree whole)
+	touch "$tree/rust/libkernel.rmeta"
+	fake_rustc "rustc 1.0.0 (another one)"
+	tap_check "make refuses another rustc than the kernel's" \
+		refuses "rustc here:  rustc 1.0.0" env PATH="$dir/bin:$PATH" make KDIR="$tree"
+	rm "$dir/bin/rustc"
+	tap_check "make refuses to go without rustc" \
+		refuses "rustc-none here:  none" env RUSTC=rustc-none make KDIR="$tree"
+	tap_check "an unknown kernel is refused" \
+		refuses "there is no kernel 'risc'" make guest CMD=true KERNEL=risc
+	tap_check "an unknown suite is refused" \
+		refuses "There is no suite 'nothing'" env ONLY=nothing tests/run.sh
+}
+
+# The checks of stock.sh, on doctored copies of what they look at.
+stock() {
+	bash -c 'set -euo pipefail
+		. tools/setup/lib.sh
+		. tools/setup/stock.sh
+		"$@"' sh "$@"
+}
+
+test_kernel_mismatch() {
+	local tree=$dir/symbols
+	mkdir -p "$tree/rust"
+	cp "$kdir/Module.symvers" "$tree/"
+	cp "$kdir"/rust/exports_*_generated.h "$tree/rust/"
+	cp "$kdir/.config" "$dir/config"
+	tap_check "Debian's Rust symbols are those made here" stock stock_check_symbols "$tree"
+	sed -i '0,/_RNv/s//_RNx/' "$tree/rust/exports_kernel_generated.h"
+	tap_check "a Rust symbol that Debian's kernel has not is refused" \
+		refuses "would not load" stock stock_check_symbols "$tree"
+	tap_check "the same configuration is taken" \
+		stock stock_check_config "$kdir/.config" "$dir/config"
+	sed -i '/^CONFIG_DEBUG_INFO_BTF=/d' "$dir/config"
+	tap_check "another configuration is refused" \
+		refuses "not the one Debian built" stock stock_check_config "$kdir/.config" "$dir/config"
+}
+
+# A set-up of something that is made for long, in a cache of its own.
+interrupted() {
+	env XDG_CACHE_HOME="$dir/cache" bash -c '
+		set -euo pipefail
+		. tools/setup/lib.sh
+		slowly() {
+			touch "$2/first"
+			[ "$1" = finish ] || kill -KILL $$
+			touch "$2/second"
+		}
+		cached thing slowly "$1"' sh "$1"
+}
+
+test_interrupted_setup() {
+	local cache=$dir/cache/evfd
+	tap_check "a set-up is killed half-way" exits 137 interrupted die
+	tap_check "what it has begun has no name in the cache" [ ! -e "$cache/thing" ]
+	tap_check "the next set-up succeeds" interrupted finish
+	tap_check "and makes all of it" [ -e "$cache/thing/second" ]
+	tap_check "and clears away what was begun" \
+		[ -z "$(find "$cache" -name '.new-*')" ]
+}
+
+bare_guest() {
+	tools/guest/run.sh --no-module "$@"
+}
+
+test_guest() {
+	mkdir "$dir/share"
+	echo "seen from here" >"$dir/share/a file"
+	tap_check "make guest loads the module, for everybody to use" \
+		prints "character special file 666" make guest CMD='stat -c "%F %a" /dev/evfd'
+	tap_check "an exit status is passed on" exits 7 bare_guest -- 'exit 7'
+	tap_check "make guest fails when its command does" \
+		refuses "Error 7" make guest CMD='exit 7'
+	tap_check "a command line is not mangled" \
+		prints "$(printf 'a  b $HOME "x" \\ /root')" \
+		make guest CMD='echo '\''a  b $HOME "x" \\'\'' $HOME'
+	tap_check "arguments are not mangled" \
+		prints "$(printf '<%s>' 'a  b' "it's" '$HOME' '*' '' $'two\nlines')" \
+		bare_guest -- printf '<%s>' 'a  b' "it's" '$HOME' '*' '' $'two\nlines'
+	tap_check "output of any bytes comes through" \
+		prints "$(seq 20000 | md5sum)" bare_guest -- 'seq 20000 >/tmp/x; cat /tmp/x | md5sum'
+	tap_check "all of a long output comes through" \
+		prints "$(seq 20000)" bare_guest -- 'seq 20000'
+	tap_check "the share is there, and read-only" \
+		prints "seen from here refused" bare_guest --share "$dir/share" -- \
+		'echo $(cat "/mnt/share/a file") $(touch /mnt/share/x 2>/dev/null || echo refused)'
+	tap_check "a share that is not there is refused" \
+		refuses "there is no directory" bare_guest --share "$dir/nowhere" -- true
+}
+
+test_guest_failures() {
+	local line
+	for line in 'WARNING: CPU: 0' 'BUG: KASAN: use-after-free' 'INFO: task x blocked for' \
+		'WARNING: possible circular locking dependency detected' \
+		'kmemleak: 1 new suspected memory leaks'; do
+		tap_check "a kernel log with '$line' fails the guest" \
+			refuses "$line" bare_guest -- "echo '$line' >/dev/kmsg"
+	done
+	tap_check "and does so with status 125" exits 125 bare_guest -- 'echo BUG: >/dev/kmsg'
+	tap_check "a panic ends the guest, and fails it" \
+		refuses "Kernel panic" bare_guest -- 'echo c >/proc/sysrq-trigger; sleep 60'
+	tap_check "a guest that takes too long is stopped" \
+		refuses "it took more than 15 s" bare_guest --timeout 15 -- 'sleep 600'
+	tap_check "what a command leaves running does not keep the guest up" \
+		exits 0 bare_guest --timeout 60 -- 'sleep 600 & exit 0'
+}
+
+test_build_refusals
+test_kernel_mismatch
+test_interrupted_setup
+test_guest
+test_guest_failures
+tap_done
