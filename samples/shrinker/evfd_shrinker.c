@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Sample: tell a program of memory pressure through an event descriptor.
+ *
+ * The program opens /dev/evfd_shrinker and hands over a descriptor. From then
+ * on a shrinker without any objects of its own listens to the kernel's search
+ * for memory: whenever it is asked what it could free, it posts. The program,
+ * waiting in poll or epoll, can then give up what it can do without.
+ */
+#include <linux/err.h>
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include <linux/evfd.h>
+
+#include "evfd_samples.h"
+
+/**
+ * struct watch - an open device
+ * @lock: lets one ioctl at a time give the device a descriptor
+ * @shrinker: registered, or NULL before the first ioctl
+ * @ctx: where to post; set before @shrinker is registered and put after it has
+ *	been freed, so the shrinker needs no lock to use it
+ */
+struct watch {
+	struct mutex lock; /* of the two below, until they are set */
+	struct shrinker *shrinker;
+	struct evfd_ctx *ctx;
+};
+
+/*
+ * Reclaim comes here with whatever locks the task held that asked for memory,
+ * and may not sleep on any of them: posting takes none that could matter.
+ */
+static unsigned long watch_count(struct shrinker *shrinker,
+				 struct shrink_control *sc)
+{
+	struct watch *watch = shrinker->private_data;
+
+	evfd_ctx_signal(watch->ctx, 1, 0);
+	return SHRINK_EMPTY;
+}
+
+static unsigned long watch_scan(struct shrinker *shrinker,
+				struct shrink_control *sc)
+{
+	return SHRINK_STOP;
+}
+
+static int watch_start(struct watch *watch, int fd)
+{
+	struct shrinker *shrinker;
+	struct evfd_ctx *ctx;
+
+	guard(mutex)(&watch->lock);
+	if (watch->shrinker)
+		return -EBUSY;
+
+	ctx = evfd_ctx_fdget(fd);
+	if (IS_ERR(ctx))
+		return PTR_ERR(ctx);
+
+	shrinker = shrinker_alloc(0, "evfd-sample");
+	if (!shrinker) {
+		evfd_ctx_put(ctx);
+		return -ENOMEM;
+	}
+	shrinker->count_objects = watch_count;
+	shrinker->scan_objects = watch_scan;
+	shrinker->private_data = watch;
+
+	watch->ctx = ctx;
+	watch->shrinker = shrinker;
+	shrinker_register(shrinker);
+	return 0;
+}
+
+static int watch_open(struct inode *inode, struct file *file)
+{
+	struct watch *watch = kzalloc_obj(*watch);
+
+	if (!watch)
+		return -ENOMEM;
+	mutex_init(&watch->lock);
+	file->private_data = watch;
+	return 0;
+}
+
+static int watch_release(struct inode *inode, struct file *file)
+{
+	struct watch *watch = file->private_data;
+
+	if (watch->shrinker) {
+		/* Returns when no watch_count() runs or will run any more. */
+		shrinker_free(watch->shrinker);
+		evfd_ctx_put(watch->ctx);
+	}
+	mutex_destroy(&watch->lock);
+	kfree(watch);
+	return 0;
+}
+
+static long watch_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	s32 fd;
+
+	if (cmd != EVFD_SHRINKER_IOC_WATCH)
+		return -ENOTTY;
+	if (get_user(fd, (s32 __user *)arg))
+		return -EFAULT;
+	return watch_start(file->private_data, fd);
+}
+
+static const struct file_operations watch_fops = {
+	.owner = THIS_MODULE,
+	.open = watch_open,
+	.release = watch_release,
+	.unlocked_ioctl = watch_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+};
+
+static struct miscdevice watch_device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = EVFD_SHRINKER_DEVICE_NAME,
+	.fops = &watch_fops,
+};
+module_misc_device(watch_device);
+
+MODULE_DESCRIPTION("evfd sample: memory pressure through an event descriptor");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,33 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# The samples: what they print, and what their modules refuse.
+# kernels: cloud debug
+
+set -euo pipefail
+# shellcheck source=tests/lib.sh
+source "$(dirname "$0")/../lib.sh"
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+# The demo compares what the tutorial and the timer print with what they should.
+status=0
+guest cloud bash /mnt/share/demo.sh >"$log" || status=$?
+sed 's/^/# /' "$log"
+tap_check "demo: the samples print what they should" [ "$status" = 0 ]
+for text in '== Two processes:' 'Parent read 7 (0x7) from efd' \
+	'== The same with a semaphore:' 'Tick 5'; do
+	tap_check "demo prints '$text'" grep -qF "$text" "$log"
+done
+tap_check "demo tells of memory pressure" grep -qE \
+	'^Told of memory pressure after [0-9]+ MiB: gave them back$' "$log"
+
+for kernel in cloud debug; do
+	status=0
+	guest "$kernel" 'insmod /mnt/share/evfd_shrinker.ko &&
+		insmod /mnt/share/evfd_timer.ko && /mnt/share/samples_api &&
+		rmmod evfd_timer evfd_shrinker' >"$log" || status=$?
+	tap_from "$log" "$kernel"
+	tap_check "$kernel: every program ended well, and no complaint of the kernel" [ "$status" = 0 ]
+done
+tap_done
