@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the test programs of the kernel API share. */
+#ifndef POSTS_H
+#define POSTS_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <linux/evfd.h>
+
+#include "kselftest_harness.h"
+#include "post_test.h"
+
+#define WAIT_MS		20000
+
+static inline int evfd(unsigned int count, unsigned int flags)
+{
+	struct evfd_eventfd arg = { .count = count, .flags = flags };
+	int dev = open("/dev/" EVFD_DEVICE_NAME, O_RDWR | O_CLOEXEC);
+	int fd = ioctl(dev, EVFD_IOC_EVENTFD, &arg);
+
+	close(dev);
+	return fd;
+}
+
+static inline int post_device(void)
+{
+	return open("/dev/" POST_TEST_DEVICE_NAME, O_RDWR | O_CLOEXEC);
+}
+
+/* Returns what the posting function returned, or -errno of getting there. */
+static inline int post(int dev, int fd, unsigned int via, unsigned int amount)
+{
+	struct post_test_post arg = { .fd = fd, .via = via, .amount = amount };
+
+	return ioctl(dev, POST_TEST_POST, &arg) ? -errno : arg.result;
+}
+
+static inline int held_post(int dev, unsigned int amount, unsigned int mask)
+{
+	struct post_test_post arg = { .amount = amount, .mask = mask };
+
+	return ioctl(dev, POST_TEST_HELD_POST, &arg) ? -errno : arg.result;
+}
+
+static inline int hook(int dev, int watched, int posted, unsigned int amount,
+		       unsigned int times, unsigned int flags)
+{
+	struct post_test_hook arg = {
+		.watched = watched,
+		.posted = posted,
+		.amount = amount,
+		.times = times,
+		.flags = flags,
+	};
+
+	return ioctl(dev, POST_TEST_HOOK, &arg);
+}
+
+static inline struct post_test_hook_state hook_state(int dev, int number)
+{
+	struct post_test_hook_state state = { .hook = number };
+
+	if (ioctl(dev, POST_TEST_HOOK_STATE, &state))
+		abort();
+	return state;
+}
+
+/* What the descriptor polls as, once it polls as anything of mask. */
+static inline int poll_for(int fd, short mask, int timeout_ms)
+{
+	struct pollfd pfd = { .fd = fd, .events = mask };
+
+	return poll(&pfd, 1, timeout_ms) < 0 ? -errno : pfd.revents;
+}
+
+static inline int write_count(int fd, __u64 count)
+{
+	return write(fd, &count, sizeof(count)) == sizeof(count) ? 0 : -errno;
+}
+
+/* For descriptors that do not block, or have something to read. */
+static inline __u64 read_count(int fd)
+{
+	__u64 count;
+
+	return read(fd, &count, sizeof(count)) == sizeof(count) ? count : 0;
+}
+
+/* Deferred wake-ups come soon, but not at once. */
+#define wait_until(condition) ({				\
+	int _ms = WAIT_MS;					\
+	bool _met;						\
+								\
+	while (!(_met = (condition)) && _ms--)			\
+		usleep(1000);					\
+	_met;							\
+})
+
+#endif /* POSTS_H */

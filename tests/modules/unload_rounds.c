@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Loads evfd.ko, makes something that keeps it busy, sees that it can't be
+ * unloaded, drops that, and unloads it: again and again, with everything in
+ * turn that may keep it busy.
+ *
+ *	unload_rounds ROUNDS DIRECTORY-OF-THE-MODULES
+ */
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <linux/evfd.h>
+
+#include "kselftest.h"
+#include "post_test.h"
+
+static const char *directory;
+static unsigned int round_nr;
+
+#define fail(format, ...)						\
+	ksft_exit_fail_msg("round %u: " format "\n", round_nr, ##__VA_ARGS__)
+
+#define must(condition)							\
+	do {								\
+		if (!(condition))					\
+			fail("line %d: %s: %s", __LINE__, #condition,	\
+			     strerror(errno));				\
+	} while (0)
+
+static void load(const char *module)
+{
+	char path[256];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s.ko", directory, module);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	must(fd >= 0);
+	must(syscall(SYS_finit_module, fd, "", 0) == 0);
+	close(fd);
+}
+
+static int unload(const char *module)
+{
+	return syscall(SYS_delete_module, module, O_NONBLOCK);
+}
+
+static void expect_refused(void)
+{
+	if (unload("evfd") == 0)
+		fail("evfd was unloaded although it is in use");
+	must(errno == EWOULDBLOCK);
+}
+
+static int references(void)
+{
+	FILE *file = fopen("/sys/module/evfd/refcnt", "re");
+	int count;
+
+	must(file);
+	must(fscanf(file, "%d", &count) == 1);
+	fclose(file);
+	return count;
+}
+
+static int open_device(const char *path)
+{
+	int dev = open(path, O_RDWR | O_CLOEXEC);
+
+	must(dev >= 0);
+	return dev;
+}
+
+static int make_descriptor(void)
+{
+	struct evfd_eventfd arg = { .count = 1, .flags = EVFD_EFD_NONBLOCK };
+	int dev = open_device("/dev/" EVFD_DEVICE_NAME);
+	int fd = ioctl(dev, EVFD_IOC_EVENTFD, &arg);
+
+	must(fd >= 0);
+	close(dev);
+	return fd;
+}
+
+static void device_open(void)
+{
+	int dev = open_device("/dev/" EVFD_DEVICE_NAME);
+
+	expect_refused();
+	close(dev);
+}
+
+static void descriptor_open(void)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	int fd = make_descriptor();
+	int epfd = epoll_create1(0);
+	__u64 count = 4;
+
+	must(write(fd, &count, sizeof(count)) == sizeof(count));
+	must(epoll_ctl(epfd, EPOLL_CTL_ADD, fd, &event) == 0);
+	must(epoll_wait(epfd, &event, 1, 0) == 1);
+	expect_refused();
+	must(read(fd, &count, sizeof(count)) == sizeof(count));
+	must(count == 5);
+	close(fd);
+	close(epfd);
+}
+
+static void descriptor_in_a_message(void)
+{
+	char byte = 0, control[CMSG_SPACE(sizeof(int))] = {};
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+	int fd = make_descriptor();
+	int pair[2];
+
+	must(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
+	must(sendmsg(pair[0], &msg, 0) == 1);
+	close(fd);
+	expect_refused();
+	close(pair[0]);
+	close(pair[1]);
+}
+
+static void descriptor_of_a_child(void)
+{
+	int fd = make_descriptor();
+	pid_t pid = fork();
+
+	must(pid >= 0);
+	if (!pid) {
+		struct pollfd pfd = { .fd = fd, .events = POLLERR };
+
+		poll(&pfd, 1, -1);
+		_exit(0);
+	}
+	close(fd);
+	expect_refused();
+	kill(pid, SIGKILL);
+	must(waitpid(pid, NULL, 0) == pid);
+}
+
+/* The posts from NMI leave deferred wake-ups behind as late as can be. */
+static void kernel_reference(unsigned long hold)
+{
+	struct post_test_run run = {
+		.amount = 1,
+		.context = { POST_TEST_TASK, POST_TEST_NMI },
+		.posts = 10,
+	};
+	struct post_test_post post = { .amount = 1 };
+	int dev, fd, before;
+
+	load("evfd_post_test");
+	fd = make_descriptor();
+	dev = open_device("/dev/" POST_TEST_DEVICE_NAME);
+	before = references();
+	must(ioctl(dev, hold, &fd) == 0);
+	if (hold == POST_TEST_HOLD)
+		must(references() == before + 1);
+	run.fd = fd;
+	must(ioctl(dev, POST_TEST_RUN, &run) == 0);
+	close(fd);
+	expect_refused();
+	must(ioctl(dev, POST_TEST_HELD_POST, &post) == 0 && post.result == 1);
+	close(dev);
+	must(unload("evfd_post_test") == 0);
+}
+
+static void kernel_context(void)
+{
+	kernel_reference(POST_TEST_HOLD);
+}
+
+static void kernel_file(void)
+{
+	kernel_reference(POST_TEST_HOLD_FILE);
+}
+
+static const struct use {
+	const char *name;
+	void (*run)(void);
+} uses[] = {
+	{ "open device", device_open },
+	{ "open descriptor", descriptor_open },
+	{ "descriptor in a message under way", descriptor_in_a_message },
+	{ "descriptor of a child that polls", descriptor_of_a_child },
+	{ "context held by another module", kernel_context },
+	{ "file held by another module", kernel_file },
+};
+
+/* The last two take another module, and long: their turn comes less often. */
+static unsigned int use_of(unsigned int round)
+{
+	unsigned int turn = round % 12;
+
+	return turn < 10 ? turn % 4 : turn - 6;
+}
+
+static void set(const char *path, const char *value)
+{
+	int fd = open(path, O_WRONLY);
+	ssize_t length = strlen(value);
+
+	if (fd < 0)
+		return;
+	must(write(fd, value, length) == length);
+	close(fd);
+}
+
+/*
+ * Loading runs the module's KUnit suites, which are tested once elsewhere, and
+ * half the time of a round is waiting for RCU.
+ */
+static void make_rounds_short(void)
+{
+	set("/sys/module/kunit/parameters/filter_glob", "none");
+	set("/sys/kernel/rcu_expedited", "1");
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int rounds, done[ARRAY_SIZE(uses)] = {};
+
+	if (argc != 3)
+		errx(EXIT_FAILURE, "usage: %s ROUNDS DIRECTORY", argv[0]);
+	rounds = atoi(argv[1]);
+	directory = argv[2];
+
+	ksft_print_header();
+	ksft_set_plan(ARRAY_SIZE(uses));
+	make_rounds_short();
+	if (access("/sys/module/evfd", F_OK) == 0)
+		must(unload("evfd") == 0);
+
+	for (round_nr = 0; round_nr < rounds; round_nr++) {
+		load("evfd");
+		uses[use_of(round_nr)].run();
+		must(unload("evfd") == 0);
+		done[use_of(round_nr)]++;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(uses); i++)
+		ksft_test_result(done[i], "unload refused: %s (%u rounds)\n",
+				 uses[i].name, done[i]);
+	ksft_finished();
+}
