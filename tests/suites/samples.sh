@@ -22,6 +22,9 @@ done
 tap_check "demo tells of memory pressure" grep -qE \
 	'^Told of memory pressure after [0-9]+ MiB: gave them back$' "$log"
 
+tap_check "the README's program prints what it should" \
+	[ "$(guest cloud /mnt/share/readme)" = 4 ]
+
 for kernel in cloud debug; do
 	status=0
 	guest "$kernel" 'insmod /mnt/share/evfd_shrinker.ko &&

@@ -33,6 +33,12 @@ exits() {
 	[ "$status" = "$wanted" ]
 }
 
+# none COMMAND...: succeeds if COMMAND fails and prints nothing.
+none() {
+	local output
+	! output=$("$@") && [ -z "$output" ]
+}
+
 # prints TEXT COMMAND...: succeeds if COMMAND prints that and nothing else.
 prints() {
 	local text=$1 output
@@ -143,8 +149,8 @@ test_guest() {
 	tap_check "make guest fails when its command does" \
 		refuses "Error 7" make guest CMD='exit 7'
 	tap_check "a command line is not mangled" \
-		prints "$(printf 'a  b $HOME "x" \\ /root')" \
-		make guest CMD='echo '\''a  b $HOME "x" \\'\'' $HOME'
+		prints 'a  b $HOME "x" \ /root' \
+		make guest CMD="printf '%s ' 'a  b \$HOME \"x\" \\'; echo \$HOME"
 	tap_check "arguments are not mangled" \
 		prints "$(printf '<%s>' 'a  b' "it's" '$HOME' '*' '' $'two\nlines')" \
 		bare_guest -- printf '<%s>' 'a  b' "it's" '$HOME' '*' '' $'two\nlines'
@@ -159,14 +165,35 @@ test_guest() {
 		refuses "there is no directory" bare_guest --share "$dir/nowhere" -- true
 }
 
-test_guest_failures() {
+# A line as each of the checkers writes it.
+test_kernel_log() {
 	local line
-	for line in 'WARNING: CPU: 0' 'BUG: KASAN: use-after-free' 'INFO: task x blocked for' \
+	# shellcheck source=tools/guest/kernel-log.sh
+	source tools/guest/kernel-log.sh
+	for line in 'WARNING: CPU: 0 PID: 1 at fs/x.c:1 f+0x1/0x2' \
+		'BUG: KASAN: use-after-free in f+0x1/0x2' \
 		'WARNING: possible circular locking dependency detected' \
-		'kmemleak: 1 new suspected memory leaks'; do
-		tap_check "a kernel log with '$line' fails the guest" \
-			refuses "$line" bare_guest -- "echo '$line' >/dev/kmsg"
+		'WARNING: inconsistent lock state' \
+		'BUG: sleeping function called from invalid context at x.c:1' \
+		'BUG: unable to handle page fault for address: 0' \
+		'INFO: task x:1 blocked for more than 122 seconds.' \
+		'rcu: INFO: rcu_preempt self-detected stall on CPU' \
+		'watchdog: BUG: soft lockup - CPU#0 stuck for 22s! [x:1]' \
+		'ODEBUG: free active (active state 0) object: 1 object type: timer_list' \
+		'unreferenced object 0x1 (size 8):' \
+		'Oops: general protection fault [#1] SMP' \
+		'Kernel panic - not syncing: x'; do
+		echo "[    1.000000] $line" >"$dir/log"
+		tap_check "this is taken for a bug: $line" bug_lines "$dir/log"
 	done
+	printf '%s\n' '[    0.1] rcu: RCU lockdep checking is enabled.' \
+		'[    0.2] kasan: KernelAddressSanitizer initialized (generic)' >"$dir/log"
+	tap_check "what a good kernel says is not" none bug_lines "$dir/log"
+}
+
+test_guest_failures() {
+	tap_check "a kernel log that tells of a bug fails the guest" \
+		refuses "WARNING: CPU: 0" bare_guest -- 'echo "WARNING: CPU: 0" >/dev/kmsg'
 	tap_check "and does so with status 125" exits 125 bare_guest -- 'echo BUG: >/dev/kmsg'
 	tap_check "a panic ends the guest, and fails it" \
 		refuses "Kernel panic" bare_guest -- 'echo c >/proc/sysrq-trigger; sleep 60'
@@ -180,5 +207,6 @@ test_build_refusals
 test_kernel_mismatch
 test_interrupted_setup
 test_guest
+test_kernel_log
 test_guest_failures
 tap_done

@@ -48,6 +48,8 @@ accelerator() {
 	if [ -w /dev/kvm ] && [ "$(cat "$answer")" = yes ]; then
 		echo -accel kvm -cpu host
 	else
-		echo -accel "tcg,thread=multi" -cpu max
+		# Without la57, as KASAN takes addresses of five levels for wild
+		# while identify_cpu() has the CPU's features cleared.
+		echo -accel "tcg,thread=multi" -cpu max,la57=off
 	fi
 }

@@ -20,6 +20,7 @@
 set -euo pipefail
 . "$(dirname "$0")/../setup/lib.sh"
 . "$(dirname "$0")/accelerator.sh"
+. "$(dirname "$0")/kernel-log.sh"
 
 KERNEL=cloud SHARE='' MODULES=() OWN_MODULE=1 MEMORY='' CPUS=2 TIMEOUT=1800 LOG='' SHELL_MODE=''
 
@@ -130,11 +131,6 @@ typed() {
 	done
 	cat
 	printf '\004'
-}
-
-# Lines of a kernel log that tell of a bug.
-bug_lines() {
-	grep -aE 'BUG:|WARNING:|KASAN:|KCSAN:|UBSAN:|ODEBUG:|Oops|Kernel panic|Call Trace:|INFO: (possible|suspicious|task .* blocked|trying to register|rcu.*stall)|rcu:.*stall|possible .* detected|inconsistent lock state|suspicious RCU usage|bad unlock balance|held lock freed|lock held when returning|[Nn]ested lock was not taken|DEADLOCK|soft lockup|hard LOCKUP|scheduling while atomic|sleeping function called|list_(add|del) corruption|refcount_t:|general protection fault|unable to handle|unreferenced object|new suspected memory leaks|Bad (page|rss)|nobody cared' "$1"
 }
 
 report() {

@@ -1,0 +1,24 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# What in a kernel log tells of a bug, part of run.sh.
+
+bug_patterns=(
+	'BUG:' 'WARNING:' 'KASAN:' 'KCSAN:' 'UBSAN:' 'ODEBUG:' 'Oops' 'Kernel panic'
+	'Call Trace:' 'refcount_t:' 'general protection fault' 'unable to handle'
+	# lockdep
+	'possible .* detected' 'inconsistent lock state' 'bad unlock balance'
+	'INFO: (possible|suspicious|trying to register)' 'suspicious RCU usage'
+	'held lock freed' 'lock held when returning' 'nested lock was not taken'
+	'DEADLOCK' 'scheduling while atomic' 'sleeping function called'
+	# what hangs
+	'INFO: task .* blocked' '(INFO|rcu): .*stall' 'soft lockup' 'hard LOCKUP'
+	# what is lost or overwritten
+	'unreferenced object' 'new suspected memory leaks'
+	'list_(add|del) corruption' 'Bad (page|rss)' 'nobody cared'
+)
+
+# bug_lines FILE: print the lines that match, and fail if there are none.
+bug_lines() {
+	local IFS='|'
+	grep -aE "${bug_patterns[*]}" "$1"
+}
