@@ -1,0 +1,90 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# eventfd from user space: each program on native and on evfd, for 64 and 32 bits
+# kernels: cloud debug
+#
+# The programs are tests/user/*.c. Those named evfd_* test what only evfd has;
+# all others must give the same results on both.
+set -euo pipefail
+. "$(dirname "$0")/../lib.sh"
+
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+
+programs=()
+for source in "$TOP"/tests/user/*.c; do
+	name=$(basename "$source" .c)
+	programs+=("$name" "${name}32")
+done
+
+# The implementations that a program is run on.
+implementations() {
+	case $1 in
+	evfd_*) echo evfd ;;
+	*) echo native evfd ;;
+	esac
+}
+
+# A line for the guest's shell that runs them all, each with a line before its
+# output that names it, and one behind that tells its exit status. What would
+# only say that all is well is left out: a serial line is slow.
+guest_line() {
+	local program implementation
+	for program in "${programs[@]}"; do
+		for implementation in $(implementations "$program"); do
+			printf '{ echo "@begin %s %s"; ' "$program" "$implementation"
+			printf 'EVFD_IMPL=%s /mnt/share/%s 2>&1; ' \
+				"$implementation" "$program"
+			# shellcheck disable=SC2016 # $? is the guest's
+			printf 'echo "@end $?"; } | '
+			printf 'grep --line-buffered -vE "^# +(RUN|OK) "; '
+		done
+	done
+}
+
+# Reads the guest's output; makes DIR/PROGRAM.IMPLEMENTATION of it, and
+# DIR/PROGRAM.IMPLEMENTATION.status.
+split_output() {
+	awk -v dir="$1" '
+		{ sub(/\r$/, "") }
+		$1 == "@begin" { file = dir "/" $2 "." $3; next }
+		$1 == "@end" && file { print $2 >(file ".status"); file = ""; next }
+		file { print >file }'
+}
+
+# The names and results in the output of a program, without the numbers.
+results_of() {
+	sed -n -E 's/^(ok|not ok) [0-9]+ /\1 /p' "$1"
+}
+
+report() {
+	local kernel=$1 dir=$2 program implementation file
+	for program in "${programs[@]}"; do
+		for implementation in $(implementations "$program"); do
+			file=$dir/$program.$implementation
+			if [ -e "$file.status" ]; then
+				tap_from "$file" "$kernel/$program, $implementation"
+			else
+				tap_not_ok "$kernel/$program, $implementation: did not end"
+				[ ! -e "$file" ] || sed 's/^/# /' "$file"
+			fi
+		done
+		[ -e "$dir/$program.native" ] || continue
+		tap_check "$kernel/$program: evfd gives the results of native" \
+			diff <(results_of "$dir/$program.native") \
+			<(results_of "$dir/$program.evfd")
+	done
+}
+
+for kernel in cloud debug; do
+	dir=$results/$kernel status=0
+	mkdir "$dir"
+	start=$SECONDS
+	guest "$kernel" "$(guest_line)" >"$dir/output" || status=$?
+	split_output "$dir" <"$dir/output"
+	report "$kernel" "$dir"
+	tap_check "$kernel: the guest ended well and its kernel log is clean" \
+		[ "$status" = 0 ]
+	echo "# $kernel: all programs took $((SECONDS - start)) s"
+done
+tap_done

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the test programs share: making descriptors of the implementation under
+ * test, threads that block in one call, and looking at how a thread sleeps.
+ *
+ * EVFD_IMPL in the environment is "native" or "evfd".
+ */
+#ifndef EVFD_TESTS_COMMON_H
+#define EVFD_TESTS_COMMON_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/evfd.h>
+
+#include "kselftest_harness.h"
+
+/* How long something that must happen may take, on an emulated CPU too. */
+#define DEADLINE_MS	20000
+
+/* The greatest count that can be written, and so the greatest count. */
+#define EFD_COUNT_MAX	(UINT64_MAX - 1)
+
+#define EVFD_DEVICE	"/dev/" EVFD_DEVICE_NAME
+
+static inline bool impl_is_evfd(void)
+{
+	const char *impl = getenv("EVFD_IMPL");
+
+	if (impl && !strcmp(impl, "evfd"))
+		return true;
+	if (impl && !strcmp(impl, "native"))
+		return false;
+	fprintf(stderr, "set EVFD_IMPL to \"native\" or \"evfd\"\n");
+	exit(2);
+}
+
+/* Makes a descriptor with evfd; fails as eventfd2() does. */
+static inline int evfd_new(unsigned int count, int flags)
+{
+	struct evfd_eventfd arg = { .count = count, .flags = flags };
+	int fd, device, err;
+
+	device = open(EVFD_DEVICE, O_RDWR | O_CLOEXEC);
+	if (device < 0)
+		return -1;
+	fd = ioctl(device, EVFD_IOC_EVENTFD, &arg);
+	err = errno;
+	close(device);
+	errno = err;
+	return fd;
+}
+
+/* Makes a descriptor of the implementation under test. */
+static inline int efd_new(unsigned int count, int flags)
+{
+	if (impl_is_evfd())
+		return evfd_new(count, flags);
+	return syscall(SYS_eventfd2, count, flags);
+}
+
+/* Adds to the counter: 8, or -1 and errno. */
+static inline int efd_add(int fd, uint64_t value)
+{
+	return write(fd, &value, sizeof(value));
+}
+
+/* Takes from the counter: the value, or -errno, which no test uses as one. */
+static inline int64_t efd_take(int fd)
+{
+	uint64_t value;
+	ssize_t n = read(fd, &value, sizeof(value));
+
+	if (n != sizeof(value))
+		return n < 0 ? -errno : -EIO;
+	return value;
+}
+
+/* What poll() says of the descriptor now. */
+static inline int poll_now(int fd)
+{
+	struct pollfd pfd = {
+		.fd = fd,
+		.events = POLLIN | POLLOUT | POLLPRI | POLLRDHUP,
+	};
+
+	return poll(&pfd, 1, 0) < 0 ? -errno : pfd.revents;
+}
+
+/* The counter, as fdinfo tells it: looking does not change it. */
+static inline int64_t efd_count(int fd)
+{
+	unsigned long long count;
+	char line[128];
+	int64_t ret = -EIO;
+	FILE *file;
+
+	snprintf(line, sizeof(line), "/proc/self/fdinfo/%d", fd);
+	file = fopen(line, "re");
+	if (!file)
+		return -errno;
+	while (fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "eventfd-count: %llx", &count) == 1)
+			ret = count;
+	}
+	fclose(file);
+	return ret;
+}
+
+/* Where no memory is, which the compiler must not know. */
+static inline void *nowhere(void)
+{
+	void *volatile address = NULL;
+
+	return address;
+}
+
+static inline int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * INT64_C(1000) + ts.tv_nsec / 1000000;
+}
+
+static inline void sleep_ms(unsigned int ms)
+{
+	struct timespec ts = { .tv_nsec = ms * 1000000L };
+
+	nanosleep(&ts, NULL);
+}
+
+/* Waits until the condition holds, and tells whether it does. */
+#define wait_for(condition)						\
+({									\
+	int64_t __end = now_ms() + DEADLINE_MS;				\
+	bool __holds;							\
+									\
+	while (!(__holds = (condition)) && now_ms() < __end)		\
+		sleep_ms(1);						\
+	__holds;							\
+})
+
+/* A thread that makes one system call on a descriptor. */
+struct call {
+	_Atomic pid_t tid;
+	_Atomic bool done;
+	pthread_t thread;
+	long (*make)(struct call *call);
+	int fd;
+	void *buf;
+	uint64_t value;
+	long ret;
+	int err;
+};
+
+static inline long call_read(struct call *call)
+{
+	return syscall(SYS_read, call->fd, call->buf, sizeof(call->value));
+}
+
+static inline long call_write(struct call *call)
+{
+	return syscall(SYS_write, call->fd, call->buf, sizeof(call->value));
+}
+
+static inline long call_poll(struct call *call)
+{
+	struct pollfd pfd = { .fd = call->fd, .events = call->value };
+	long ret = syscall(SYS_poll, &pfd, 1, -1);
+
+	call->value = pfd.revents;
+	return ret;
+}
+
+/* call->fd is the epoll descriptor; the value becomes the events. */
+static inline long call_epoll(struct call *call)
+{
+	struct epoll_event event = { };
+	long ret = syscall(SYS_epoll_wait, call->fd, &event, 1, -1);
+
+	call->value = event.events;
+	return ret;
+}
+
+static inline void *call_thread(void *arg)
+{
+	struct call *call = arg;
+
+	call->tid = gettid();
+	call->ret = call->make(call);
+	call->err = errno;
+	call->done = true;
+	return NULL;
+}
+
+/* Starts a thread that makes the call; with no buf set, uses call->value. */
+static inline bool call_start(struct call *call)
+{
+	if (!call->buf)
+		call->buf = &call->value;
+	return !pthread_create(&call->thread, NULL, call_thread, call);
+}
+
+/*
+ * The number of the system call that a thread sleeps in, or -1 if it does not
+ * sleep. The kernel shows it only of a task that is off its CPU.
+ */
+static inline long asleep_in(pid_t tid)
+{
+	char path[64];
+	long nr = -1;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/syscall", tid);
+	file = fopen(path, "re");
+	if (!file)
+		return -1;
+	if (fscanf(file, "%ld", &nr) != 1)
+		nr = -1;
+	fclose(file);
+	return nr;
+}
+
+static inline long call_nr(long (*make)(struct call *call))
+{
+	if (make == call_read)
+		return SYS_read;
+	if (make == call_write)
+		return SYS_write;
+	return make == call_poll ? SYS_poll : SYS_epoll_wait;
+}
+
+/* Waits until the thread sleeps in its call. */
+static inline bool call_blocks(struct call *call)
+{
+	return wait_for(call->done ||
+			(call->tid && asleep_in(call->tid) == call_nr(call->make))) &&
+	       !call->done;
+}
+
+static inline bool call_start_blocked(struct call *call)
+{
+	return call_start(call) && call_blocks(call);
+}
+
+/* Waits until the call has returned, and tells whether it did. */
+static inline bool call_ends(struct call *call)
+{
+	return wait_for(call->done) && !pthread_join(call->thread, NULL);
+}
+
+/* How often a thread has gone to sleep. */
+static inline long sleeps_of(pid_t tid)
+{
+	long sleeps = -1;
+	char line[128];
+	FILE *file;
+
+	snprintf(line, sizeof(line), "/proc/%d/status", tid);
+	file = fopen(line, "re");
+	if (!file)
+		return -1;
+	while (fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "voluntary_ctxt_switches: %ld", &sleeps) == 1)
+			break;
+	}
+	fclose(file);
+	return sleeps;
+}
+
+/* A fork() whose child does not outlive a test that fails. */
+static inline pid_t fork_child(void)
+{
+	pid_t child = fork();
+
+	if (!child)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return child;
+}
+
+static inline void ignore_signal(int sig)
+{
+	(void)sig;
+}
+
+/* Installs a handler that does nothing, with or without SA_RESTART. */
+static inline int catch_signal(int sig, int flags)
+{
+	struct sigaction action = {
+		.sa_handler = ignore_signal,
+		.sa_flags = flags,
+	};
+
+	return sigaction(sig, &action, NULL);
+}
+
+static inline int signal_thread(pid_t tid, int sig)
+{
+	return syscall(SYS_tgkill, getpid(), tid, sig);
+}
+
+#endif /* EVFD_TESTS_COMMON_H */
