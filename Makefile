@@ -68,7 +68,8 @@ clean:
 help:
 	@echo 'Try it, on any Debian machine:'
 	@echo '  make demo            boot a Debian kernel, load evfd.ko, run the samples'
-	@echo "  make guest CMD='...' run a command in such a guest"
+	@echo "  make guest CMD='...' run a command in such a guest (make turns any failure"
+	@echo '                       into 2; tools/guest/run.sh exits as the command does)'
 	@echo '  make shell           the same, with a shell'
 	@echo '    KERNEL=cloud|amd64|rt|debug  chooses the kernel'
 	@echo '    SHARE=dir                    shows a directory at /mnt/share'

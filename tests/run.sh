@@ -27,7 +27,7 @@ prepare() {
 	for suite; do
 		kernels_of "$suite"
 	done | tr ' ' '\n' | sort -u | while read -r kernel; do
-		[ -z "$kernel" ] || tools/setup/build-share.sh "$kernel" </dev/null
+		[ -z "$kernel" ] || tools/setup/build-share.sh "$kernel" </dev/null || return 1
 	done
 }
 
@@ -70,7 +70,11 @@ else
 	mapfile -t chosen < <(suites)
 fi
 
-prepare "${chosen[@]}"
+prepare "${chosen[@]}" || {
+	echo "not ok - what the suites need could not be built"
+	echo "0 passed, 1 failed, 0 skipped"
+	exit 1
+}
 for suite in "${chosen[@]}"; do
 	run_suite "$suite"
 done

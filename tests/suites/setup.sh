@@ -79,6 +79,9 @@ test_build_refusals() {
 	fake_rustc "rustc 1.0.0 (another one)"
 	tap_check "make refuses another rustc than the kernel's" \
 		refuses "rustc here:  rustc 1.0.0" env PATH="$dir/bin:$PATH" make KDIR="$tree"
+	tap_check "and says which one that is" \
+		refuses "the kernel's: rustc $(sed -n 's/^.*VERSION_TEXT="*rustc \([^"]*\)"*$/\1/p' \
+			"$tree/include/config/auto.conf")" env PATH="$dir/bin:$PATH" make KDIR="$tree"
 	rm "$dir/bin/rustc"
 	tap_check "make refuses to go without rustc" \
 		refuses "rustc-none here:  none" env RUSTC=rustc-none make KDIR="$tree"
@@ -86,6 +89,28 @@ test_build_refusals() {
 		refuses "there is no kernel 'risc'" make guest CMD=true KERNEL=risc
 	tap_check "an unknown suite is refused" \
 		refuses "There is no suite 'nothing'" env ONLY=nothing tests/run.sh
+}
+
+# As someone does who has a kernel tree: in a copy of the checkout, with the
+# tools of the root in the place of that machine's own.
+test_plain_build() {
+	local copy=$TOP/build/plain
+	rm -rf "$copy"
+	mkdir -p "$copy"
+	git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$copy"
+	tap_check "make KDIR= builds evfd.ko" \
+		tools/setup/in-root.sh make -C "$copy" KDIR="$kdir"
+	tap_check "the module loads into Debian's kernel" \
+		exits 0 bare_guest --module "$copy/evfd.ko" -- 'test -c /dev/evfd'
+	tap_check "make modules_install installs it" tools/setup/in-root.sh make -C "$copy" \
+		KDIR="$kdir" INSTALL_MOD_PATH="$copy/installed" modules_install
+	tap_check "where it belongs" \
+		[ -n "$(find "$copy/installed" -path '*/updates/evfd.ko*')" ]
+	tap_check "make clean removes what was built" make -C "$copy" clean
+	rm -rf "$copy/installed"
+	tap_check "and all of it" prints "$(git ls-files --cached --others --exclude-standard | sort)" \
+		sh -c 'cd "$1" && find . -type f | sed "s|^\./||" | sort' sh "$copy"
+	rm -rf "$copy"
 }
 
 # The checks of stock.sh, on doctored copies of what they look at.
@@ -134,6 +159,23 @@ test_interrupted_setup() {
 	tap_check "and makes all of it" [ -e "$cache/thing/second" ]
 	tap_check "and clears away what was begun" \
 		[ -z "$(find "$cache" -name '.new-*')" ]
+}
+
+# told OUTPUT: what the suites make of a program's output.
+told() {
+	printf '%b' "$1" >"$dir/output"
+	bash -c 'source tests/lib.sh; tap_from "$1" p' sh "$dir/output" | grep -E '^(not )?ok'
+}
+
+test_results() {
+	tap_check "results of a program are told" \
+		prints $'ok 1 - p: a\nnot ok 2 - p: b' told '1..2\nok 1 a\nnot ok 2 b\n'
+	tap_check "of nested results the innermost are" \
+		prints 'ok 1 - p/s: a' told '1..1\n    # Subtest: s\n    1..1\n    ok 1 a\nok 1 s\n'
+	tap_check "a program that ends early has failed" \
+		prints $'ok 1 - p: a\nnot ok 2 - p: ended after 1 of 2 tests' told '1..2\nok 1 a\n'
+	tap_check "so has one that tells nothing" \
+		prints 'not ok 1 - p: no results at all' told 'Segmentation fault\n'
 }
 
 bare_guest() {
@@ -204,8 +246,10 @@ test_guest_failures() {
 }
 
 test_build_refusals
+test_plain_build
 test_kernel_mismatch
 test_interrupted_setup
+test_results
 test_guest
 test_kernel_log
 test_guest_failures

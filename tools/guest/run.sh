@@ -172,6 +172,8 @@ if [ -n "$OWN_MODULE" ]; then
 		die "evfd.ko is not built for this kernel: tools/setup/build-module.sh $KERNEL"
 fi
 
+# A run that was killed could not clear up: no guest lives for a day.
+find "$CACHE" -maxdepth 1 -name '.guest.*' -mmin +1440 -exec rm -rf {} +
 WORK=$(mktemp -d "$CACHE/.guest.XXXXXX")
 trap 'rm -rf "$WORK"' EXIT
 : >"$WORK/log"

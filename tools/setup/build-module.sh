@@ -27,6 +27,8 @@ kdir=$("$TOP/tools/setup/kernel.sh" "$kernel")/build
 out=$TOP/build/${name:-$kernel}
 tree=$out/tree
 mkdir -p "$tree/tests"
+exec {lock}>"$out/.lock"
+flock "$lock"
 for dir in Kbuild src include samples tests/modules; do
 	[ ! -e "$TOP/$dir" ] || cp -rsfT "$TOP/$dir" "$tree/$dir"
 done

@@ -27,7 +27,9 @@ if [ ! -e "$kdir/rust/libkernel.rmeta" ]; then
 		"'make modules_prepare' has been run: make KDIR=dir"
 fi
 
-wanted=$(sed -n 's/^CONFIG_RUSTC_VERSION_TEXT="\(.*\)"$/\1/p' "$kdir/include/config/auto.conf")
+# In quotes or not, as the version of the kernel has it.
+wanted=$(sed -n 's/^CONFIG_RUSTC_VERSION_TEXT="\{0,1\}\([^"]*\)"\{0,1\}$/\1/p' \
+	"$kdir/include/config/auto.conf")
 rustc=${RUSTC:-rustc}
 found=$("$rustc" --version 2>/dev/null) || found="none"
 [ "$found" = "$wanted" ] || refuse \
