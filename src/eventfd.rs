@@ -207,6 +207,21 @@ impl EventFd {
         taken
     }
 
+    /// Reads into `buf`, if there is something. Returns how many bytes were put there.
+    fn try_read(&self, buf: &mut impl ReadBuf) -> Result<Option<usize>> {
+        let taken = self.counter.take_into(self.take(), buf);
+        let Some(left) = taken.inspect_err(|_| self.pass_turn())? else {
+            return Ok(None);
+        };
+        if self.queue.is_active() {
+            self.queue.wake(Events::OUT);
+        }
+        if left != 0 {
+            self.pass_turn();
+        }
+        Ok(Some(size_of::<u64>()))
+    }
+
     /// Waits until `n` fits.
     fn wait_for_room(&self, n: u64) -> Result {
         // Full: either the writer sees the room a reader makes, or the reader the writer.
@@ -235,20 +250,17 @@ impl AnonFile for EventFd {
         if buf.room() < size_of::<u64>() {
             return Err(EINVAL);
         }
+        if let Some(len) = self.try_read(buf)? {
+            return Ok(len);
+        }
+        // Once only, as native: who sleeps already is not told of O_NONBLOCK set meanwhile.
+        blocking.allowed()?;
         loop {
-            let taken = self.counter.take_into(self.take(), buf);
-            if let Some(left) = taken.inspect_err(|_| self.pass_turn())? {
-                if self.queue.is_active() {
-                    self.queue.wake(Events::OUT);
-                }
-                if left != 0 {
-                    self.pass_turn();
-                }
-                return Ok(size_of::<u64>());
-            }
-            blocking.allowed()?;
             self.queue
                 .wait_until(self.read_mode(), || self.counter.get() != 0)?;
+            if let Some(len) = self.try_read(buf)? {
+                return Ok(len);
+            }
         }
     }
 
@@ -260,9 +272,14 @@ impl AnonFile for EventFd {
         if n > Counter::USER_MAX {
             return Err(EINVAL);
         }
-        while !self.counter.add(n) {
+        if !self.counter.add(n) {
             blocking.allowed()?;
-            self.wait_for_room(n)?;
+            loop {
+                self.wait_for_room(n)?;
+                if self.counter.add(n) {
+                    break;
+                }
+            }
         }
         if self.queue.is_active() {
             self.wake(Events::IN);
