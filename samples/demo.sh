@@ -29,6 +29,11 @@ check() {
 	fi
 }
 
+section "A Debian kernel as Debian ships it, with evfd.ko loaded"
+uname -rv
+grep '^evfd ' /proc/modules
+ls -l /dev/evfd
+
 section "Two processes: each read takes the sum of what was written"
 run tutorial -t 100 1 2 3 4 5
 check <<'END'
