@@ -7,7 +7,7 @@
 //! `Documentation/design.rst`.
 
 use crate::abstractions::{
-    poll::Events,
+    events::Events,
     user::ReadBuf, //
 };
 use kernel::{

@@ -19,16 +19,14 @@ use crate::{
             Deferred,
             Link, //
         },
-        export::ForeignEntry,
+        events::Events,
         ida::UniqueId,
-        poll::{
-            Events,
-            PollTable, //
-        },
+        poll::PollTable,
         uapi,
         user::ReadBuf,
         wait::{
             may_wake,
+            ForeignEntry,
             Mode,
             WaitQueue, //
         },

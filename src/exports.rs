@@ -6,14 +6,14 @@
 use crate::{
     abstractions::{
         anon_file,
+        events::Events,
         export::{
             fget,
             Borrowed,
-            ForeignEntry,
             Held,
             PtrOrErr, //
         },
-        poll::Events, //
+        wait::ForeignEntry, //
     },
     eventfd::EventFd, //
 };

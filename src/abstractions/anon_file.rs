@@ -6,11 +6,9 @@
 //! [`include/linux/fs.h`](srctree/include/linux/fs.h)
 
 use super::{
+    events::Events,
     helpers,
-    poll::{
-        Events,
-        PollTable, //
-    },
+    poll::PollTable,
     user::{
         IterBuf,
         ReadBuf,

@@ -9,8 +9,7 @@
 use super::anon_file::AnonFile;
 use core::{
     marker::PhantomData,
-    mem::ManuallyDrop,
-    ptr::NonNull, //
+    mem::ManuallyDrop, //
 };
 use kernel::{
     bindings,
@@ -96,16 +95,6 @@ pub fn fget(fd: c_int) -> Result<ARef<File>> {
     // SAFETY: Exported functions are called by modules, which have no way to be inside of
     // `fdget_pos()`, as that is not exported.
     Ok(unsafe { LocalFile::assume_no_fdget_pos(file) })
-}
-
-/// A `struct wait_queue_entry` that C code has put on the wait queue that it says it is on.
-#[repr(transparent)]
-pub struct ForeignEntry(NonNull<bindings::wait_queue_entry>);
-
-impl ForeignEntry {
-    pub(super) fn as_raw(&self) -> *mut bindings::wait_queue_entry {
-        self.0.as_ptr()
-    }
 }
 
 /// What C passes of a [`Held`] without giving it away.

@@ -9,10 +9,11 @@
 //! | --- | --- |
 //! | [`anon_file`] | files on anonymous inodes, `struct file_operations` |
 //! | [`defer`] | work put off from contexts that may not do it, `struct irq_work` |
+//! | [`events`] | poll events, `__poll_t` |
 //! | [`export`] | arguments and results of functions that C code calls |
 //! | [`ida`] | `struct ida` |
 //! | [`miscdev`] | misc devices that answer ioctls |
-//! | [`poll`] | poll events and `poll_table` |
+//! | [`poll`] | `poll_table` |
 //! | `testing` | for tests: calling closures in other contexts |
 //! | [`uapi`] | the types and numbers of the UAPI header |
 //! | [`user`] | where a read puts its data: user memory or an `iov_iter` |
@@ -20,6 +21,7 @@
 
 pub mod anon_file;
 pub mod defer;
+pub mod events;
 pub mod export;
 mod helpers;
 pub mod ida;

@@ -3,8 +3,8 @@
 //! For tests: calling closures in other contexts, and from wake-ups.
 
 use super::{
+    events::Events,
     helpers,
-    poll::Events,
     user::ReadBuf,
     wait::WaitQueue, //
 };

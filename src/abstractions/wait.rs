@@ -5,11 +5,13 @@
 //! C header: [`include/linux/wait.h`](srctree/include/linux/wait.h)
 
 use super::{
-    export::ForeignEntry,
-    helpers,
-    poll::Events, //
+    events::Events,
+    helpers, //
 };
-use core::pin::Pin;
+use core::{
+    pin::Pin,
+    ptr::NonNull, //
+};
 use kernel::{
     bindings,
     error::to_result,
@@ -152,6 +154,16 @@ impl WaitQueue {
 pub fn may_wake() -> bool {
     // SAFETY: It looks at the state of this CPU and task, and may be called anywhere.
     unsafe { helpers::evfd_helper_may_wake() }
+}
+
+/// A `struct wait_queue_entry` that C code has put on the wait queue that it says it is on.
+#[repr(transparent)]
+pub struct ForeignEntry(NonNull<bindings::wait_queue_entry>);
+
+impl ForeignEntry {
+    fn as_raw(&self) -> *mut bindings::wait_queue_entry {
+        self.0.as_ptr()
+    }
 }
 
 /// A task on a wait queue.

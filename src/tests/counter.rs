@@ -9,7 +9,7 @@ mod suite {
     use super::*;
     use crate::{
         abstractions::{
-            poll::Events,
+            events::Events,
             testing::TestBuf, //
         },
         counter::{

@@ -20,26 +20,6 @@ static bool let_go(int fd, long (*make)(struct call *call))
 	return efd_add(fd, 12) == 8;
 }
 
-static int ended(const struct call *calls, int n)
-{
-	int count = 0;
-
-	for (int i = 0; i < n; i++)
-		count += calls[i].done;
-	return count;
-}
-
-/* Starts that many threads that block in a read of fd. */
-static bool start_readers(struct call *calls, int n, int fd)
-{
-	for (int i = 0; i < n; i++) {
-		calls[i] = (struct call){ .make = call_read, .fd = fd };
-		if (!call_start_blocked(&calls[i]))
-			return false;
-	}
-	return true;
-}
-
 TEST(read_waits_for_a_write)
 {
 	struct call reader = { .make = call_read, .fd = efd_new(0, 0) };
@@ -190,10 +170,10 @@ TEST(one_of_many_readers_gets_all)
 	ASSERT_TRUE(start_readers(readers, READERS, fd));
 	for (int round = 1; round <= READERS; round++) {
 		ASSERT_EQ(8, efd_add(fd, 10));
-		ASSERT_TRUE(wait_for(ended(readers, READERS) == round));
+		ASSERT_TRUE(wait_for(calls_ended(readers, READERS) == round));
 		for (int i = 0; i < READERS; i++)
 			EXPECT_TRUE(readers[i].done || call_blocks(&readers[i]));
-		EXPECT_EQ(round, ended(readers, READERS));
+		EXPECT_EQ(round, calls_ended(readers, READERS));
 	}
 	for (int i = 0; i < READERS; i++) {
 		ASSERT_TRUE(call_ends(&readers[i]));
@@ -211,10 +191,10 @@ TEST(a_semaphore_lets_as_many_readers_go_as_were_added)
 	ASSERT_GE(fd, 0);
 	ASSERT_TRUE(start_readers(readers, READERS, fd));
 	ASSERT_EQ(8, efd_add(fd, 5));
-	ASSERT_TRUE(wait_for(ended(readers, READERS) == 5));
+	ASSERT_TRUE(wait_for(calls_ended(readers, READERS) == 5));
 	for (int i = 0; i < READERS; i++)
 		EXPECT_TRUE(readers[i].done || call_blocks(&readers[i]));
-	EXPECT_EQ(5, ended(readers, READERS));
+	EXPECT_EQ(5, calls_ended(readers, READERS));
 	ASSERT_EQ(8, efd_add(fd, READERS - 5));
 	for (int i = 0; i < READERS; i++) {
 		ASSERT_TRUE(call_ends(&readers[i]));
@@ -237,7 +217,7 @@ TEST(all_readers_are_woken)
 	for (int i = 0; i < READERS; i++)
 		EXPECT_TRUE(wait_for(readers[i].done ||
 				     sleeps_of(readers[i].tid) > before[i]));
-	EXPECT_EQ(1, ended(readers, READERS));
+	EXPECT_EQ(1, calls_ended(readers, READERS));
 }
 
 FIXTURE(signals)

@@ -321,4 +321,25 @@ static inline int signal_thread(pid_t tid, int sig)
 	return syscall(SYS_tgkill, getpid(), tid, sig);
 }
 
+/* How many of the calls have ended. */
+static inline int calls_ended(const struct call *calls, int n)
+{
+	int count = 0;
+
+	for (int i = 0; i < n; i++)
+		count += calls[i].done;
+	return count;
+}
+
+/* Starts that many threads that block in a read of fd. */
+static inline bool start_readers(struct call *calls, int n, int fd)
+{
+	for (int i = 0; i < n; i++) {
+		calls[i] = (struct call){ .make = call_read, .fd = fd };
+		if (!call_start_blocked(&calls[i]))
+			return false;
+	}
+	return true;
+}
+
 #endif /* EVFD_TESTS_COMMON_H */

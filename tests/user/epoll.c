@@ -271,16 +271,6 @@ TEST(all_instances_are_told)
 	}
 }
 
-/* How many of the waiters have returned. */
-static int ended(const struct call *calls, int n)
-{
-	int count = 0;
-
-	for (int i = 0; i < n; i++)
-		count += calls[i].done;
-	return count;
-}
-
 TEST(exclusive_wakes_one_waiter_and_all_the_others)
 {
 	enum { EXCLUSIVE = 4, SHARED = 2, ALL = EXCLUSIVE + SHARED };
@@ -299,11 +289,11 @@ TEST(exclusive_wakes_one_waiter_and_all_the_others)
 	/* Each write wakes one more of those that are exclusive. */
 	for (int round = 1; round <= EXCLUSIVE; round++) {
 		ASSERT_EQ(8, efd_add(fd, 1));
-		ASSERT_TRUE(wait_for(ended(waiters, ALL) == SHARED + round));
+		ASSERT_TRUE(wait_for(calls_ended(waiters, ALL) == SHARED + round));
 		for (int i = 0; i < ALL; i++)
 			EXPECT_TRUE(waiters[i].done ||
 				    call_blocks(&waiters[i]));
-		EXPECT_EQ(round, ended(waiters, EXCLUSIVE));
+		EXPECT_EQ(round, calls_ended(waiters, EXCLUSIVE));
 	}
 	for (int i = 0; i < ALL; i++) {
 		ASSERT_TRUE(call_ends(&waiters[i]));

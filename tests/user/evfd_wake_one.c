@@ -7,25 +7,6 @@
 
 #define READERS	8
 
-static int ended(const struct call *calls, int n)
-{
-	int count = 0;
-
-	for (int i = 0; i < n; i++)
-		count += calls[i].done;
-	return count;
-}
-
-static bool start_readers(struct call *calls, int n, int fd)
-{
-	for (int i = 0; i < n; i++) {
-		calls[i] = (struct call){ .make = call_read, .fd = fd };
-		if (!call_start_blocked(&calls[i]))
-			return false;
-	}
-	return true;
-}
-
 /* Whether all readers but those that have ended sleep. */
 static bool others_sleep(struct call *calls, int n)
 {
@@ -94,9 +75,9 @@ TEST_F(wake_one, one_post_wakes_one_reader)
 		before[i] = sleeps_of(self->readers[i].tid);
 	for (int round = 1; round <= READERS; round++) {
 		ASSERT_EQ(8, efd_add(self->fd, 1));
-		ASSERT_TRUE(wait_for(ended(self->readers, READERS) == round));
+		ASSERT_TRUE(wait_for(calls_ended(self->readers, READERS) == round));
 		ASSERT_TRUE(others_sleep(self->readers, READERS));
-		EXPECT_EQ(round, ended(self->readers, READERS));
+		EXPECT_EQ(round, calls_ended(self->readers, READERS));
 		/* Nobody else has been woken, not even for nothing. */
 		for (int i = 0; i < READERS; i++) {
 			if (!self->readers[i].done)
@@ -117,10 +98,10 @@ TEST_F(wake_one, one_post_of_many)
 	ASSERT_TRUE(start_readers(self->readers, READERS, self->fd));
 	ASSERT_EQ(8, efd_add(self->fd, 5));
 	/* A semaphore lets five go, one after the other. */
-	ASSERT_TRUE(wait_for(ended(self->readers, READERS) ==
+	ASSERT_TRUE(wait_for(calls_ended(self->readers, READERS) ==
 			     (semaphore ? 5 : 1)));
 	ASSERT_TRUE(others_sleep(self->readers, READERS));
-	EXPECT_EQ(semaphore ? 5 : 1, ended(self->readers, READERS));
+	EXPECT_EQ(semaphore ? 5 : 1, calls_ended(self->readers, READERS));
 	EXPECT_EQ(0, efd_count(self->fd));
 }
 
@@ -144,11 +125,11 @@ TEST_F(wake_one, all_pollers_are_woken)
 	for (int i = 0; i < POLLERS; i++)
 		EXPECT_TRUE(wait_for(pollers[i].done ||
 				     sleeps_of(pollers[i].tid) > before[i]));
-	ASSERT_TRUE(wait_for(ended(self->readers, 2) == (semaphore ? 2 : 1)));
+	ASSERT_TRUE(wait_for(calls_ended(self->readers, 2) == (semaphore ? 2 : 1)));
 	if (!semaphore) {
 		ASSERT_TRUE(others_sleep(self->readers, 2));
 		ASSERT_EQ(8, efd_add(self->fd, 1));
-		ASSERT_TRUE(wait_for(ended(self->readers, 2) == 2));
+		ASSERT_TRUE(wait_for(calls_ended(self->readers, 2) == 2));
 		ASSERT_EQ(8, efd_add(self->fd, 1));
 	}
 	/* No reader is left to take it. */
@@ -270,9 +251,9 @@ TEST_F(wake_one, a_read_that_does_not_block_takes_nobodys_turn)
 			break;
 	}
 	ASSERT_TRUE(others_sleep(self->readers, 2));
-	for (done = ended(self->readers, 2); done < 2; done++) {
+	for (done = calls_ended(self->readers, 2); done < 2; done++) {
 		ASSERT_EQ(8, efd_add(self->fd, 1));
-		ASSERT_TRUE(wait_for(ended(self->readers, 2) == done + 1));
+		ASSERT_TRUE(wait_for(calls_ended(self->readers, 2) == done + 1));
 	}
 	for (int i = 0; i < 2; i++) {
 		ASSERT_TRUE(call_ends(&self->readers[i]));
