@@ -187,26 +187,38 @@ TEST_F(held, read_of_a_semaphore)
 	close(fd);
 }
 
-TEST_F(held, read_lets_a_blocked_writer_go_on)
+/* A writer of @second blocks on @first until the kernel has read that. */
+static void read_under_writer(struct __test_metadata *_metadata, int dev,
+			      __u64 first, __u64 second)
 {
 	int fd = evfd(0, 0);
 	__u64 count;
 	pid_t pid;
 	int status;
 
-	ASSERT_EQ(0, ioctl(self->dev, POST_TEST_HOLD, &fd));
-	ASSERT_EQ(0, write_count(fd, UINT64_MAX - 1));
+	ASSERT_EQ(0, ioctl(dev, POST_TEST_HOLD, &fd));
+	ASSERT_EQ(0, write_count(fd, first));
 	pid = fork();
 	ASSERT_LE(0, pid);
 	if (!pid)
-		_exit(write_count(fd, 2) != 0);
+		_exit(write_count(fd, second) != 0);
 	usleep(100000);
-	EXPECT_EQ(0, ioctl(self->dev, POST_TEST_HELD_READ, &count));
-	EXPECT_EQ(UINT64_MAX - 1, count);
+	EXPECT_EQ(0, ioctl(dev, POST_TEST_HELD_READ, &count));
+	EXPECT_EQ(first, count);
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);
-	EXPECT_EQ(2, read_count(fd));
+	EXPECT_EQ(second, read_count(fd));
 	close(fd);
+}
+
+TEST_F(held, read_at_the_limit_lets_a_writer_go_on)
+{
+	read_under_writer(_metadata, self->dev, UINT64_MAX - 1, 2);
+}
+
+TEST_F(held, read_of_little_lets_a_writer_of_much_go_on)
+{
+	read_under_writer(_metadata, self->dev, 5, UINT64_MAX - 1);
 }
 
 TEST_F(held, context_outlives_the_descriptor)
