@@ -24,6 +24,7 @@
 #include <linux/evfd.h>
 
 #include "kselftest.h"
+#include "../fd_passing.h"
 #include "post_test.h"
 
 static const char *directory;
@@ -120,24 +121,11 @@ static void descriptor_open(void)
 
 static void descriptor_in_a_message(void)
 {
-	char byte = 0, control[CMSG_SPACE(sizeof(int))] = {};
-	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
 	int fd = make_descriptor();
 	int pair[2];
 
 	must(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
-	must(sendmsg(pair[0], &msg, 0) == 1);
+	must(send_fd(pair[0], fd));
 	close(fd);
 	expect_refused();
 	close(pair[0]);

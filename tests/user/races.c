@@ -4,6 +4,7 @@
  * the kernel's log, which the suite looks at, stays empty.
  */
 #include "races.h"
+#include "../fd_passing.h"
 
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -207,26 +208,13 @@ TEST(fork_against_everything)
 /* Sends it through a socket, closing it, and takes what comes out instead. */
 static bool change_by_socket(struct target *target)
 {
-	char control[CMSG_SPACE(sizeof(int))] __attribute__((aligned(8)));
-	char byte = 0;
-	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
 	int fd = target->fd;
 
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
-	if (sendmsg(target->socks[0], &msg, 0) != 1 || close(fd) ||
-	    recvmsg(target->socks[1], &msg, 0) != 1)
+	if (!send_fd(target->socks[0], fd) || close(fd))
 		return false;
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
+	fd = receive_fd(target->socks[1]);
+	if (fd < 0)
+		return false;
 	target->fd = fd;
 	return true;
 }
