@@ -39,18 +39,19 @@ parse() {
 		--smp) CPUS=$2 ;;
 		--timeout) TIMEOUT=$2 ;;
 		--log) LOG=$2 ;;
-		--no-module | --shell | --)
-			case $1 in
-			--no-module) OWN_MODULE='' ;;
-			--shell) SHELL_MODE=1 ;;
-			--)
-				shift
-				COMMAND=("$@")
-				return
-				;;
-			esac
+		--no-module)
+			OWN_MODULE=''
 			shift
 			continue
+			;;
+		--shell)
+			SHELL_MODE=1
+			shift
+			continue
+			;;
+		--)
+			COMMAND=("${@:2}")
+			return
 			;;
 		*) usage ;;
 		esac
