@@ -238,6 +238,7 @@ impl EventFd {
     }
 }
 
+#[vtable]
 impl AnonFile for EventFd {
     type Module = crate::LocalModule;
 

@@ -5,10 +5,12 @@
 
 use crate::{
     abstractions::{
-        anon_file,
+        anon_file::{
+            self,
+            fget, //
+        },
         events::Events,
         export::{
-            fget,
             Borrowed,
             Held,
             PtrOrErr, //

@@ -23,14 +23,16 @@ use kernel::{
     bindings,
     error::{
         from_err_ptr,
-        from_result, //
+        from_result,
+        VTABLE_DEFAULT_ERROR, //
     },
     fs::{
         file::{
             flags,
             FileDescriptorReservation, //
         },
-        File, //
+        File,
+        LocalFile, //
     },
     iov::IovIterDest,
     module::{
@@ -71,6 +73,7 @@ impl Blocking<'_> {
 /// The operations of a kind of file, called with the private data of one file of it.
 ///
 /// All but [`poll`](AnonFile::poll) are called in task context and may sleep.
+#[vtable]
 pub trait AnonFile: Sized + Send + Sync + 'static {
     /// The module that has the operations. Every open file holds a reference on it.
     type Module: ModuleMetadata;
@@ -85,7 +88,15 @@ pub trait AnonFile: Sized + Send + Sync + 'static {
     fn read(&self, buf: &mut impl ReadBuf, blocking: Blocking<'_>) -> Result<usize>;
 
     /// Writes what `reader` gives, and returns how many bytes of it were used.
-    fn write(&self, reader: UserSliceReader, blocking: Blocking<'_>) -> Result<usize>;
+    fn write(&self, _reader: UserSliceReader, _blocking: Blocking<'_>) -> Result<usize> {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Answers an ioctl, whose argument is a pointer to a structure that has the same layout for
+    /// 32-bit and 64-bit programs. `ENOTTY` is for an unknown `cmd`.
+    fn ioctl(&self, _cmd: u32, _arg: UserPtr) -> Result<u32> {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
 
     /// Puts the poller on the file's wait queues, and returns what the file is ready for.
     fn poll<'a>(&'a self, table: &PollTable<'a>) -> Events;
@@ -122,8 +133,22 @@ impl<T: AnonFile> FileOperations<T> {
                 llseek: Some(bindings::noop_llseek),
                 read: Some(Self::read),
                 read_iter: Some(Self::read_iter),
-                write: Some(Self::write),
+                write: if T::HAS_WRITE {
+                    Some(Self::write)
+                } else {
+                    None
+                },
                 poll: Some(Self::poll),
+                unlocked_ioctl: if T::HAS_IOCTL {
+                    Some(Self::ioctl)
+                } else {
+                    None
+                },
+                compat_ioctl: if T::HAS_IOCTL {
+                    bindings::compat_ptr_ioctl
+                } else {
+                    None
+                },
                 show_fdinfo: Some(Self::show_fdinfo),
                 release: Some(Self::release),
                 ..pin_init::zeroed()
@@ -220,6 +245,15 @@ impl<T: AnonFile> FileOperations<T> {
 
     /// # Safety
     ///
+    /// Must be called by the VFS, for a file with these operations.
+    unsafe extern "C" fn ioctl(file: *mut bindings::file, cmd: c_uint, arg: c_ulong) -> c_long {
+        // SAFETY: As in `read()`.
+        let this = unsafe { Self::data(file) };
+        from_result(|| Ok(T::ioctl(&this, cmd, UserPtr::from_addr(arg))? as c_long))
+    }
+
+    /// # Safety
+    ///
     /// Must be called by procfs, for a file with these operations.
     unsafe extern "C" fn show_fdinfo(m: *mut bindings::seq_file, file: *mut bindings::file) {
         // SAFETY: procfs calls with a file on which it has a reference, and with its own seq_file.
@@ -267,6 +301,16 @@ pub fn create<T: AnonFile>(data: Arc<T>, flags: u32) -> Result<u32> {
     // SAFETY: The file is new, not null, and the reference on it ours.
     fd.fd_install(unsafe { ARef::from_raw(NonNull::new_unchecked(file.cast())) });
     Ok(number)
+}
+
+/// The file of a descriptor of the current process, or `EBADF`.
+///
+/// Context: task, in a system call that has none of its files by `fdget_pos()`, as ioctl(2), or
+/// in a function that modules call, as that is not exported.
+pub fn fget(fd: c_int) -> Result<ARef<File>> {
+    let file = LocalFile::fget(fd as u32)?;
+    // SAFETY: The context.
+    Ok(unsafe { LocalFile::assume_no_fdget_pos(file) })
 }
 
 /// The private data of `file`, or `EINVAL` if it is not a `T`.

@@ -13,10 +13,7 @@ use core::{
 };
 use kernel::{
     bindings,
-    fs::{
-        File,
-        LocalFile, //
-    },
+    fs::File,
     module::this_module,
     prelude::*,
     sync::{
@@ -85,16 +82,6 @@ impl From<Result<ARef<File>>> for PtrOrErr<File> {
         };
         Self(ptr, PhantomData)
     }
-}
-
-/// Gets the file behind a descriptor of the current process, or `EBADF`.
-///
-/// Context: task.
-pub fn fget(fd: c_int) -> Result<ARef<File>> {
-    let file = LocalFile::fget(fd as u32)?;
-    // SAFETY: Exported functions are called by modules, which have no way to be inside of
-    // `fdget_pos()`, as that is not exported.
-    Ok(unsafe { LocalFile::assume_no_fdget_pos(file) })
 }
 
 /// What C passes of a [`Held`] without giving it away.

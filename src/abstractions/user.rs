@@ -1,19 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Where a read puts its data.
+//! User memory.
 //!
-//! A file may be read by `.read`, into user memory, and by `.read_iter`, into whatever an
+//! Where a read puts its data: a file may be read by `.read`, into user memory, and by `.read_iter`, into whatever an
 //! `iov_iter` describes. [`ReadBuf`] lets one function serve both.
 
 use kernel::{
     iov::IovIterDest,
     prelude::*,
-    transmute::AsBytes,
+    transmute::{
+        AsBytes,
+        FromBytes, //
+    },
     uaccess::{
         UserPtr,
         UserSlice, //
     }, //
 };
+
+/// Reads the argument of an ioctl, or fails with `EFAULT`. Context: task, may sleep.
+pub fn read<T: FromBytes>(arg: UserPtr) -> Result<T> {
+    UserSlice::new(arg, size_of::<T>()).reader().read()
+}
+
+/// Writes to where an ioctl's argument points, or fails with `EFAULT`. Context: task, may sleep.
+pub fn write<T: AsBytes>(arg: UserPtr, value: &T) -> Result {
+    UserSlice::new(arg, size_of::<T>()).writer().write(value)
+}
 
 /// A destination for data, with a position in it.
 pub trait ReadBuf {
