@@ -9,6 +9,8 @@
 #include <linux/preempt.h>
 #include <linux/sched.h>
 #include <linux/spinlock.h>
+#include <linux/time_namespace.h>
+#include <linux/timekeeper_internal.h>
 
 #include "helpers.h"
 
@@ -28,6 +30,17 @@ static DEFINE_PER_CPU(bool, evfd_waking);
  */
 static DEFINE_WAIT_OVERRIDE_MAP(evfd_wake_map, LD_WAIT_CONFIG);
 
+/* The lock of the queue must be held, and only where may_wake() says yes. */
+void evfd_helper_wake_up_locked(struct wait_queue_head *wq, __u32 events)
+{
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+		__this_cpu_write(evfd_waking, true);
+	__wake_up_locked_key(wq, TASK_NORMAL,
+			     poll_to_key((__force __poll_t)events));
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+		__this_cpu_write(evfd_waking, false);
+}
+
 /* The caller must have had true from evfd_helper_may_wake(), or may sleep. */
 void evfd_helper_wake_up(struct wait_queue_head *wq, __u32 events)
 {
@@ -36,12 +49,7 @@ void evfd_helper_wake_up(struct wait_queue_head *wq, __u32 events)
 	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
 		lock_map_acquire_try(&evfd_wake_map);
 	spin_lock_irqsave(&wq->lock, flags);
-	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
-		__this_cpu_write(evfd_waking, true);
-	__wake_up_locked_key(wq, TASK_NORMAL,
-			     poll_to_key((__force __poll_t)events));
-	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
-		__this_cpu_write(evfd_waking, false);
+	evfd_helper_wake_up_locked(wq, events);
 	spin_unlock_irqrestore(&wq->lock, flags);
 	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
 		lock_map_release(&evfd_wake_map);
@@ -82,4 +90,24 @@ void evfd_helper_remove_wait_queue(struct wait_queue_head *wq,
 				   struct wait_queue_entry *entry)
 {
 	__remove_wait_queue(wq, entry);
+}
+
+ktime_t evfd_helper_timens_to_host(clockid_t clockid, ktime_t time)
+{
+	return timens_ktime_to_host(clockid, time);
+}
+
+DEFINE_MUTEX(evfd_helper_roster_lock);
+
+void evfd_helper_list_del_init(struct list_head *entry)
+{
+	list_del_init(entry);
+}
+
+/* What a notifier of pvclock_gtod_register_notifier() is given. */
+struct evfd_clock_offsets evfd_helper_clock_offsets(const void *timekeeper)
+{
+	const struct timekeeper *tk = timekeeper;
+
+	return (struct evfd_clock_offsets){ tk->offs_real, tk->offs_tai };
 }

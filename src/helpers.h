@@ -11,6 +11,8 @@
 #include <uapi/linux/eventpoll.h>
 #include <linux/fs.h>
 #include <linux/idr.h>
+#include <linux/mutex.h>
+#include <linux/pvclock_gtod.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 
@@ -20,6 +22,7 @@
 
 extern struct ida evfd_helper_ida;
 
+void evfd_helper_wake_up_locked(struct wait_queue_head *wq, __u32 events);
 void evfd_helper_wake_up(struct wait_queue_head *wq, __u32 events);
 bool evfd_helper_may_wake(void);
 unsigned long evfd_helper_lock_wait_queue(struct wait_queue_head *wq);
@@ -27,6 +30,19 @@ void evfd_helper_unlock_wait_queue(struct wait_queue_head *wq,
 				   unsigned long flags);
 void evfd_helper_remove_wait_queue(struct wait_queue_head *wq,
 				   struct wait_queue_entry *entry);
+
+ktime_t evfd_helper_timens_to_host(clockid_t clockid, ktime_t time);
+
+extern struct mutex evfd_helper_roster_lock;
+void evfd_helper_list_del_init(struct list_head *entry);
+
+/* How far the clocks that can be set are from CLOCK_MONOTONIC. */
+struct evfd_clock_offsets {
+	ktime_t real;
+	ktime_t tai;
+};
+
+struct evfd_clock_offsets evfd_helper_clock_offsets(const void *timekeeper);
 
 #ifdef __BINDGEN__
 const __u32 RUST_CONST_HELPER_EPOLLIN = (__force __u32)EPOLLIN;

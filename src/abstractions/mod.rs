@@ -8,18 +8,25 @@
 //! | module | C API |
 //! | --- | --- |
 //! | [`anon_file`] | files on anonymous inodes, `struct file_operations` |
+//! | [`clock`] | clocks, time namespaces |
+//! | [`clock_steps`] | counting how often clocks are set |
 //! | [`defer`] | work put off from contexts that may not do it, `struct irq_work` |
 //! | [`events`] | poll events, `__poll_t` |
 //! | [`export`] | arguments and results of functions that C code calls |
 //! | [`ida`] | `struct ida` |
 //! | [`miscdev`] | misc devices that answer ioctls |
 //! | [`poll`] | `poll_table` |
+//! | [`roster`] | lists of objects that leave when they go away, `struct list_head` |
 //! | `testing` | for tests: calling closures in other contexts |
+//! | [`timed`] | a wait queue with a timer |
+//! | [`timer`] | `struct hrtimer`, `struct alarm` |
 //! | [`uapi`] | the types and numbers of the UAPI header |
-//! | [`user`] | where a read puts its data: user memory or an `iov_iter` |
+//! | [`user`] | user memory; where a read puts its data: there or in an `iov_iter` |
 //! | [`wait`] | `struct wait_queue_head`, woken with an event mask |
 
 pub mod anon_file;
+pub mod clock;
+pub mod clock_steps;
 pub mod defer;
 pub mod events;
 pub mod export;
@@ -27,8 +34,11 @@ mod helpers;
 pub mod ida;
 pub mod miscdev;
 pub mod poll;
+pub mod roster;
 #[cfg(CONFIG_KUNIT = "y")]
 pub mod testing;
+pub mod timed;
+pub mod timer;
 pub mod uapi;
 pub mod user;
 pub mod wait;

@@ -17,7 +17,10 @@ use kernel::{
     error::to_result,
     prelude::*,
     sync::LockClassKey,
-    types::Opaque, //
+    types::{
+        NotThreadSafe,
+        Opaque, //
+    },
 };
 
 /// Creates a [`WaitQueue`] initialiser with a name and a newly-created lock class.
@@ -129,20 +132,56 @@ impl WaitQueue {
         result
     }
 
+    /// Takes the lock of the queue, and disables interrupts but on `PREEMPT_RT`.
+    ///
+    /// Context: where a `spinlock_t` may be taken.
+    pub fn lock(&self) -> QueueLock<'_> {
+        // INVARIANT: The lock is taken here.
+        QueueLock {
+            queue: self,
+            // SAFETY: The queue is initialised by the type invariant.
+            flags: unsafe { helpers::evfd_helper_lock_wait_queue(self.as_raw()) },
+            _not_send: NotThreadSafe,
+        }
+    }
+
     /// Takes `entry` off the queue and calls `f`, which must not sleep, without any wake-up between
     /// them.
     ///
     /// Context: where a `spinlock_t` may be taken. Takes the lock of the queue.
     pub fn remove_with<R>(&self, entry: ForeignEntry, f: impl FnOnce() -> R) -> R {
-        // SAFETY: The queue is initialised by the type invariant.
-        let flags = unsafe { helpers::evfd_helper_lock_wait_queue(self.as_raw()) };
+        let _lock = self.lock();
         let result = f();
         // SAFETY: Whoever made the `ForeignEntry` vouches that the entry is on this queue, and the
         // queue's lock is held.
         unsafe { helpers::evfd_helper_remove_wait_queue(self.as_raw(), entry.as_raw()) };
-        // SAFETY: The lock was taken above, which gave the flags.
-        unsafe { helpers::evfd_helper_unlock_wait_queue(self.as_raw(), flags) };
         result
+    }
+}
+
+/// The lock of a [`WaitQueue`], held.
+///
+/// # Invariants
+///
+/// The lock is held, and was taken with `flags`.
+pub struct QueueLock<'a> {
+    queue: &'a WaitQueue,
+    flags: c_ulong,
+    _not_send: NotThreadSafe,
+}
+
+impl QueueLock<'_> {
+    /// Wakes as [`WaitQueue::wake`].
+    pub fn wake(&mut self, events: Events) {
+        // SAFETY: The queue is initialised, and its lock is held.
+        unsafe { helpers::evfd_helper_wake_up_locked(self.queue.as_raw(), events.bits()) }
+    }
+}
+
+impl Drop for QueueLock<'_> {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant the lock is held, and these are its flags.
+        unsafe { helpers::evfd_helper_unlock_wait_queue(self.queue.as_raw(), self.flags) }
     }
 }
 

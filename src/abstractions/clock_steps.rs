@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Counting, and being told, how often clocks are set.
+//!
+//! The kernel tells its notifiers with the timekeeper's raw lock held and its sequence count odd,
+//! where nothing can be woken and no clock be read. So they only count, and what is to be done
+//! goes by way of an interrupt of its own to a task.
+//!
+//! C header: [`include/linux/pvclock_gtod.h`](srctree/include/linux/pvclock_gtod.h)
+
+use super::{
+    clock::Clock,
+    helpers, //
+};
+use core::marker::PhantomData;
+use kernel::{
+    bindings,
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Full,
+            Relaxed, //
+        },
+        LockClassKey, //
+    },
+    types::Opaque, //
+};
+
+static REALTIME: Atomic<u32> = Atomic::new(0);
+static TAI: Atomic<u32> = Atomic::new(0);
+static WATCHES: Atomic<u32> = Atomic::new(0);
+
+/// How often `clock` was set, by however little, while there was a [`Watch`]. Slewing a clock is
+/// not setting it.
+///
+/// Who reads the clock after it was set, and then this, sees that it was set. Context: any.
+pub fn count(clock: Clock) -> u32 {
+    match clock {
+        Clock::Realtime => REALTIME.load(Relaxed),
+        Clock::Tai => TAI.load(Relaxed),
+        Clock::Monotonic | Clock::Boottime => 0,
+    }
+}
+
+/// Whether there is a [`Watch`], without which nothing is counted.
+pub fn are_counted() -> bool {
+    WATCHES.load(Relaxed) != 0
+}
+
+/// What is done when clocks were set.
+pub trait Handler: 'static {
+    /// Called after clocks were set, at least once after the last time.
+    ///
+    /// Context: task, may sleep.
+    fn clock_was_set();
+}
+
+/// Counts how often clocks are set, and calls a [`Handler`].
+///
+/// # Invariants
+///
+/// `irq_work` and `work` are initialised. `notifier` is registered if `registered` says so.
+#[pin_data(PinnedDrop)]
+pub struct Watch<H: Handler> {
+    #[pin]
+    irq_work: Opaque<bindings::irq_work>,
+    #[pin]
+    work: Opaque<bindings::work_struct>,
+    /// Only for the notifier, which is never called twice at the same time.
+    offsets: Opaque<helpers::evfd_clock_offsets>,
+    #[pin]
+    notifier: Opaque<bindings::notifier_block>,
+    registered: bool,
+    _handler: PhantomData<fn(H)>,
+}
+
+// SAFETY: Whatever is in it may be used by, and go away in, other tasks than have made it.
+unsafe impl<H: Handler> Send for Watch<H> {}
+// SAFETY: There are no methods on a shared reference.
+unsafe impl<H: Handler> Sync for Watch<H> {}
+
+impl<H: Handler> Watch<H> {
+    /// Starts counting, if the kernel tells: see [`are_counted`]. Context: task, may sleep.
+    pub fn new(name: &'static CStr, key: Pin<&'static LockClassKey>) -> impl PinInit<Self> {
+        pin_init!(&this in Self {
+            irq_work <- Opaque::ffi_init(|irq_work: *mut bindings::irq_work| {
+                let mut new: bindings::irq_work = pin_init::zeroed();
+                new.func = Some(Self::interrupt);
+                // SAFETY: `irq_work` is valid for writing. This is what `IRQ_WORK_INIT()` gives.
+                unsafe { irq_work.write(new) }
+            }),
+            // SAFETY: `work` is valid for writing, is pinned, and name and key live for ever.
+            work <- Opaque::ffi_init(|work| unsafe {
+                bindings::init_work_with_key(
+                    work,
+                    Some(Self::work),
+                    false,
+                    name.as_char_ptr(),
+                    key.as_ptr(),
+                )
+            }),
+            offsets: Opaque::zeroed(),
+            notifier <- Opaque::ffi_init(|notifier: *mut bindings::notifier_block| {
+                let mut new: bindings::notifier_block = pin_init::zeroed();
+                new.notifier_call = Some(Self::notify);
+                // SAFETY: `notifier` is valid for writing.
+                unsafe { notifier.write(new) }
+            }),
+            // INVARIANT: It is registered here. The notifier is called at once for the first time,
+            // when all that it uses is initialised.
+            registered: {
+                // SAFETY: The notifier was initialised above, is pinned and unregistered before it
+                // goes away.
+                let result = unsafe {
+                    helpers::pvclock_gtod_register_notifier(Opaque::cast_into(
+                        &raw const (*this.as_ptr()).notifier,
+                    ))
+                };
+                if result == 0 {
+                    WATCHES.fetch_add(1, Full);
+                }
+                result == 0
+            },
+            _handler: PhantomData,
+        })
+    }
+
+    /// # Safety
+    ///
+    /// Must be called by the timekeeping core, for the notifier of a watch of this type.
+    unsafe extern "C" fn notify(
+        notifier: *mut bindings::notifier_block,
+        _was_set: c_ulong,
+        timekeeper: *mut c_void,
+    ) -> c_int {
+        let notifier: *const Opaque<bindings::notifier_block> = notifier.cast();
+        // SAFETY: The notifier is a field of a watch, which is there until it is unregistered.
+        let this = unsafe { kernel::container_of!(notifier, Self, notifier) };
+        // SAFETY: The core calls with its timekeeper, and its lock held: so nobody else uses
+        // `offsets` now, and the timekeeper does not change.
+        let (real, tai) = unsafe {
+            let offsets = (*this).offsets.get();
+            let new = helpers::evfd_helper_clock_offsets(timekeeper);
+            let changed = ((*offsets).real != new.real, (*offsets).tai != new.tai);
+            offsets.write(new);
+            changed
+        };
+        if real {
+            REALTIME.fetch_add(1, Full);
+        }
+        if tai {
+            TAI.fetch_add(1, Full);
+        }
+        if real || tai {
+            // SAFETY: The work is initialised, and synchronised with before it goes away.
+            unsafe { bindings::irq_work_queue((*this).irq_work.get()) };
+        }
+        bindings::NOTIFY_DONE as c_int
+    }
+
+    /// # Safety
+    ///
+    /// Must be called by the kernel, for the `irq_work` of a watch of this type.
+    unsafe extern "C" fn interrupt(irq_work: *mut bindings::irq_work) {
+        let irq_work: *const Opaque<bindings::irq_work> = irq_work.cast();
+        // SAFETY: By the safety requirement this is a field of a watch, which waits for this before
+        // it goes away. An unbound worker may take its time.
+        unsafe {
+            let this = kernel::container_of!(irq_work, Self, irq_work);
+            bindings::queue_work_on(
+                bindings::wq_misc_consts_WORK_CPU_UNBOUND as c_int,
+                bindings::system_dfl_wq,
+                (*this).work.get(),
+            );
+        }
+    }
+
+    /// # Safety
+    ///
+    /// Must be called by the kernel, for the work of a watch of this type.
+    unsafe extern "C" fn work(_work: *mut bindings::work_struct) {
+        H::clock_was_set();
+    }
+}
+
+#[pinned_drop]
+impl<H: Handler> PinnedDrop for Watch<H> {
+    fn drop(self: Pin<&mut Self>) {
+        if !self.registered {
+            return;
+        }
+        WATCHES.fetch_sub(1, Full);
+        // SAFETY: By the type invariants all is initialised and the notifier registered. Each step
+        // waits for what the one before might have started.
+        unsafe {
+            helpers::pvclock_gtod_unregister_notifier(self.notifier.get());
+            bindings::irq_work_sync(self.irq_work.get());
+            bindings::cancel_work_sync(self.work.get());
+        }
+    }
+}
