@@ -5,17 +5,15 @@
 use crate::{
     abstractions::{
         miscdev::IoctlDevice,
-        uapi, //
+        uapi,
+        user::read, //
     },
-    eventfd::EventFd, //
+    eventfd::EventFd,
+    timerfd, //
 };
 use kernel::{
     prelude::*,
-    transmute::FromBytes,
-    uaccess::{
-        UserPtr,
-        UserSlice, //
-    },
+    uaccess::UserPtr, //
 };
 
 /// The misc device. Opening it keeps nothing: a descriptor does not depend on it.
@@ -28,18 +26,15 @@ impl IoctlDevice for Device {
         Ok(name) => name,
         Err(_) => panic!("the UAPI header's string is not a C string"),
     };
-    /// None of the descriptors needs a privilege.
+    /// No descriptor needs a privilege, but those of alarm clocks, for which it is looked for.
     const MODE: u16 = 0o666;
 
     fn ioctl(cmd: u32, arg: UserPtr) -> Result<u32> {
         match cmd {
             uapi::EVFD_IOC_EVENTFD => EventFd::create(read(arg)?),
+            uapi::EVFD_IOC_TIMERFD_CREATE => timerfd::create(read(arg)?),
+            uapi::EVFD_IOC_TIMERFD => timerfd::timerfd(read(arg)?),
             _ => Err(ENOTTY),
         }
     }
-}
-
-/// Reads the argument of an ioctl, or fails with `EFAULT`.
-fn read<T: FromBytes>(arg: UserPtr) -> Result<T> {
-    UserSlice::new(arg, size_of::<T>()).reader().read()
 }

@@ -11,6 +11,10 @@
 //! | [`device`] | `/dev/evfd`: which ioctl makes which descriptor |
 //! | [`eventfd`] | the event descriptor |
 //! | [`counter`] | its counter |
+//! | [`timerfd`] | the timer descriptor |
+//! | [`timer_state`] | its state |
+//! | [`setting`] | what a program asks a timer for |
+//! | [`schedule`] | the arithmetic of timers |
 //! | [`exports`] | what other modules call |
 //! | [`abstractions`] | safe abstractions over the C API; all unsafe code is there |
 //!
@@ -33,16 +37,23 @@ mod counter;
 mod device;
 mod eventfd;
 mod exports;
+mod schedule;
+mod setting;
 #[cfg(CONFIG_KUNIT = "y")]
 mod tests;
+mod timer_state;
+mod timerfd;
 
-use abstractions::miscdev::Registration;
+use abstractions::{
+    clock_steps,
+    miscdev::Registration, //
+};
 
 module! {
     type: EvfdModule,
     name: "evfd",
     authors: ["the evfd authors"],
-    description: "Event descriptors: eventfd as a loadable module",
+    description: "Event descriptors: eventfd and timerfd as a loadable module",
     license: "GPL",
 }
 
@@ -50,12 +61,15 @@ module! {
 #[pin_data(PinnedDrop)]
 struct EvfdModule {
     #[pin]
+    _clocks: clock_steps::Watch<timerfd::ClockWasSet>,
+    #[pin]
     _device: Registration<device::Device>,
 }
 
 impl kernel::InPlaceModule for EvfdModule {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
+            _clocks <- clock_steps::Watch::new(c"evfd_clocks", kernel::static_lock_class!()),
             _device <- Registration::new(),
         })
     }

@@ -13,9 +13,21 @@
 )]
 
 use kernel::ffi;
-use kernel::transmute::FromBytes;
+use kernel::transmute::{
+    AsBytes,
+    FromBytes, //
+};
 
 include!(env!("EVFD_UAPI_RS"));
 
 // SAFETY: The structure holds integers only, so any bytes are a valid value of it.
 unsafe impl FromBytes for evfd_eventfd {}
+// SAFETY: As above.
+unsafe impl FromBytes for evfd_timerfd {}
+// SAFETY: As above.
+unsafe impl FromBytes for evfd_timerfd_create {}
+// SAFETY: As above.
+unsafe impl FromBytes for evfd_timerfd_settime {}
+
+// SAFETY: The structure holds integers only, and no padding: each is of 64 bits.
+unsafe impl AsBytes for evfd_itimerspec {}

@@ -4,3 +4,5 @@
 
 mod counter;
 mod eventfd;
+mod schedule;
+mod timerfd;

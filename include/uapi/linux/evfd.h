@@ -51,7 +51,7 @@ struct evfd_eventfd {
 #define EVFD_IOC_MAGIC		0xEF
 
 /*
- * Make an event descriptor. Returns the new file descriptor, or -1 and errno:
+ * Make an event descriptor: on /dev/evfd. Returns the new file descriptor, or -1 and errno:
  *
  * EFAULT: the argument is not readable memory
  * EINVAL: unknown bits in flags
@@ -59,5 +59,170 @@ struct evfd_eventfd {
  * ENOMEM: not enough kernel memory
  */
 #define EVFD_IOC_EVENTFD	_IOW(EVFD_IOC_MAGIC, 0x00, struct evfd_eventfd)
+
+/**
+ * struct evfd_timespec - a time, or a span of time
+ * @tv_sec: seconds, not negative
+ * @tv_nsec: nanoseconds, 0 to 999,999,999
+ */
+struct evfd_timespec {
+	__s64 tv_sec;
+	__s64 tv_nsec;
+};
+
+/**
+ * struct evfd_itimerspec - when a timer expires, and how often
+ * @it_interval: time from one expiration to the next; 0 for a single one
+ * @it_value: first expiration, or time that is left until the next one; 0 for
+ *	none
+ *
+ * For 64-bit programs this is struct itimerspec.
+ */
+struct evfd_itimerspec {
+	struct evfd_timespec it_interval;
+	struct evfd_timespec it_value;
+};
+
+/**
+ * DOC: Flags of &struct evfd_timerfd_create
+ *
+ * %EVFD_TFD_CLOEXEC: the descriptor is closed by execve(2).
+ *
+ * %EVFD_TFD_NONBLOCK: the open file description has O_NONBLOCK set.
+ */
+#define EVFD_TFD_CLOEXEC	O_CLOEXEC
+#define EVFD_TFD_NONBLOCK	O_NONBLOCK
+
+/**
+ * struct evfd_timerfd_create - argument of %EVFD_IOC_TIMERFD_CREATE
+ * @clockid: CLOCK_MONOTONIC, CLOCK_REALTIME, CLOCK_BOOTTIME, CLOCK_TAI,
+ *	CLOCK_REALTIME_ALARM or CLOCK_BOOTTIME_ALARM; the last two need
+ *	CAP_WAKE_ALARM
+ * @flags: EVFD_TFD_CLOEXEC and EVFD_TFD_NONBLOCK
+ */
+struct evfd_timerfd_create {
+	__s32 clockid;
+	__u32 flags;
+};
+
+/**
+ * DOC: Flags of &struct evfd_timerfd_settime
+ *
+ * The first two have the values of timerfd_settime(2).
+ *
+ * %EVFD_TFD_TIMER_ABSTIME: it_value is a time on the timer's clock, not a span
+ * from now.
+ *
+ * %EVFD_TFD_TIMER_CANCEL_ON_SET: with EVFD_TFD_TIMER_ABSTIME, on a clock that
+ * can be set: when it is, whoever waits wakes, and one read or setting fails
+ * with ECANCELED. Other clocks are not set, so it has no effect on them.
+ *
+ * %EVFD_TFD_SLACK: slack_ns tells how much later than asked for the timer may
+ * expire, so that the kernel can serve several by one interrupt. Alarm clocks
+ * are served in time all the same.
+ */
+#define EVFD_TFD_TIMER_ABSTIME		(1 << 0)
+#define EVFD_TFD_TIMER_CANCEL_ON_SET	(1 << 1)
+#define EVFD_TFD_SLACK			(1 << 16)
+
+/**
+ * struct evfd_timerfd_settime - argument of %EVFD_IOC_TIMERFD_SETTIME
+ * @flags: EVFD_TFD_TIMER_ABSTIME, EVFD_TFD_TIMER_CANCEL_ON_SET, EVFD_TFD_SLACK
+ * @reserved: 0
+ * @new_value: the new setting
+ * @old_value: pointer to a &struct evfd_itimerspec for the setting before, or
+ *	0; written only if the call succeeds
+ * @slack_ns: with EVFD_TFD_SLACK nanoseconds, at most 2^63-1; otherwise 0
+ */
+struct evfd_timerfd_settime {
+	__u32 flags;
+	__u32 reserved;
+	struct evfd_itimerspec new_value;
+	__u64 old_value;
+	__u64 slack_ns;
+};
+
+/**
+ * DOC: Flags of &struct evfd_timerfd
+ *
+ * %EVFD_TFD_TIMER_REL: it_value is a span from now. This is 0.
+ *
+ * %EVFD_TFD_TIMER_ABS: it_value is a time on the clock.
+ *
+ * %EVFD_TFD_TIMER_SEQ: repeat at the interval that is given, in it_interval or
+ * in it_value, whichever is not 0. If both are given it_value is the span from
+ * now to the first expiration.
+ */
+#define EVFD_TFD_TIMER_REL	0
+#define EVFD_TFD_TIMER_ABS	EVFD_TFD_TIMER_ABSTIME
+#define EVFD_TFD_TIMER_SEQ	(1 << 17)
+
+/**
+ * struct evfd_timerfd - argument of %EVFD_IOC_TIMERFD
+ * @ufd: a timer descriptor, or -1 for a new one
+ * @clockid: as in &struct evfd_timerfd_create
+ * @flags: EVFD_TFD_TIMER_REL, EVFD_TFD_TIMER_ABS or EVFD_TFD_TIMER_SEQ
+ * @reserved: 0
+ * @value: the setting
+ */
+struct evfd_timerfd {
+	__s32 ufd;
+	__s32 clockid;
+	__u32 flags;
+	__u32 reserved;
+	struct evfd_itimerspec value;
+};
+
+/*
+ * Make a timer descriptor: on /dev/evfd. Returns the new file descriptor, or
+ * -1 and errno as EVFD_IOC_EVENTFD, and besides:
+ *
+ * EINVAL: unknown clock
+ * EPERM: an alarm clock, and the caller does not have CAP_WAKE_ALARM
+ */
+#define EVFD_IOC_TIMERFD_CREATE	\
+	_IOW(EVFD_IOC_MAGIC, 0x10, struct evfd_timerfd_create)
+
+/*
+ * The call of 2007: on /dev/evfd. Makes a timer descriptor, or gives one a new
+ * setting, and a new clock if that is another; a descriptor has an alarm clock
+ * for ever or never. Returns the descriptor, or -1 and errno as
+ * EVFD_IOC_TIMERFD_CREATE, and besides:
+ *
+ * EBADF: ufd is neither -1 nor an open descriptor
+ * EINVAL: ufd is not a timer descriptor, an invalid time, unknown flags
+ *
+ * A descriptor that is made by this call reads as a __u32, of at most 2^32-1;
+ * what is above that is left for the next read.
+ */
+#define EVFD_IOC_TIMERFD	_IOW(EVFD_IOC_MAGIC, 0x11, struct evfd_timerfd)
+
+/*
+ * Give a timer a new setting: on the timer descriptor. Returns 0, or -1 and
+ * errno; if that is not ECANCELED, the timer is unchanged:
+ *
+ * EFAULT: the argument is not readable, or old_value not writable memory
+ * EINVAL: unknown flags, an invalid time or slack, reserved is not 0
+ * EPERM: an alarm clock, and the caller does not have CAP_WAKE_ALARM
+ * EOPNOTSUPP: EVFD_TFD_TIMER_CANCEL_ON_SET, and this kernel does not tell when
+ *	the clock is set
+ * ECANCELED: the clock was set since the last setting with
+ *	EVFD_TFD_TIMER_CANCEL_ON_SET, if this one has that flag too. The timer
+ *	has the new setting all the same.
+ */
+#define EVFD_IOC_TIMERFD_SETTIME	\
+	_IOW(EVFD_IOC_MAGIC, 0x12, struct evfd_timerfd_settime)
+
+/*
+ * Get what is left of a timer's setting: on the timer descriptor. Returns 0,
+ * or -1 and EFAULT.
+ */
+#define EVFD_IOC_TIMERFD_GETTIME	\
+	_IOR(EVFD_IOC_MAGIC, 0x13, struct evfd_itimerspec)
+
+/*
+ * A timer descriptor also has TFD_IOC_SET_TICKS of <linux/timerfd.h>, as
+ * native ones have.
+ */
 
 #endif /* _UAPI_LINUX_EVFD_H */
