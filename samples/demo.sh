@@ -75,6 +75,9 @@ Parent read 1 (0x1) from efd
 Parent read 1 (0x1) from efd
 END
 
+section "Timers on five clocks, in one epoll loop"
+run clocks
+
 section "A kernel module in C posts on memory pressure, a program waits in epoll"
 insmod "$share/evfd_shrinker.ko"
 run waiter shrinker

@@ -19,6 +19,12 @@ for text in '== Two processes:' 'Parent read 7 (0x7) from efd' \
 	'== The same with a semaphore:' 'Tick 5'; do
 	tap_check "demo prints '$text'" grep -qF "$text" "$log"
 done
+for clock in MONOTONIC REALTIME BOOTTIME TAI REALTIME_ALARM; do
+	tap_check "demo tells of a timer on $clock" grep -qE \
+		"^$clock +has expired (once|more than once), [0-9]+\.[0-9]{3} ms late$" "$log"
+done
+tap_check "demo's timers expire as often as they should" grep -qx \
+	'All have expired as often as they should' "$log"
 tap_check "demo tells of memory pressure" grep -qE \
 	'^Told of memory pressure after [0-9]+ MiB: gave them back$' "$log"
 
