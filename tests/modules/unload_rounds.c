@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <linux/evfd.h>
@@ -150,6 +151,50 @@ static void descriptor_of_a_child(void)
 	must(waitpid(pid, NULL, 0) == pid);
 }
 
+static int make_timer(int clockid, __u32 flags, __s64 sec, __s64 interval_ns)
+{
+	struct evfd_timerfd_create create = {
+		.clockid = clockid, .flags = EVFD_TFD_NONBLOCK,
+	};
+	struct evfd_timerfd_settime set = {
+		.flags = flags,
+		.new_value = {
+			.it_value = { .tv_sec = sec, .tv_nsec = 1 },
+			.it_interval = { .tv_nsec = interval_ns },
+		},
+	};
+	int dev = open_device("/dev/" EVFD_DEVICE_NAME);
+	int fd = ioctl(dev, EVFD_IOC_TIMERFD_CREATE, &create);
+
+	must(fd >= 0);
+	must(ioctl(fd, EVFD_IOC_TIMERFD_SETTIME, &set) == 0);
+	close(dev);
+	return fd;
+}
+
+/* Setting the clock leaves the walk through the timers behind as late as can be. */
+static void timers_armed(void)
+{
+	const __u32 cancel = EVFD_TFD_TIMER_ABSTIME | EVFD_TFD_TIMER_CANCEL_ON_SET;
+	struct timespec now;
+	__u64 ticks;
+	int fds[] = {
+		make_timer(CLOCK_MONOTONIC, 0, 0, 1),
+		make_timer(CLOCK_BOOTTIME_ALARM, 0, 0, 1000),
+		make_timer(CLOCK_BOOTTIME, EVFD_TFD_TIMER_ABSTIME, 1LL << 32, 0),
+		make_timer(CLOCK_REALTIME, cancel, 1LL << 32, 0),
+		make_timer(CLOCK_REALTIME_ALARM, cancel, 1LL << 32, 0),
+	};
+
+	expect_refused();
+	must(clock_gettime(CLOCK_REALTIME, &now) == 0);
+	now.tv_sec++;
+	must(clock_settime(CLOCK_REALTIME, &now) == 0);
+	must(read(fds[3], &ticks, sizeof(ticks)) < 0 && errno == ECANCELED);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		close(fds[i]);
+}
+
 /* The posts from NMI leave deferred wake-ups behind as late as can be. */
 static void kernel_reference(unsigned long hold)
 {
@@ -195,6 +240,7 @@ static const struct use {
 	{ "open descriptor", descriptor_open },
 	{ "descriptor in a message under way", descriptor_in_a_message },
 	{ "descriptor of a child that polls", descriptor_of_a_child },
+	{ "armed timers, and a clock that was set", timers_armed },
 	{ "context held by another module", kernel_context },
 	{ "file held by another module", kernel_file },
 };
@@ -204,7 +250,7 @@ static unsigned int use_of(unsigned int round)
 {
 	unsigned int turn = round % 12;
 
-	return turn < 10 ? turn % 4 : turn - 6;
+	return turn < 10 ? turn % 5 : turn - 5;
 }
 
 static void set(const char *path, const char *value)
