@@ -97,6 +97,7 @@ ktime_t evfd_helper_timens_to_host(clockid_t clockid, ktime_t time)
 	return timens_ktime_to_host(clockid, time);
 }
 
+/* Guards every roster: see src/abstractions/roster.rs. */
 DEFINE_MUTEX(evfd_helper_roster_lock);
 
 void evfd_helper_list_del_init(struct list_head *entry)
