@@ -8,6 +8,7 @@
 #include <linux/percpu.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/spinlock.h>
 #include <linux/time_namespace.h>
 #include <linux/timekeeper_internal.h>
@@ -111,4 +112,66 @@ struct evfd_clock_offsets evfd_helper_clock_offsets(const void *timekeeper)
 	const struct timekeeper *tk = timekeeper;
 
 	return (struct evfd_clock_offsets){ tk->offs_real, tk->offs_tai };
+}
+
+/*
+ * As signalfd's refine_sigmask(): signals that were forced on the task are not
+ * for it to take. Returns the set of those that are not wanted, which is what
+ * dequeue_signal() takes.
+ */
+static sigset_t evfd_unwanted(__u64 signals)
+{
+	struct k_sigaction *action = current->sighand->action;
+	sigset_t unwanted = { { ~signals } };
+
+	BUILD_BUG_ON(sizeof(sigset_t) != sizeof(signals));
+	for (int n = 0; n < _NSIG; n++) {
+		if (action[n].sa.sa_flags & SA_IMMUTABLE)
+			sigaddset(&unwanted, n + 1);
+	}
+	return unwanted;
+}
+
+bool evfd_helper_signal_is_pending(__u64 signals)
+{
+	sigset_t pending, unwanted;
+
+	guard(spinlock_irq)(&current->sighand->siglock);
+	sigorsets(&pending, &current->pending.signal,
+		  &current->signal->shared_pending.signal);
+	unwanted = evfd_unwanted(signals);
+	sigandnsets(&pending, &pending, &unwanted);
+	return !sigisemptyset(&pending);
+}
+
+int evfd_helper_dequeue_signal(__u64 signals, struct kernel_siginfo *info)
+{
+	enum pid_type type;
+	sigset_t unwanted;
+
+	guard(spinlock_irq)(&current->sighand->siglock);
+	unwanted = evfd_unwanted(signals);
+	return dequeue_signal(&unwanted, info, &type);
+}
+
+bool evfd_helper_other_threads_block(__u64 signals)
+{
+	struct task_struct *t;
+
+	guard(spinlock_irq)(&current->sighand->siglock);
+	for_each_thread(current, t) {
+		if (t != current && (signals & ~t->blocked.sig[0]))
+			return false;
+	}
+	return true;
+}
+
+struct wait_queue_head *evfd_helper_signal_queue(void)
+{
+	return &current->sighand->signalfd_wqh;
+}
+
+void evfd_helper_wake_signal_queue(void)
+{
+	wake_up(&current->sighand->signalfd_wqh);
 }

@@ -13,6 +13,7 @@
 #include <linux/idr.h>
 #include <linux/mutex.h>
 #include <linux/pvclock_gtod.h>
+#include <linux/signal_types.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 
@@ -43,6 +44,12 @@ struct evfd_clock_offsets {
 };
 
 struct evfd_clock_offsets evfd_helper_clock_offsets(const void *timekeeper);
+
+bool evfd_helper_signal_is_pending(__u64 signals);
+int evfd_helper_dequeue_signal(__u64 signals, struct kernel_siginfo *info);
+bool evfd_helper_other_threads_block(__u64 signals);
+struct wait_queue_head *evfd_helper_signal_queue(void);
+void evfd_helper_wake_signal_queue(void);
 
 #ifdef __BINDGEN__
 const __u32 RUST_CONST_HELPER_EPOLLIN = (__force __u32)EPOLLIN;

@@ -17,6 +17,8 @@
 //! | [`miscdev`] | misc devices that answer ioctls |
 //! | [`poll`] | `poll_table` |
 //! | [`roster`] | lists of objects that leave when they go away, `struct list_head` |
+//! | [`siginfo`] | `kernel_siginfo_t` |
+//! | [`signal`] | pending signals, `sigset_t` |
 //! | `testing` | for tests: calling closures in other contexts |
 //! | [`timed`] | a wait queue with a timer |
 //! | [`timer`] | `struct hrtimer`, `struct alarm` |
@@ -35,6 +37,8 @@ pub mod ida;
 pub mod miscdev;
 pub mod poll;
 pub mod roster;
+pub mod siginfo;
+pub mod signal;
 #[cfg(CONFIG_KUNIT = "y")]
 pub mod testing;
 pub mod timed;

@@ -4,7 +4,10 @@
 //!
 //! C header: [`include/linux/poll.h`](srctree/include/linux/poll.h)
 
-use super::wait::WaitQueue;
+use super::{
+    helpers,
+    wait::WaitQueue, //
+};
 use core::marker::PhantomData;
 use kernel::{
     bindings,
@@ -51,5 +54,23 @@ impl<'a> PollTable<'a> {
         // io_uring leave the queue before that, as they hold a reference on the file or, epoll,
         // are told before its release.
         unsafe { bindings::poll_wait(self.file.as_ptr(), queue.as_raw(), self.table) }
+    }
+
+    /// Puts the poller on the queue on which tasks wait for signals of the current thread group,
+    /// unless it is there already or does not mean to wait. Context: task.
+    ///
+    /// The poller is on the queue of whoever has polled, or added the file to an epoll instance,
+    /// whoever that file is given to later.
+    pub fn wait_for_signals(&self) {
+        // SAFETY: `file` is valid and the table is null or valid by the type invariants. The queue
+        // lives until the last task that shares it ends, which wakes all that are on it with
+        // `POLLFREE`; and pollers leave then, within the RCU grace period until it is freed.
+        unsafe {
+            bindings::poll_wait(
+                self.file.as_ptr(),
+                helpers::evfd_helper_signal_queue(),
+                self.table,
+            )
+        }
     }
 }

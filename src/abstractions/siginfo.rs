@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What signals tell.
+//!
+//! C headers: [`include/linux/signal_types.h`](srctree/include/linux/signal_types.h),
+//! [`include/uapi/asm-generic/siginfo.h`](srctree/include/uapi/asm-generic/siginfo.h)
+
+use kernel::bindings;
+
+/// What a signal tells, C's `kernel_siginfo_t`.
+///
+/// # Invariants
+///
+/// All bytes of it are initialised.
+pub struct SigInfo(bindings::kernel_siginfo);
+
+/// What a signal tells besides its number and code, by its layout: C's `union __sifields`.
+///
+/// A value that a process has sent along is an integer or a pointer, which share their bytes; so
+/// both are given. The other fields have the names of sigaction(2), without `si_`.
+#[allow(missing_docs)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Detail {
+    /// Sent by a process, or by the kernel.
+    Kill { pid: i32, uid: u32 },
+    /// A POSIX timer has expired.
+    Timer {
+        id: i32,
+        overrun: i32,
+        int: i32,
+        ptr: u64,
+    },
+    /// A file is ready.
+    Poll { band: i64, fd: i32 },
+    /// A fault, of any layout that has only the address in common with the others.
+    Fault { addr: u64 },
+    /// A fault with the number of a trap, on Alpha and SPARC.
+    FaultTrapNo { addr: u64, trapno: i32 },
+    /// A memory error.
+    FaultMcErr { addr: u64, lsb: i16 },
+    /// A child has changed its state.
+    Child {
+        pid: i32,
+        uid: u32,
+        status: i32,
+        utime: i64,
+        stime: i64,
+    },
+    /// Sent by a process with a value.
+    Rt {
+        pid: i32,
+        uid: u32,
+        int: i32,
+        ptr: u64,
+    },
+    /// A system call was refused.
+    Sys {
+        call_addr: u64,
+        syscall: i32,
+        arch: u32,
+    },
+}
+
+/// The layout of what a signal tells.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Layout {
+    Kill,
+    Timer,
+    Poll,
+    Fault,
+    FaultTrapNo,
+    FaultMcErr,
+    Child,
+    Rt,
+    Sys,
+}
+
+/// The codes that a signal has of its own, as the greatest of them, and their layout.
+///
+/// Source: `sig_sicodes` in `kernel/signal.c`.
+const fn own_codes(signal: u32) -> Option<(u32, Layout)> {
+    Some(match signal {
+        bindings::SIGILL => (bindings::NSIGILL, Layout::Fault),
+        bindings::SIGFPE => (bindings::NSIGFPE, Layout::Fault),
+        bindings::SIGSEGV => (bindings::NSIGSEGV, Layout::Fault),
+        bindings::SIGBUS => (bindings::NSIGBUS, Layout::Fault),
+        bindings::SIGTRAP => (bindings::NSIGTRAP, Layout::Fault),
+        bindings::SIGCHLD => (bindings::NSIGCHLD, Layout::Child),
+        bindings::SIGPOLL => (bindings::NSIGPOLL, Layout::Poll),
+        bindings::SIGSYS => (bindings::NSIGSYS, Layout::Sys),
+        _ => return None,
+    })
+}
+
+/// Those of the faults that have more than an address.
+const fn fault_layout(signal: u32, code: u32) -> Layout {
+    match (signal, code) {
+        (bindings::SIGBUS, bindings::BUS_MCEERR_AR | bindings::BUS_MCEERR_AO) => Layout::FaultMcErr,
+        (bindings::SIGILL, bindings::ILL_ILLTRP) if cfg!(CONFIG_SPARC) => Layout::FaultTrapNo,
+        (bindings::SIGFPE, _) if cfg!(CONFIG_ALPHA) => Layout::FaultTrapNo,
+        (bindings::SIGTRAP, bindings::TRAP_UNK) if cfg!(CONFIG_ALPHA) => Layout::FaultTrapNo,
+        _ => Layout::Fault,
+    }
+}
+
+/// The layout of what a signal with that code tells.
+///
+/// Source: `siginfo_layout()` in `kernel/signal.c`, which modules can't call.
+const fn layout(signal: u32, code: i32) -> Layout {
+    match code {
+        bindings::SI_TIMER => Layout::Timer,
+        bindings::SI_SIGIO => Layout::Poll,
+        i32::MIN..=-1 => Layout::Rt,
+        1.. if (code as u32) < bindings::SI_KERNEL => {
+            let code = code as u32;
+            match own_codes(signal) {
+                Some((greatest, Layout::Fault)) if code <= greatest => fault_layout(signal, code),
+                Some((greatest, layout)) if code <= greatest => layout,
+                _ if code <= bindings::NSIGPOLL => Layout::Poll,
+                _ => Layout::Kill,
+            }
+        }
+        _ => Layout::Kill,
+    }
+}
+
+impl SigInfo {
+    /// One that tells nothing.
+    pub fn zeroed() -> Self {
+        // INVARIANT: They are.
+        Self(pin_init::zeroed())
+    }
+
+    /// For C code to write to, as a whole.
+    pub(super) fn as_raw(&mut self) -> *mut bindings::kernel_siginfo {
+        &mut self.0
+    }
+
+    /// The signal.
+    pub fn signal(&self) -> i32 {
+        self.0.__bindgen_anon_1.si_signo
+    }
+
+    /// An error number, which no signal of the kernel's has.
+    pub fn errno(&self) -> i32 {
+        self.0.__bindgen_anon_1.si_errno
+    }
+
+    /// Why it was sent.
+    pub fn code(&self) -> i32 {
+        self.0.__bindgen_anon_1.si_code
+    }
+
+    /// What else it tells.
+    pub fn detail(&self) -> Detail {
+        self.detail_as(layout(self.signal() as u32, self.code()))
+    }
+
+    fn detail_as(&self, layout: Layout) -> Detail {
+        let fields = &self.0.__bindgen_anon_1._sifields;
+        // SAFETY: All fields are integers and pointers, for which any bytes are valid values, and
+        // by the type invariant the bytes are initialised.
+        unsafe {
+            match layout {
+                Layout::Kill => Detail::Kill {
+                    pid: fields._kill._pid,
+                    uid: fields._kill._uid,
+                },
+                Layout::Timer => Detail::Timer {
+                    id: fields._timer._tid,
+                    overrun: fields._timer._overrun,
+                    int: fields._timer._sigval.sival_int,
+                    ptr: fields._timer._sigval.sival_ptr.addr() as u64,
+                },
+                Layout::Poll => Detail::Poll {
+                    band: fields._sigpoll._band as i64,
+                    fd: fields._sigpoll._fd,
+                },
+                Layout::Fault => Detail::Fault {
+                    addr: fields._sigfault._addr.addr() as u64,
+                },
+                Layout::FaultTrapNo => Detail::FaultTrapNo {
+                    addr: fields._sigfault._addr.addr() as u64,
+                    trapno: fields._sigfault.__bindgen_anon_1._trapno,
+                },
+                Layout::FaultMcErr => Detail::FaultMcErr {
+                    addr: fields._sigfault._addr.addr() as u64,
+                    lsb: fields._sigfault.__bindgen_anon_1._addr_lsb,
+                },
+                Layout::Child => Detail::Child {
+                    pid: fields._sigchld._pid,
+                    uid: fields._sigchld._uid,
+                    status: fields._sigchld._status,
+                    utime: fields._sigchld._utime as i64,
+                    stime: fields._sigchld._stime as i64,
+                },
+                Layout::Rt => Detail::Rt {
+                    pid: fields._rt._pid,
+                    uid: fields._rt._uid,
+                    int: fields._rt._sigval.sival_int,
+                    ptr: fields._rt._sigval.sival_ptr.addr() as u64,
+                },
+                Layout::Sys => Detail::Sys {
+                    call_addr: fields._sigsys._call_addr.addr() as u64,
+                    syscall: fields._sigsys._syscall,
+                    arch: fields._sigsys._arch,
+                },
+            }
+        }
+    }
+}
