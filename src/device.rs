@@ -9,6 +9,8 @@ use crate::{
         user::read, //
     },
     eventfd::EventFd,
+    eventfs,
+    signalfd,
     timerfd, //
 };
 use kernel::{
@@ -34,6 +36,8 @@ impl IoctlDevice for Device {
             uapi::EVFD_IOC_EVENTFD => EventFd::create(read(arg)?),
             uapi::EVFD_IOC_TIMERFD_CREATE => timerfd::create(read(arg)?),
             uapi::EVFD_IOC_TIMERFD => timerfd::timerfd(read(arg)?),
+            uapi::EVFD_IOC_SIGNALFD => signalfd::signalfd(read(arg)?),
+            uapi::EVFD_IOC_EVENTFS_SIGNAL => eventfs::create(read(arg)?),
             _ => Err(ENOTTY),
         }
     }

@@ -15,6 +15,9 @@
 //! | [`timer_state`] | its state |
 //! | [`setting`] | what a program asks a timer for |
 //! | [`schedule`] | the arithmetic of timers |
+//! | [`signalfd`] | the signal descriptor |
+//! | [`eventfs`] | the descriptor for one signal |
+//! | [`record`] | what they read as |
 //! | [`exports`] | what other modules call |
 //! | [`abstractions`] | safe abstractions over the C API; all unsafe code is there |
 //!
@@ -36,9 +39,12 @@ pub mod abstractions;
 mod counter;
 mod device;
 mod eventfd;
+mod eventfs;
 mod exports;
+mod record;
 mod schedule;
 mod setting;
+mod signalfd;
 #[cfg(CONFIG_KUNIT = "y")]
 mod tests;
 mod timer_state;
@@ -53,7 +59,7 @@ module! {
     type: EvfdModule,
     name: "evfd",
     authors: ["the evfd authors"],
-    description: "Event descriptors: eventfd and timerfd as a loadable module",
+    description: "Event descriptors: eventfd, timerfd and signalfd as a loadable module",
     license: "GPL",
 }
 

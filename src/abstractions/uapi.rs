@@ -28,6 +28,12 @@ unsafe impl FromBytes for evfd_timerfd {}
 unsafe impl FromBytes for evfd_timerfd_create {}
 // SAFETY: As above.
 unsafe impl FromBytes for evfd_timerfd_settime {}
+// SAFETY: As above.
+unsafe impl FromBytes for evfd_signalfd {}
+// SAFETY: As above.
+unsafe impl FromBytes for evfd_eventfs_signal {}
 
+// SAFETY: The structure holds integers only, and no padding but as fields of its own.
+unsafe impl AsBytes for signalfd_siginfo {}
 // SAFETY: The structure holds integers only, and no padding: each is of 64 bits.
 unsafe impl AsBytes for evfd_itimerspec {}

@@ -225,4 +225,88 @@ struct evfd_timerfd {
  * native ones have.
  */
 
+/**
+ * DOC: Flags of &struct evfd_signalfd
+ *
+ * The first two have the values of signalfd4(2).
+ *
+ * %EVFD_SFD_CLOEXEC: the descriptor is closed by execve(2).
+ *
+ * %EVFD_SFD_NONBLOCK: the open file description has O_NONBLOCK set.
+ *
+ * %EVFD_SFD_BLOCK: the signals of the mask are blocked in the calling thread,
+ * as by sigprocmask(2), before the descriptor is there. They stay blocked when
+ * it is closed. If the call fails nothing is blocked.
+ */
+#define EVFD_SFD_CLOEXEC	O_CLOEXEC
+#define EVFD_SFD_NONBLOCK	O_NONBLOCK
+#define EVFD_SFD_BLOCK		(1 << 0)
+
+/**
+ * struct evfd_signalfd - argument of %EVFD_IOC_SIGNALFD
+ * @ufd: a signal descriptor, or -1 for a new one
+ * @flags: EVFD_SFD_* flags; without effect on a descriptor that there is, but
+ *	for EVFD_SFD_BLOCK
+ * @mask: pointer to a set of signals as the kernel has them, of 64 bits; those
+ *	that can't be caught are left out
+ * @sizemask: 8, the size of that
+ * @reserved: 0
+ */
+struct evfd_signalfd {
+	__s32 ufd;
+	__u32 flags;
+	__u64 mask;
+	__u32 sizemask;
+	__u32 reserved;
+};
+
+/**
+ * DOC: Flags of &struct evfd_eventfs_signal
+ *
+ * %EVFD_EVENTFS_CLOEXEC: the descriptor is closed by execve(2).
+ *
+ * %EVFD_EVENTFS_NONBLOCK: the open file description has O_NONBLOCK set.
+ *
+ * %EVFD_EVENTFS_EXCLUSIVE: the signal reaches its owner through the descriptor
+ * only: it is blocked in the calling thread, from which threads that are made
+ * later inherit that. Other threads must have it blocked. It stays blocked when
+ * the descriptor is closed.
+ */
+#define EVFD_EVENTFS_CLOEXEC	O_CLOEXEC
+#define EVFD_EVENTFS_NONBLOCK	O_NONBLOCK
+#define EVFD_EVENTFS_EXCLUSIVE	(1 << 0)
+
+/**
+ * struct evfd_eventfs_signal - argument of %EVFD_IOC_EVENTFS_SIGNAL
+ * @signal: number of a signal
+ * @flags: EVFD_EVENTFS_* flags
+ */
+struct evfd_eventfs_signal {
+	__s32 signal;
+	__u32 flags;
+};
+
+/*
+ * Make a signal descriptor, or give one another mask: on /dev/evfd. It reads as
+ * struct signalfd_siginfo of <linux/signalfd.h>, as signalfd(2) tells. Returns
+ * the descriptor, or -1 and errno as EVFD_IOC_EVENTFD, and besides:
+ *
+ * EBADF: ufd is neither -1 nor an open descriptor
+ * EFAULT: mask is not readable memory
+ * EINVAL: sizemask is not 8; ufd is not a descriptor made by this call
+ */
+#define EVFD_IOC_SIGNALFD	_IOW(EVFD_IOC_MAGIC, 0x20, struct evfd_signalfd)
+
+/*
+ * Make a descriptor for one signal, as eventfs had them: on /dev/evfd. It reads
+ * as a signal descriptor. Returns the new descriptor, or -1 and errno as
+ * EVFD_IOC_EVENTFD, and besides:
+ *
+ * EBUSY: EVFD_EVENTFS_EXCLUSIVE, and another thread of the process has not
+ *	blocked the signal
+ * EINVAL: there is no such signal, or it is SIGKILL or SIGSTOP
+ */
+#define EVFD_IOC_EVENTFS_SIGNAL	\
+	_IOW(EVFD_IOC_MAGIC, 0x21, struct evfd_eventfs_signal)
+
 #endif /* _UAPI_LINUX_EVFD_H */
