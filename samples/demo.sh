@@ -78,6 +78,9 @@ END
 section "Timers on five clocks, in one epoll loop"
 run clocks
 
+section "Posts, ticks and signals in one epoll loop, until SIGTERM"
+run eventloop
+
 section "A kernel module in C posts on memory pressure, a program waits in epoll"
 insmod "$share/evfd_shrinker.ko"
 run waiter shrinker

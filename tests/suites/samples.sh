@@ -25,6 +25,11 @@ for clock in MONOTONIC REALTIME BOOTTIME TAI REALTIME_ALARM; do
 done
 tap_check "demo's timers expire as often as they should" grep -qx \
 	'All have expired as often as they should' "$log"
+for line in 'eventfd: the worker has posted [1-3]' 'timerfd: a tick' \
+	'signalfd: SIGTERM of the worker' 'signalfd: SIGCHLD of the worker' \
+	'Shut down after 3 posts and some ticks'; do
+	tap_check "demo's event loop tells '$line'" grep -qx "$line" "$log"
+done
 tap_check "demo tells of memory pressure" grep -qE \
 	'^Told of memory pressure after [0-9]+ MiB: gave them back$' "$log"
 
