@@ -8,7 +8,6 @@ use crate::{
             Clock,
             Ktime, //
         },
-        clock_steps,
         uapi, //
     },
     schedule::from_timespec, //
@@ -72,8 +71,9 @@ impl Setting {
     /// What [`uapi::EVFD_IOC_TIMERFD_SETTIME`] asks for.
     ///
     /// Errors: `EINVAL` for a time or slack that is none, unknown flags, or a reserved field that
-    /// is not 0. `EOPNOTSUPP` for `EVFD_TFD_TIMER_CANCEL_ON_SET` where the kernel does not tell.
-    pub(crate) fn from_settime(args: &uapi::evfd_timerfd_settime) -> Result<Self> {
+    /// is not 0. `EOPNOTSUPP` for `EVFD_TFD_TIMER_CANCEL_ON_SET` if it is not `counted` how often
+    /// clocks are set.
+    pub(crate) fn from_settime(args: &uapi::evfd_timerfd_settime, counted: bool) -> Result<Self> {
         let has = |flag| args.flags & flag != 0;
         let known = uapi::EVFD_TFD_TIMER_ABSTIME
             | uapi::EVFD_TFD_TIMER_CANCEL_ON_SET
@@ -93,7 +93,7 @@ impl Setting {
             interval: from_timespec(&args.new_value.it_interval)?,
             slack,
         };
-        if setting.cancel_on_set && !clock_steps::are_counted() {
+        if setting.cancel_on_set && !counted {
             return Err(EOPNOTSUPP);
         }
         Ok(setting)

@@ -231,7 +231,7 @@ impl<K: Kind> TimerFd<K> {
 
     /// [`uapi::EVFD_IOC_TIMERFD_SETTIME`].
     fn settime(&self, args: uapi::evfd_timerfd_settime) -> Result {
-        let new = Setting::from_settime(&args)?;
+        let new = Setting::from_settime(&args, clock_steps::are_counted())?;
         check_privilege(K::ALARM)?;
         if args.old_value == 0 {
             return self.set(&new).map(drop);

@@ -155,6 +155,48 @@ mod suite {
         Ok(())
     }
 
+    fn settime(flags: u32, slack_ns: u64, reserved: u32, counted: bool) -> Result<Setting> {
+        let args = uapi::evfd_timerfd_settime {
+            flags,
+            slack_ns,
+            reserved,
+            ..Default::default()
+        };
+        Setting::from_settime(&args, counted)
+    }
+
+    #[test]
+    fn settings_are_checked() -> Result {
+        let slack = uapi::EVFD_TFD_SLACK;
+        assert_eq!(
+            settime(slack, Ktime::MAX as u64, 0, true)?.slack,
+            u64::MAX >> 1
+        );
+        assert_eq!(settime(slack, 0, 0, true)?.slack, 0);
+        for (flags, slack_ns, reserved) in [
+            (slack, Ktime::MAX as u64 + 1, 0),
+            (slack, u64::MAX, 0),
+            (0, 1, 0),
+            (0, 0, 1),
+            (uapi::EVFD_TFD_TIMER_SEQ, 0, 0),
+            (1 << 2, 0, 0),
+            (u32::MAX, 0, 0),
+        ] {
+            assert!(settime(flags, slack_ns, reserved, true).err() == Some(EINVAL));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn what_the_kernel_does_not_tell_is_refused() {
+        let cancel = uapi::EVFD_TFD_TIMER_CANCEL_ON_SET;
+        for flags in [cancel, cancel | uapi::EVFD_TFD_TIMER_ABSTIME] {
+            assert!(settime(flags, 0, 0, false).err() == Some(EOPNOTSUPP));
+            assert!(settime(flags, 0, 0, true).is_ok_and(|new| new.flags() == flags));
+        }
+        assert!(settime(0, 0, 0, false).is_ok());
+    }
+
     fn sequence(value: i64, interval: i64) -> Result<(Ktime, Ktime)> {
         let mut args = uapi::evfd_timerfd::default();
         args.clockid = bindings::CLOCK_MONOTONIC as i32;
