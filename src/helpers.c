@@ -115,43 +115,40 @@ struct evfd_clock_offsets evfd_helper_clock_offsets(const void *timekeeper)
 }
 
 /*
- * As signalfd's refine_sigmask(): signals that were forced on the task are not
- * for it to take. Returns the set of those that are not wanted, which is what
- * dequeue_signal() takes.
+ * Those of the signals that are pending. Not those that were forced on the
+ * task, which are not for it to take: see refine_sigmask() in fs/signalfd.c.
  */
-static sigset_t evfd_unwanted(__u64 signals)
+static __u64 evfd_pending(__u64 signals)
 {
 	struct k_sigaction *action = current->sighand->action;
-	sigset_t unwanted = { { ~signals } };
 
 	BUILD_BUG_ON(sizeof(sigset_t) != sizeof(signals));
-	for (int n = 0; n < _NSIG; n++) {
-		if (action[n].sa.sa_flags & SA_IMMUTABLE)
-			sigaddset(&unwanted, n + 1);
+	signals &= current->pending.signal.sig[0] |
+		   current->signal->shared_pending.signal.sig[0];
+	for (__u64 rest = signals; rest; rest &= rest - 1) {
+		if (action[__ffs64(rest)].sa.sa_flags & SA_IMMUTABLE)
+			signals &= ~(rest & -rest);
 	}
-	return unwanted;
+	return signals;
 }
 
 bool evfd_helper_signal_is_pending(__u64 signals)
 {
-	sigset_t pending, unwanted;
-
 	guard(spinlock_irq)(&current->sighand->siglock);
-	sigorsets(&pending, &current->pending.signal,
-		  &current->signal->shared_pending.signal);
-	unwanted = evfd_unwanted(signals);
-	sigandnsets(&pending, &pending, &unwanted);
-	return !sigisemptyset(&pending);
+	return evfd_pending(signals);
 }
 
 int evfd_helper_dequeue_signal(__u64 signals, struct kernel_siginfo *info)
 {
 	enum pid_type type;
-	sigset_t unwanted;
+	sigset_t others;
 
 	guard(spinlock_irq)(&current->sighand->siglock);
-	unwanted = evfd_unwanted(signals);
-	return dequeue_signal(&unwanted, info, &type);
+	signals = evfd_pending(signals);
+	if (!signals)
+		return 0;
+	others.sig[0] = ~signals;
+	return dequeue_signal(&others, info, &type);
 }
 
 bool evfd_helper_other_threads_block(__u64 signals)

@@ -94,10 +94,15 @@ impl TimerState {
         }
     }
 
+    /// Whether the timer is periodic and has expired, and was not forwarded since.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.expired && self.interval != 0
+    }
+
     /// Counts what a periodic timer has missed since it expired at `expires`. Returns when it is
     /// to expire next, if it is to be started for that.
     pub(crate) fn forward(&mut self, expires: Ktime, now: Ktime) -> Option<Ktime> {
-        if !self.expired || self.interval == 0 {
+        if !self.is_behind() {
             return None;
         }
         self.expired = false;

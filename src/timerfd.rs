@@ -112,6 +112,10 @@ const _: () = assert!(size_of::<TimerFd<HrTimer>>() == 168 && size_of::<TimerFd<
 impl<K: Kind> Guard<'_, K, TimerState> {
     /// Brings a periodic timer that has expired up to this moment, and starts it again.
     fn refresh(&mut self) {
+        // It is the rule, and reading the clock takes time.
+        if !self.is_behind() {
+            return;
+        }
         let (expires, now) = (self.expires(), self.base.now());
         if let Some(next) = self.forward(expires, now) {
             let slack = self.slack;
@@ -132,11 +136,11 @@ impl<K: Kind> TimerFd<K> {
         )
     }
 
-    /// Gives the timer a setting. Returns what was left of the one before, which is gone also if
-    /// this fails: with `ECANCELED`.
+    /// Gives the timer a setting, and sets `old` to what was left of the one before. That is gone
+    /// also if this fails: with `ECANCELED`.
     ///
     /// Context: task, may sleep.
-    fn set(&self, new: &Setting) -> Result<uapi::evfd_itimerspec> {
+    fn set(&self, new: &Setting, old: Option<&mut uapi::evfd_itimerspec>) -> Result {
         let mut roster = None;
         let mut state = loop {
             let state = self.timed.lock_stopped();
@@ -147,9 +151,11 @@ impl<K: Kind> TimerFd<K> {
             drop(state);
             roster = Some(K::roster().lock());
         };
-        let (expires, now) = (state.expires(), state.base.now());
-        let expires = state.forward(expires, now).unwrap_or(expires);
-        let old = state.setting(expires, now);
+        if let Some(old) = old {
+            let (expires, now) = (state.expires(), state.base.now());
+            let expires = state.forward(expires, now).unwrap_or(expires);
+            *old = state.setting(expires, now);
+        }
         state.set(new, K::ALARM);
         if let Some(mut roster) = roster {
             if state.cancel_on_set {
@@ -170,7 +176,7 @@ impl<K: Kind> TimerFd<K> {
             state.check_canceled()?;
         }
         state.flags = new.flags();
-        Ok(old)
+        Ok(())
     }
 
     fn clock_id(&self, state: &TimerState) -> u32 {
@@ -234,12 +240,14 @@ impl<K: Kind> TimerFd<K> {
         let new = Setting::from_settime(&args, clock_steps::are_counted())?;
         check_privilege(K::ALARM)?;
         if args.old_value == 0 {
-            return self.set(&new).map(drop);
+            return self.set(&new, None);
         }
         // So that nothing is changed if it can't be written.
         let old_value = UserPtr::from_addr(args.old_value as usize);
-        write(old_value, &self.get())?;
-        write(old_value, &self.set(&new)?)
+        let mut old = self.get();
+        write(old_value, &old)?;
+        self.set(&new, Some(&mut old))?;
+        write(old_value, &old)
     }
 
     /// `TFD_IOC_SET_TICKS`.
@@ -259,7 +267,7 @@ impl<K: Kind> TimerFd<K> {
         if clock.alarm != K::ALARM {
             return Err(EINVAL);
         }
-        self.set(new).map(drop)
+        self.set(new, None)
     }
 }
 
@@ -390,7 +398,7 @@ pub(crate) fn timerfd(args: uapi::evfd_timerfd) -> Result<u32> {
 
 fn create_set<K: Kind>(clock: Clock, setting: &Setting) -> Result<u32> {
     let timer = TimerFd::<K>::new(clock, true)?;
-    timer.set(setting)?;
+    timer.set(setting, None)?;
     anon_file::create(timer, O_RDWR)
 }
 
