@@ -16,7 +16,8 @@ use crate::{
         },
         clock::{
             self,
-            Clock, //
+            Clock,
+            Ktime, //
         },
         clock_steps,
         events::Events,
@@ -110,17 +111,28 @@ pub(crate) struct TimerFd<K: Kind> {
 const _: () = assert!(size_of::<TimerFd<HrTimer>>() == 168 && size_of::<TimerFd<Alarm>>() == 224);
 
 impl<K: Kind> Guard<'_, K, TimerState> {
-    /// Brings a periodic timer that has expired up to this moment, and starts it again.
-    fn refresh(&mut self) {
+    /// Brings a periodic timer that has expired up to this moment. Returns when to start it again.
+    fn forward_now(&mut self) -> Option<Ktime> {
         // It is the rule, and reading the clock takes time.
         if !self.is_behind() {
-            return;
+            return None;
         }
         let (expires, now) = (self.expires(), self.base.now());
-        if let Some(next) = self.forward(expires, now) {
+        self.forward(expires, now)
+    }
+
+    /// Starts the timer again, if there is a time for that.
+    fn restart(&mut self, next: Option<Ktime>) {
+        if let Some(next) = next {
             let slack = self.slack;
             self.start(next, slack);
         }
+    }
+
+    /// Brings a periodic timer that has expired up to this moment, and starts it again.
+    fn refresh(&mut self) {
+        let next = self.forward_now();
+        self.restart(next);
     }
 }
 
@@ -204,8 +216,24 @@ impl<K: Kind> TimerFd<K> {
             state.expired = false;
             return Err(e);
         }
-        state.refresh();
-        Ok(state.ticks)
+        // Should the timer expire as it is started again, that tick is for the next read: then
+        // whoever polls in between is told.
+        let next = state.forward_now();
+        let ticks = state.ticks;
+        state.restart(next);
+        Ok(ticks)
+    }
+
+    /// Takes `ticks`, if there are as many.
+    fn take(&self, ticks: u64) -> bool {
+        let mut state = self.timed.lock();
+        let taken = state.take(ticks);
+        if state.ticks == 0 {
+            // The timer may have expired since the reader had it started, and another reader have
+            // taken the other ticks: there must be none left that nobody would start again.
+            state.refresh();
+        }
+        taken
     }
 
     /// Reads into `buf`, if there is something. Returns how many bytes were put there.
@@ -221,13 +249,13 @@ impl<K: Kind> TimerFd<K> {
             if self.short {
                 let ticks = u32::try_from(ticks).unwrap_or(u32::MAX);
                 buf.put(&ticks)?;
-                if self.timed.lock().take(ticks.into()) {
+                if self.take(ticks.into()) {
                     return Ok(Some(size_of::<u32>()));
                 }
                 buf.unput::<u32>();
             } else {
                 buf.put(&ticks)?;
-                if self.timed.lock().take(ticks) {
+                if self.take(ticks) {
                     return Ok(Some(size_of::<u64>()));
                 }
                 buf.unput::<u64>();
