@@ -21,6 +21,7 @@ use crate::{
         },
         events::Events,
         ida::UniqueId,
+        irq_work,
         poll::PollTable,
         uapi,
         user::ReadBuf,
@@ -111,12 +112,13 @@ impl EventFd {
 
     /// Makes one that is in no file yet. `flags` are [`OWN_FLAGS`] only.
     pub(crate) fn new(count: u64, flags: u32) -> Result<Arc<Self>> {
+        let link = DEFERRED.link()?;
         let id = UniqueId::new()?;
         Arc::pin_init(
             pin_init!(Self {
                 counter: Counter::new(count),
                 queue <- new_wait_queue!(c"evfd"),
-                link: Link::unlinked(),
+                link,
                 state: State(Atomic::new(flags)),
                 id,
             }),
@@ -230,11 +232,12 @@ impl EventFd {
         result
     }
 
-    /// Waits until the wake-ups that were put off are done, for the end of the module.
+    /// Has wake-ups that are put off done, as long as the result lives. Without it, no descriptor
+    /// can be made.
     ///
-    /// Context: task, may sleep.
-    pub(crate) fn flush_deferred() {
-        DEFERRED.flush();
+    /// Context: task, may sleep. Errors: as [`DeferQueue::register`].
+    pub(crate) fn register_deferred() -> Result<irq_work::Registration<DeferQueue<Self>>> {
+        DEFERRED.register()
     }
 }
 
@@ -325,5 +328,10 @@ impl EventFd {
     /// The counter's value, for tests.
     pub(crate) fn count(&self) -> u64 {
         self.counter.get()
+    }
+
+    /// Waits until the wake-ups that were put off are done, for tests.
+    pub(crate) fn flush_deferred() {
+        DEFERRED.flush();
     }
 }

@@ -52,7 +52,9 @@ mod timerfd;
 
 use abstractions::{
     clock_steps,
-    miscdev::Registration, //
+    defer::DeferQueue,
+    irq_work,
+    miscdev, //
 };
 
 module! {
@@ -64,28 +66,24 @@ module! {
 }
 
 /// The loaded module.
-#[pin_data(PinnedDrop)]
+///
+/// Descriptors and callers hold references on it, but a wake-up that is put off may outlive both.
+/// What comes last is dropped last: it waits for that.
+#[pin_data]
 struct EvfdModule {
     #[pin]
     _clocks: clock_steps::Watch<timerfd::ClockWasSet>,
     #[pin]
-    _device: Registration<device::Device>,
+    _device: miscdev::Registration<device::Device>,
+    _deferred: irq_work::Registration<DeferQueue<eventfd::EventFd>>,
 }
 
 impl kernel::InPlaceModule for EvfdModule {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
+            _deferred: eventfd::EventFd::register_deferred()?,
             _clocks <- clock_steps::Watch::new(c"evfd_clocks", kernel::static_lock_class!()),
-            _device <- Registration::new(),
+            _device <- miscdev::Registration::new(),
         })
-    }
-}
-
-#[pinned_drop]
-impl PinnedDrop for EvfdModule {
-    fn drop(self: Pin<&mut Self>) {
-        // Descriptors and callers hold references on the module, but a wake-up that is put off
-        // may outlive both.
-        eventfd::EventFd::flush_deferred();
     }
 }

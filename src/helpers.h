@@ -11,6 +11,7 @@
 #include <uapi/linux/eventpoll.h>
 #include <linux/fs.h>
 #include <linux/idr.h>
+#include <linux/irq_work.h>
 #include <linux/mutex.h>
 #include <linux/pvclock_gtod.h>
 #include <linux/signal_types.h>
@@ -31,6 +32,19 @@ void evfd_helper_unlock_wait_queue(struct wait_queue_head *wq,
 				   unsigned long flags);
 void evfd_helper_remove_wait_queue(struct wait_queue_head *wq,
 				   struct wait_queue_entry *entry);
+
+/* One for each CPU: of irq_work.rs. */
+struct evfd_irq_work {
+	struct irq_work work;
+	const void *handler;
+};
+
+extern struct mutex evfd_helper_irq_works_lock;
+struct evfd_irq_work __percpu *
+evfd_helper_alloc_irq_works(void (*func)(struct irq_work *work),
+			    const void *handler);
+void evfd_helper_queue_irq_work(struct evfd_irq_work __percpu **works);
+void evfd_helper_sync_irq_works(struct evfd_irq_work __percpu *works);
 
 ktime_t evfd_helper_timens_to_host(clockid_t clockid, ktime_t time);
 

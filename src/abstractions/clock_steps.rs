@@ -10,7 +10,11 @@
 
 use super::{
     clock::Clock,
-    helpers, //
+    helpers,
+    irq_work::{
+        self,
+        PerCpuIrqWork, //
+    },
 };
 use core::marker::PhantomData;
 use kernel::{
@@ -60,11 +64,10 @@ pub trait Handler: 'static {
 ///
 /// # Invariants
 ///
-/// `irq_work` and `work` are initialised. `notifier` is registered if `registered` says so.
+/// `work` is initialised. `notifier` is registered if `registered` says so.
 #[pin_data(PinnedDrop)]
 pub struct Watch<H: Handler> {
-    #[pin]
-    irq_work: Opaque<bindings::irq_work>,
+    interrupt: PerCpuIrqWork<Self>,
     #[pin]
     work: Opaque<bindings::work_struct>,
     /// Only for the notifier, which is never called twice at the same time.
@@ -77,19 +80,16 @@ pub struct Watch<H: Handler> {
 
 // SAFETY: Whatever is in it may be used by, and go away in, other tasks than have made it.
 unsafe impl<H: Handler> Send for Watch<H> {}
-// SAFETY: There are no methods on a shared reference.
+// SAFETY: All that a shared reference allows is to queue the work, which may be done from anywhere.
 unsafe impl<H: Handler> Sync for Watch<H> {}
 
 impl<H: Handler> Watch<H> {
-    /// Starts counting, if the kernel tells: see [`are_counted`]. Context: task, may sleep.
-    pub fn new(name: &'static CStr, key: Pin<&'static LockClassKey>) -> impl PinInit<Self> {
-        pin_init!(&this in Self {
-            irq_work <- Opaque::ffi_init(|irq_work: *mut bindings::irq_work| {
-                let mut new: bindings::irq_work = pin_init::zeroed();
-                new.func = Some(Self::interrupt);
-                // SAFETY: `irq_work` is valid for writing. This is what `IRQ_WORK_INIT()` gives.
-                unsafe { irq_work.write(new) }
-            }),
+    /// Starts counting, if the kernel tells: see [`are_counted`].
+    ///
+    /// Context: task, may sleep. Errors: `ENOMEM`.
+    pub fn new(name: &'static CStr, key: Pin<&'static LockClassKey>) -> impl PinInit<Self, Error> {
+        try_pin_init!(&this in Self {
+            interrupt: PerCpuIrqWork::unregistered(),
             // SAFETY: `work` is valid for writing, is pinned, and name and key live for ever.
             work <- Opaque::ffi_init(|work| unsafe {
                 bindings::init_work_with_key(
@@ -110,12 +110,12 @@ impl<H: Handler> Watch<H> {
             // INVARIANT: It is registered here. The notifier is called at once for the first time,
             // when all that it uses is initialised.
             registered: {
-                // SAFETY: The notifier was initialised above, is pinned and unregistered before it
+                // SAFETY: What was initialised above is pinned, and both are unregistered before it
                 // goes away.
                 let result = unsafe {
-                    helpers::pvclock_gtod_register_notifier(Opaque::cast_into(
-                        &raw const (*this.as_ptr()).notifier,
-                    ))
+                    let this = this.as_ptr();
+                    (*this).interrupt.register_raw(this)?;
+                    helpers::pvclock_gtod_register_notifier((*this).notifier.get())
                 };
                 if result == 0 {
                     WATCHES.fetch_add(1, Full);
@@ -153,27 +153,10 @@ impl<H: Handler> Watch<H> {
             TAI.fetch_add(1, Full);
         }
         if real || tai {
-            // SAFETY: The work is initialised, and synchronised with before it goes away.
-            unsafe { bindings::irq_work_queue((*this).irq_work.get()) };
+            // SAFETY: The watch is there, see above.
+            unsafe { (*this).interrupt.queue() };
         }
         bindings::NOTIFY_DONE as c_int
-    }
-
-    /// # Safety
-    ///
-    /// Must be called by the kernel, for the `irq_work` of a watch of this type.
-    unsafe extern "C" fn interrupt(irq_work: *mut bindings::irq_work) {
-        let irq_work: *const Opaque<bindings::irq_work> = irq_work.cast();
-        // SAFETY: By the safety requirement this is a field of a watch, which waits for this before
-        // it goes away. An unbound worker may take its time.
-        unsafe {
-            let this = kernel::container_of!(irq_work, Self, irq_work);
-            bindings::queue_work_on(
-                bindings::wq_misc_consts_WORK_CPU_UNBOUND as c_int,
-                bindings::system_dfl_wq,
-                (*this).work.get(),
-            );
-        }
     }
 
     /// # Safety
@@ -184,19 +167,30 @@ impl<H: Handler> Watch<H> {
     }
 }
 
+impl<H: Handler> irq_work::Handler for Watch<H> {
+    fn run(&self) {
+        // SAFETY: The work is initialised. An unbound worker may take its time.
+        unsafe {
+            bindings::queue_work_on(
+                bindings::wq_misc_consts_WORK_CPU_UNBOUND as c_int,
+                bindings::system_dfl_wq,
+                self.work.get(),
+            )
+        };
+    }
+}
+
 #[pinned_drop]
 impl<H: Handler> PinnedDrop for Watch<H> {
     fn drop(self: Pin<&mut Self>) {
-        if !self.registered {
-            return;
+        if self.registered {
+            WATCHES.fetch_sub(1, Full);
+            // SAFETY: By the type invariant the notifier is registered.
+            unsafe { helpers::pvclock_gtod_unregister_notifier(self.notifier.get()) };
         }
-        WATCHES.fetch_sub(1, Full);
-        // SAFETY: By the type invariants all is initialised and the notifier registered. Each step
-        // waits for what the one before might have started.
-        unsafe {
-            helpers::pvclock_gtod_unregister_notifier(self.notifier.get());
-            bindings::irq_work_sync(self.irq_work.get());
-            bindings::cancel_work_sync(self.work.get());
-        }
+        // Each step waits for what the one before might have started.
+        self.interrupt.unregister();
+        // SAFETY: By the type invariant the work is initialised.
+        unsafe { bindings::cancel_work_sync(self.work.get()) };
     }
 }

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Work put off from contexts that may not do it.
-//!
-//! C header: [`include/linux/irq_work.h`](srctree/include/linux/irq_work.h)
 
-use core::ptr;
+use super::irq_work::{
+    Handler,
+    PerCpuIrqWork,
+    Registration, //
+};
+use core::{
+    marker::PhantomData,
+    ptr, //
+};
 use kernel::{
-    bindings,
     prelude::*,
     sync::{
         atomic::{
@@ -17,10 +22,7 @@ use kernel::{
         Arc,
         ArcBorrow, //
     },
-    types::{
-        ForeignOwnable,
-        Opaque, //
-    },
+    types::ForeignOwnable, //
 };
 
 /// An object that may have work put off.
@@ -30,8 +32,7 @@ pub trait Deferred: Send + Sync + Sized + 'static {
 
     /// Does what was put off. `bits` is all that was put off since the last call.
     ///
-    /// Context: hardirq with nothing else on the CPU's stack that holds a lock with interrupts
-    /// disabled; on `PREEMPT_RT` a task that holds no lock.
+    /// Context: as [`Handler::run`].
     fn run(&self, bits: u32);
 }
 
@@ -47,48 +48,52 @@ pub struct Link {
     next: Atomic<*mut c_void>,
 }
 
-impl Link {
-    /// A link that is in no queue.
-    pub const fn unlinked() -> Self {
-        Self {
-            bits: Atomic::new(0),
-            next: Atomic::new(ptr::null_mut()),
-        }
-    }
-}
-
 /// A queue of objects whose work is put off to an interrupt of its own, a list that needs no lock.
 ///
 /// # Invariants
 ///
 /// `head`, and each [`Link::next`] from there, is null or what `Arc::into_foreign()` gave for an
 /// object of type `T`.
-pub struct DeferQueue<T> {
+pub struct DeferQueue<T: Deferred> {
     head: Atomic<*mut c_void>,
-    work: Opaque<bindings::irq_work>,
-    _kind: core::marker::PhantomData<fn(T)>,
+    irq_work: PerCpuIrqWork<Self>,
+    _kind: PhantomData<fn(T)>,
 }
-
-// SAFETY: The list is made of atomics, what it holds is `Send` and `Sync`, and `irq_work_queue()`
-// may be called from anywhere.
-unsafe impl<T: Deferred> Sync for DeferQueue<T> {}
 
 impl<T: Deferred> DeferQueue<T> {
     /// An empty queue, to be put in a `static`.
     pub const fn empty() -> Self {
-        let mut work: bindings::irq_work = pin_init::zeroed();
-        // This makes it what `INIT_IRQ_WORK()` does: neither lazy nor, on PREEMPT_RT, hard.
-        work.func = Some(Self::work);
         // INVARIANT: The list is empty.
         Self {
             head: Atomic::new(ptr::null_mut()),
-            work: Opaque::new(work),
-            _kind: core::marker::PhantomData,
+            irq_work: PerCpuIrqWork::unregistered(),
+            _kind: PhantomData,
         }
     }
 
-    /// Has [`Deferred::run`] called with at least `bits`, which must not be zero, soon. An object
-    /// is in one queue at most.
+    /// Has what is pushed run, as long as the result lives: until nothing can be pushed any more.
+    ///
+    /// Context: task, may sleep. Errors: as [`PerCpuIrqWork::register`].
+    pub fn register(&'static self) -> Result<Registration<Self>> {
+        self.irq_work.register(self)
+    }
+
+    /// A link for an object that will be pushed to this queue, and to no other.
+    ///
+    /// Errors: `ENODEV` if the queue is not registered, so that nobody pushes what nobody runs.
+    pub fn link(&self) -> Result<Link> {
+        if !self.irq_work.is_registered() {
+            return Err(ENODEV);
+        }
+        // INVARIANT: `bits` is zero.
+        Ok(Link {
+            bits: Atomic::new(0),
+            next: Atomic::new(ptr::null_mut()),
+        })
+    }
+
+    /// Has [`Deferred::run`] called with at least `bits`, which must not be zero, soon. The link of
+    /// the object is one of this queue.
     ///
     /// Context: any, NMI included.
     pub fn push(&'static self, this: ArcBorrow<'_, T>, bits: u32) {
@@ -113,26 +118,23 @@ impl<T: Deferred> DeferQueue<T> {
                 Err(now) => first = now,
             }
         }
-        // SAFETY: The work is initialised and `static`.
-        unsafe { bindings::irq_work_queue(self.work.get()) };
+        self.irq_work.queue();
     }
 
     /// Waits until all that was pushed before has run.
     ///
-    /// Context: task, may sleep.
+    /// Context: task, may sleep, not in [`Deferred::run`].
     pub fn flush(&self) {
-        // SAFETY: The work is initialised and `static`.
-        unsafe { bindings::irq_work_sync(self.work.get()) };
+        // After the first time all of it has been taken off the list; perhaps by a call that was
+        // asked for later, on a CPU that had been waited for by then. So once more.
+        self.irq_work.sync();
+        self.irq_work.sync();
     }
+}
 
-    /// # Safety
-    ///
-    /// Must be called by the kernel, for the work of a queue of this type.
-    unsafe extern "C" fn work(work: *mut bindings::irq_work) {
-        let work: *const Opaque<bindings::irq_work> = work.cast();
-        // SAFETY: By the safety requirement the work is a field of a queue, which is `static`.
-        let queue = unsafe { &*kernel::container_of!(work, Self, work) };
-        let mut node = queue.head.xchg(ptr::null_mut(), Full);
+impl<T: Deferred> Handler for DeferQueue<T> {
+    fn run(&self) {
+        let mut node = self.head.xchg(ptr::null_mut(), Full);
         while !node.is_null() {
             // SAFETY: By the type invariant this is what `into_foreign()` gave, and the reference
             // that was the list's is ours now.

@@ -10,10 +10,11 @@
 //! | [`anon_file`] | files on anonymous inodes, `struct file_operations` |
 //! | [`clock`] | clocks, time namespaces |
 //! | [`clock_steps`] | counting how often clocks are set |
-//! | [`defer`] | work put off from contexts that may not do it, `struct irq_work` |
+//! | [`defer`] | work put off from contexts that may not do it |
 //! | [`events`] | poll events, `__poll_t` |
 //! | [`export`] | arguments and results of functions that C code calls |
 //! | [`ida`] | `struct ida` |
+//! | [`irq_work`] | interrupts that one asks for, `struct irq_work` |
 //! | [`miscdev`] | misc devices that answer ioctls |
 //! | [`poll`] | `poll_table` |
 //! | [`roster`] | lists of objects that leave when they go away, `struct list_head` |
@@ -34,6 +35,7 @@ pub mod events;
 pub mod export;
 mod helpers;
 pub mod ida;
+pub mod irq_work;
 pub mod miscdev;
 pub mod poll;
 pub mod roster;

@@ -36,6 +36,9 @@ pub const CONTEXTS: [(&CStr, Context); 7] = [
 /// An NMI.
 pub const NMI: Context = helpers::evfd_test_context_EVFD_TEST_NMI;
 
+/// All CPUs at once, with interrupts off.
+pub const EVERY_CPU: Context = helpers::evfd_test_context_EVFD_TEST_EVERY_CPU;
+
 /// Calls `f` in `context`, and returns when it has returned. Returns whether it was called.
 ///
 /// Context: task, with interrupts on.

@@ -8,6 +8,7 @@
 #include <linux/nmi.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/smp.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 
@@ -131,6 +132,11 @@ static void in_spinlock(struct call *c)
 	spin_unlock(&lock);
 }
 
+static void call_on_cpu(void *c)
+{
+	call(c);
+}
+
 bool evfd_helper_call_in(enum evfd_test_context context,
 			 void (*func)(void *arg), void *arg)
 {
@@ -157,6 +163,9 @@ bool evfd_helper_call_in(enum evfd_test_context context,
 		break;
 	case EVFD_TEST_WAKE_UP:
 		in_wake_up(&c);
+		break;
+	case EVFD_TEST_EVERY_CPU:
+		on_each_cpu(call_on_cpu, &c, true);
 		break;
 	}
 	return c.done;

@@ -15,10 +15,12 @@ enum evfd_test_context {
 	EVFD_TEST_HARDIRQ,
 	EVFD_TEST_NMI,
 	EVFD_TEST_WAKE_UP,
+	EVFD_TEST_EVERY_CPU,
 };
 
 /*
- * Calls @func with @arg in @context, and returns when it has returned.
+ * Calls @func with @arg in @context, and returns when it has returned. In
+ * %EVFD_TEST_EVERY_CPU it is called by all at once, with interrupts off.
  * Context: task, with interrupts on. Return: whether it was called.
  */
 bool evfd_helper_call_in(enum evfd_test_context context,

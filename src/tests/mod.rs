@@ -3,6 +3,7 @@
 //! KUnit suites: they run when the module is loaded into a kernel with `CONFIG_KUNIT=y`.
 
 mod counter;
+mod defer;
 mod eventfd;
 mod schedule;
 mod timerfd;
