@@ -155,13 +155,14 @@ pub(crate) fn blocked<R>(signals: SigSet, f: impl FnOnce() -> Result<R>) -> Resu
 /// `sigset_t`'s, or a descriptor that is no signal descriptor; `EBADF` for one that there is not;
 /// `EFAULT`; and those of [`anon_file::create`].
 pub(crate) fn signalfd(args: uapi::evfd_signalfd) -> Result<u32> {
-    if args.flags & !(FILE_FLAGS | uapi::EVFD_SFD_BLOCK) != 0
-        || args.sizemask as usize != size_of::<SigSet>()
-        || args.reserved != 0
-    {
+    // In the order in which native checks.
+    if args.sizemask as usize != size_of::<SigSet>() {
         return Err(EINVAL);
     }
     let mask = SigSet::from_bits(read(UserPtr::from_addr(args.mask as usize))?);
+    if args.flags & !(FILE_FLAGS | uapi::EVFD_SFD_BLOCK) != 0 || args.reserved != 0 {
+        return Err(EINVAL);
+    }
     let mask = mask.that_can_be_caught();
     let make = || match args.ufd {
         -1 => create(mask, args.flags & FILE_FLAGS),

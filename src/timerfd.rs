@@ -270,10 +270,10 @@ impl<K: Kind> TimerFd<K> {
         if args.old_value == 0 {
             return self.set(&new, None);
         }
-        // So that nothing is changed if it can't be written.
         let old_value = UserPtr::from_addr(args.old_value as usize);
-        let mut old = self.get();
-        write(old_value, &old)?;
+        // So that nothing is changed if it can't be written, and that not if nothing is changed.
+        write(old_value, &read::<uapi::evfd_itimerspec>(old_value)?)?;
+        let mut old = uapi::evfd_itimerspec::default();
         self.set(&new, Some(&mut old))?;
         write(old_value, &old)
     }

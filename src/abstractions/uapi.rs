@@ -32,6 +32,8 @@ unsafe impl FromBytes for evfd_timerfd_settime {}
 unsafe impl FromBytes for evfd_signalfd {}
 // SAFETY: As above.
 unsafe impl FromBytes for evfd_eventfs_signal {}
+// SAFETY: As above.
+unsafe impl FromBytes for evfd_itimerspec {}
 
 // SAFETY: The structure holds integers only, and no padding but as fields of its own.
 unsafe impl AsBytes for signalfd_siginfo {}
