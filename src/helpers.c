@@ -95,6 +95,7 @@ void evfd_helper_remove_wait_queue(struct wait_queue_head *wq,
 	__remove_wait_queue(wq, entry);
 }
 
+/* For registering, and for irq_work_sync(): one task at a time. */
 DEFINE_MUTEX(evfd_helper_irq_works_lock);
 
 /* To be freed by free_percpu(). Return: %NULL if there is no memory. */

@@ -60,16 +60,43 @@ pub trait Handler: 'static {
     fn clock_was_set();
 }
 
+/// A work item, which an interrupt queues.
+///
+/// # Invariants
+///
+/// It is initialised.
+#[pin_data]
+struct Work {
+    #[pin]
+    work: Opaque<bindings::work_struct>,
+}
+
+// SAFETY: A work item may be queued from anywhere.
+unsafe impl Sync for Work {}
+
+impl irq_work::Handler for Work {
+    fn run(&self) {
+        // SAFETY: The work is initialised. An unbound worker may take its time.
+        unsafe {
+            bindings::queue_work_on(
+                bindings::wq_misc_consts_WORK_CPU_UNBOUND as c_int,
+                bindings::system_dfl_wq,
+                self.work.get(),
+            )
+        };
+    }
+}
+
 /// Counts how often clocks are set, and calls a [`Handler`].
 ///
 /// # Invariants
 ///
-/// `work` is initialised. `notifier` is registered if `registered` says so.
+/// `notifier` is registered if `registered` says so.
 #[pin_data(PinnedDrop)]
 pub struct Watch<H: Handler> {
-    interrupt: PerCpuIrqWork<Self>,
+    interrupt: PerCpuIrqWork<Work>,
     #[pin]
-    work: Opaque<bindings::work_struct>,
+    work: Work,
     /// Only for the notifier, which is never called twice at the same time.
     offsets: Opaque<helpers::evfd_clock_offsets>,
     #[pin]
@@ -80,7 +107,7 @@ pub struct Watch<H: Handler> {
 
 // SAFETY: Whatever is in it may be used by, and go away in, other tasks than have made it.
 unsafe impl<H: Handler> Send for Watch<H> {}
-// SAFETY: All that a shared reference allows is to queue the work, which may be done from anywhere.
+// SAFETY: There are no methods on a shared reference.
 unsafe impl<H: Handler> Sync for Watch<H> {}
 
 impl<H: Handler> Watch<H> {
@@ -90,15 +117,17 @@ impl<H: Handler> Watch<H> {
     pub fn new(name: &'static CStr, key: Pin<&'static LockClassKey>) -> impl PinInit<Self, Error> {
         try_pin_init!(&this in Self {
             interrupt: PerCpuIrqWork::unregistered(),
-            // SAFETY: `work` is valid for writing, is pinned, and name and key live for ever.
-            work <- Opaque::ffi_init(|work| unsafe {
-                bindings::init_work_with_key(
-                    work,
-                    Some(Self::work),
-                    false,
-                    name.as_char_ptr(),
-                    key.as_ptr(),
-                )
+            work <- pin_init!(Work {
+                // SAFETY: `work` is valid for writing, is pinned, and name and key live for ever.
+                work <- Opaque::ffi_init(|work| unsafe {
+                    bindings::init_work_with_key(
+                        work,
+                        Some(Self::work),
+                        false,
+                        name.as_char_ptr(),
+                        key.as_ptr(),
+                    )
+                }),
             }),
             offsets: Opaque::zeroed(),
             notifier <- Opaque::ffi_init(|notifier: *mut bindings::notifier_block| {
@@ -108,13 +137,14 @@ impl<H: Handler> Watch<H> {
                 unsafe { notifier.write(new) }
             }),
             // INVARIANT: It is registered here. The notifier is called at once for the first time,
-            // when all that it uses is initialised.
+            // when all that it uses is initialised, but not yet the watch as a whole: so what the
+            // interrupt has a reference to is the work alone.
             registered: {
                 // SAFETY: What was initialised above is pinned, and both are unregistered before it
                 // goes away.
                 let result = unsafe {
                     let this = this.as_ptr();
-                    (*this).interrupt.register_raw(this)?;
+                    (*this).interrupt.register_raw(&raw const (*this).work)?;
                     helpers::pvclock_gtod_register_notifier((*this).notifier.get())
                 };
                 if result == 0 {
@@ -167,19 +197,6 @@ impl<H: Handler> Watch<H> {
     }
 }
 
-impl<H: Handler> irq_work::Handler for Watch<H> {
-    fn run(&self) {
-        // SAFETY: The work is initialised. An unbound worker may take its time.
-        unsafe {
-            bindings::queue_work_on(
-                bindings::wq_misc_consts_WORK_CPU_UNBOUND as c_int,
-                bindings::system_dfl_wq,
-                self.work.get(),
-            )
-        };
-    }
-}
-
 #[pinned_drop]
 impl<H: Handler> PinnedDrop for Watch<H> {
     fn drop(self: Pin<&mut Self>) {
@@ -191,6 +208,6 @@ impl<H: Handler> PinnedDrop for Watch<H> {
         // Each step waits for what the one before might have started.
         self.interrupt.unregister();
         // SAFETY: By the type invariant the work is initialised.
-        unsafe { bindings::cancel_work_sync(self.work.get()) };
+        unsafe { bindings::cancel_work_sync(self.work.work.get()) };
     }
 }

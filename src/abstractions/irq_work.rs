@@ -36,7 +36,8 @@ pub trait Handler: Sync {
 /// A `struct irq_work` for each CPU, while it is registered.
 ///
 /// Each is queued on its own CPU only, so it never runs twice at once: `irq_work_sync()`, which
-/// looks at one flag of it, would not wait for the second run.
+/// looks at one flag of it, would not wait for the second run. It stays with its CPU when that goes
+/// offline, and is waited for there.
 ///
 /// # Invariants
 ///
