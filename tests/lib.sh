@@ -8,11 +8,12 @@ TAP_COUNT=0
 # guest KERNEL COMMAND...: run a command in a guest that has evfd.ko loaded and
 # build/KERNEL/share at /mnt/share. A single word is a line for sh, several
 # are a program and its arguments. Leaves the kernel log in
-# build/KERNEL/guest.log.
+# build/KERNEL/guest.log. GUEST_OPTIONS are options of tools/guest/run.sh.
+GUEST_OPTIONS=()
 guest() {
 	local kernel=$1
 	shift
-	"$TOP/tools/guest/run.sh" --kernel "$kernel" \
+	"$TOP/tools/guest/run.sh" --kernel "$kernel" "${GUEST_OPTIONS[@]}" \
 		--share "$TOP/build/$kernel/share" \
 		--log "$TOP/build/$kernel/guest.log" -- "$@"
 }

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Stepping the clock, in each way that there is, and setting it right again.
+ *
+ * A fixture named "clock" does that around each test, and the program once
+ * more when it ends: what runs after it finds the time that it found.
+ */
+#ifndef EVFD_TESTS_TIMER_CLOCK_H
+#define EVFD_TESTS_TIMER_CLOCK_H
+
+#include "timer.h"
+
+#include <sys/timex.h>
+
+/* How far the clock is stepped: less than FAR_NS, more than any test takes. */
+#define STEP_NS		(100 * NS_PER_S)
+
+#define TFD_CANCEL	(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET)
+
+/* The calls want the part below a second not negative. */
+static inline struct timespec step_timespec(int64_t ns)
+{
+	int64_t sec = ns / NS_PER_S, rest = ns % NS_PER_S;
+
+	if (rest < 0) {
+		rest += NS_PER_S;
+		sec--;
+	}
+	return (struct timespec){ .tv_sec = sec, .tv_nsec = rest };
+}
+
+/* By what is asked for exactly: two such steps may come to nothing. */
+static inline bool step_by_adjtimex(int64_t ns)
+{
+	struct timespec span = step_timespec(ns);
+	struct timex tx = { .modes = ADJ_SETOFFSET | ADJ_NANO };
+
+	tx.time.tv_sec = span.tv_sec;
+	tx.time.tv_usec = span.tv_nsec;
+	return adjtimex(&tx) >= 0;
+}
+
+static inline bool step_by_settime(int64_t ns)
+{
+	struct timespec when = step_timespec(tfd_clock(CLOCK_REALTIME) + ns);
+
+	return !clock_settime(CLOCK_REALTIME, &when);
+}
+
+/* The call itself: the library's function may take clock_settime() for it. */
+static inline bool step_by_settimeofday(int64_t ns)
+{
+	struct timespec when = step_timespec(tfd_clock(CLOCK_REALTIME) + ns);
+	long timeval[] = { when.tv_sec, when.tv_nsec / 1000 };
+
+	return !syscall(SYS_settimeofday, timeval, NULL);
+}
+
+/* What differs from CLOCK_MONOTONIC, as the program found it. */
+static struct {
+	int64_t offset;
+	int tai;
+} clock_found;
+
+static inline int64_t clock_offset(void)
+{
+	return tfd_clock(CLOCK_REALTIME) - tfd_clock(CLOCK_MONOTONIC);
+}
+
+static inline int clock_adjust(int modes, int status, long constant)
+{
+	struct timex tx = {
+		.modes = modes, .status = status, .constant = constant,
+	};
+
+	return adjtimex(&tx);
+}
+
+/* Sets all right that a test may have changed. */
+static inline bool clock_restore(void)
+{
+	struct timex tx = { .modes = ADJ_FREQUENCY };
+
+	/* Leaving STA_PLL ends a leap second that is under way. */
+	return clock_adjust(ADJ_STATUS, STA_PLL, 0) >= 0 &&
+	       clock_adjust(ADJ_STATUS, 0, 0) >= 0 &&
+	       clock_adjust(ADJ_OFFSET_SINGLESHOT, 0, 0) >= 0 &&
+	       clock_adjust(ADJ_TAI, 0, clock_found.tai) >= 0 &&
+	       adjtimex(&tx) >= 0 &&
+	       step_by_adjtimex(clock_found.offset - clock_offset());
+}
+
+__attribute__((constructor)) static void clock_find(void)
+{
+	struct timex tx = { };
+
+	adjtimex(&tx);
+	clock_found.tai = tx.tai;
+	clock_found.offset = clock_offset();
+}
+
+__attribute__((destructor)) static void clock_leave(void)
+{
+	if (!clock_restore())
+		fprintf(stderr, "# the clock could not be set right\n");
+}
+
+#endif /* EVFD_TESTS_TIMER_CLOCK_H */

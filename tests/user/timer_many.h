@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Making very many timer descriptors. */
+#ifndef EVFD_TESTS_TIMER_MANY_H
+#define EVFD_TESTS_TIMER_MANY_H
+
+#include "timer_clock.h"
+
+#include <sys/resource.h>
+
+/* Tells the kernel that the process will have so many descriptors. */
+static inline bool many_allow(int n)
+{
+	struct rlimit limit = { .rlim_cur = n + 64, .rlim_max = n + 64 };
+	int last = n + 63;
+
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		return false;
+	/* Makes the table of descriptors as large as it will be. */
+	return dup2(0, last) == last && !close(last);
+}
+
+/*
+ * A kernel that checks itself keeps a record of all that it allocates: it has
+ * not the memory for as many, nor the time.
+ */
+static inline bool many_are_dear(void)
+{
+	return !access("/sys/kernel/debug/kmemleak", F_OK);
+}
+
+/* Opens what many_new() needs: the device, or nothing. */
+static inline int many_open(bool evfd)
+{
+	return evfd ? open(EVFD_DEVICE, O_RDWR | O_CLOEXEC) : -1;
+}
+
+/* Makes a timer descriptor, of native if there is no device. */
+static inline int many_new(int device, int id)
+{
+	struct evfd_timerfd_create arg = {
+		.clockid = id, .flags = EVFD_TFD_NONBLOCK,
+	};
+
+	if (device < 0)
+		return timerfd_create(id, TFD_NONBLOCK);
+	return ioctl(device, EVFD_IOC_TIMERFD_CREATE, &arg);
+}
+
+#endif /* EVFD_TESTS_TIMER_MANY_H */

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Time namespaces: an absolute time is one of the clock that the caller of the
+ * setting sees, wherever the descriptor was made and whoever uses it.
+ */
+#include "timer_namespace.h"
+#include "../fd_passing.h"
+
+#include <sys/wait.h>
+
+/* The children of a test are in the namespace, the test itself is not. */
+FIXTURE(timens)
+{
+	int64_t offset_ms;
+	int fd;
+};
+
+FIXTURE_VARIANT(timens)
+{
+	int id;
+	/* Whether the clocks inside are behind those outside. */
+	bool behind;
+};
+
+FIXTURE_VARIANT_ADD(timens, monotonic)
+{
+	.id = CLOCK_MONOTONIC,
+};
+
+FIXTURE_VARIANT_ADD(timens, monotonic_behind)
+{
+	.id = CLOCK_MONOTONIC,
+	.behind = true,
+};
+
+FIXTURE_VARIANT_ADD(timens, boottime)
+{
+	.id = CLOCK_BOOTTIME,
+};
+
+FIXTURE_VARIANT_ADD(timens, boottime_alarm_behind)
+{
+	.id = CLOCK_BOOTTIME_ALARM,
+	.behind = true,
+};
+
+/* This one is the same inside and outside. */
+FIXTURE_VARIANT_ADD(timens, realtime_alarm_behind)
+{
+	.id = CLOCK_REALTIME_ALARM,
+	.behind = true,
+};
+
+FIXTURE_SETUP(timens)
+{
+	/* A clock can't be before its start. */
+	self->offset_ms = variant->behind ? -(now_ms() / 2) : 1000000500;
+	ASSERT_TRUE(timens_new(self->offset_ms));
+	self->fd = tfd_new(variant->id, TFD_NONBLOCK);
+	ASSERT_GE(self->fd, 0);
+}
+
+FIXTURE_TEARDOWN(timens)
+{
+}
+
+/* Waits for a child, which has told the test what it found. */
+static bool join(pid_t child)
+{
+	int status;
+
+	return waitpid(child, &status, 0) == child && !status;
+}
+
+/* Whether a timer that was set to FAR_NS after start has that left now. */
+static bool is_far(int fd, int id, int64_t start)
+{
+	int64_t left = tfd_left(fd);
+
+	return left <= FAR_NS && left >= FAR_NS - (tfd_clock(id) - start);
+}
+
+static bool sets_far(int fd, int id)
+{
+	int64_t start = tfd_clock(id);
+
+	return !tfd_arm(fd, TFD_TIMER_ABSTIME, start + FAR_NS, 0) &&
+	       is_far(fd, id, start);
+}
+
+/* A test of these tests. */
+TEST_F(timens, the_clock_inside_is_another)
+{
+	bool same = variant->id == CLOCK_REALTIME ||
+		    variant->id == CLOCK_REALTIME_ALARM;
+	int64_t outside = tfd_clock(variant->id), differs;
+	pid_t child = fork_child();
+
+	ASSERT_GE(child, 0);
+	if (!child) {
+		differs = tfd_clock(variant->id) - outside;
+		if (!same)
+			differs -= self->offset_ms * NS_PER_MS;
+		EXPECT_LE(0, differs);
+		EXPECT_GT(DEADLINE_MS * NS_PER_MS, differs);
+		_exit(0);
+	}
+	ASSERT_TRUE(join(child));
+}
+
+TEST_F(timens, made_and_set_inside)
+{
+	pid_t child = fork_child();
+
+	ASSERT_GE(child, 0);
+	if (!child) {
+		int fd = tfd_new(variant->id, 0);
+
+		EXPECT_TRUE(sets_far(fd, variant->id));
+		_exit(0);
+	}
+	ASSERT_TRUE(join(child));
+}
+
+TEST_F(timens, expires_inside)
+{
+	pid_t child = fork_child();
+
+	ASSERT_GE(child, 0);
+	if (!child) {
+		int64_t when = tfd_clock(variant->id) + 30 * NS_PER_MS;
+
+		EXPECT_EQ(0, tfd_arm(self->fd, TFD_TIMER_ABSTIME, when, 0));
+		EXPECT_TRUE(tfd_expires(self->fd));
+		EXPECT_LE(when, tfd_clock(variant->id));
+		EXPECT_EQ(1, tfd_ticks(self->fd));
+		_exit(0);
+	}
+	ASSERT_TRUE(join(child));
+}
+
+TEST_F(timens, repeats_inside)
+{
+	const int64_t interval = 5 * NS_PER_MS;
+	pid_t child = fork_child();
+
+	ASSERT_GE(child, 0);
+	if (!child) {
+		int64_t first = tfd_clock(variant->id) + interval, sum = 0, due;
+
+		EXPECT_EQ(0, tfd_arm(self->fd, TFD_TIMER_ABSTIME, first, interval));
+		for (int i = 0; i < 5; i++) {
+			EXPECT_TRUE(tfd_expires(self->fd));
+			due = tfd_due(tfd_clock(variant->id), first, interval);
+			sum += tfd_ticks(self->fd);
+			EXPECT_LE(due, sum);
+			due = tfd_due(tfd_clock(variant->id), first, interval);
+			EXPECT_GE(due, sum);
+		}
+		_exit(0);
+	}
+	ASSERT_TRUE(join(child));
+}
+
+/* The same descriptor is set by the clock of whoever sets it. */
+TEST_F(timens, made_outside_and_set_inside)
+{
+	int64_t start = tfd_clock(variant->id);
+	pid_t child = fork_child();
+
+	ASSERT_GE(child, 0);
+	if (!child) {
+		EXPECT_TRUE(sets_far(self->fd, variant->id));
+		_exit(0);
+	}
+	ASSERT_TRUE(join(child));
+	EXPECT_TRUE(is_far(self->fd, variant->id, start));
+	EXPECT_TRUE(sets_far(self->fd, variant->id));
+}
+
+TEST_F(timens, made_inside_and_set_outside)
+{
+	int64_t start = tfd_clock(variant->id);
+	int socks[2], fd;
+	pid_t child;
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, socks));
+	child = fork_child();
+	ASSERT_GE(child, 0);
+	if (!child) {
+		start = tfd_clock(variant->id);
+		fd = tfd_new(variant->id, TFD_NONBLOCK);
+		EXPECT_TRUE(send_fd(socks[1], fd));
+		/* It comes back when it is set. */
+		fd = receive_fd(socks[1]);
+		EXPECT_TRUE(is_far(fd, variant->id, start));
+		EXPECT_TRUE(sets_far(fd, variant->id));
+		_exit(0);
+	}
+	fd = receive_fd(socks[0]);
+	ASSERT_GE(fd, 0);
+	EXPECT_TRUE(sets_far(fd, variant->id));
+	EXPECT_TRUE(send_fd(socks[0], fd));
+	ASSERT_TRUE(join(child));
+	EXPECT_TRUE(is_far(fd, variant->id, start));
+}
+
+TEST_F(timens, spans_are_the_same_inside)
+{
+	pid_t child = fork_child();
+
+	ASSERT_GE(child, 0);
+	if (!child) {
+		int64_t start = tfd_clock(variant->id);
+
+		EXPECT_EQ(0, tfd_arm(self->fd, 0, FAR_NS, 0));
+		EXPECT_TRUE(is_far(self->fd, variant->id, start));
+		_exit(0);
+	}
+	ASSERT_TRUE(join(child));
+}
+
+/* Inside, a time may be before the clock began outside. */
+TEST_F(timens, long_past_inside)
+{
+	pid_t child = fork_child();
+
+	ASSERT_GE(child, 0);
+	if (!child) {
+		EXPECT_EQ(0, tfd_arm(self->fd, TFD_TIMER_ABSTIME, 1, 0));
+		EXPECT_TRUE(tfd_expires(self->fd));
+		EXPECT_EQ(1, tfd_ticks(self->fd));
+		_exit(0);
+	}
+	ASSERT_TRUE(join(child));
+}
+
+/* And one at the end of time may be after its end. */
+TEST_F(timens, never_inside)
+{
+	struct evfd_itimerspec never = { .it_value = { INT64_MAX, 0 } };
+	pid_t child = fork_child();
+
+	ASSERT_GE(child, 0);
+	if (!child) {
+		EXPECT_EQ(0, tfd_set(self->fd, TFD_TIMER_ABSTIME, &never, NULL));
+		EXPECT_EQ(0, poll_now(self->fd));
+		EXPECT_LT(FAR_NS, tfd_left(self->fd));
+		_exit(0);
+	}
+	ASSERT_TRUE(join(child));
+}
+
+TEST_HARNESS_MAIN

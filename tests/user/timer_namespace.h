@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Time namespaces, which processes enter when they are made. */
+#ifndef EVFD_TESTS_TIMER_NAMESPACE_H
+#define EVFD_TESTS_TIMER_NAMESPACE_H
+
+#include "timer.h"
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME	0x00000080
+#endif
+
+/*
+ * Makes a time namespace for the children of this process, whose clocks since
+ * boot show that much more than here, in milliseconds.
+ */
+static inline bool timens_new(int64_t offset_ms)
+{
+	long long sec = offset_ms / 1000, rest = offset_ms % 1000;
+	FILE *file;
+
+	if (rest < 0) {
+		rest += 1000;
+		sec--;
+	}
+	if (unshare(CLONE_NEWTIME))
+		return false;
+	file = fopen("/proc/self/timens_offsets", "we");
+	if (!file)
+		return false;
+	fprintf(file, "monotonic %lld %lld000000\nboottime %lld %lld000000\n",
+		sec, rest, sec, rest);
+	return !fclose(file);
+}
+
+#endif /* EVFD_TESTS_TIMER_NAMESPACE_H */
