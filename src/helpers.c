@@ -212,7 +212,10 @@ bool evfd_helper_other_threads_block(__u64 signals)
 
 	guard(spinlock_irq)(&current->sighand->siglock);
 	for_each_thread(current, t) {
-		if (t != current && (signals & ~t->blocked.sig[0]))
+		/* What is about to end is not given signals any more. */
+		if (t == current || (t->flags & PF_EXITING))
+			continue;
+		if (signals & ~t->blocked.sig[0])
 			return false;
 	}
 	return true;
