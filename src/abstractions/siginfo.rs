@@ -209,3 +209,94 @@ impl SigInfo {
         }
     }
 }
+
+/// For tests.
+#[cfg(CONFIG_KUNIT = "y")]
+impl SigInfo {
+    /// One whose bytes are all `byte`, but for these.
+    pub fn filled(byte: u8, signal: i32, errno: i32, code: i32) -> Self {
+        let mut info = Self::zeroed();
+        // SAFETY: It is valid for writing, and its fields are integers and pointers, for which any
+        // bytes are valid values.
+        unsafe { info.as_raw().write_bytes(byte, 1) };
+        // INVARIANT: They are still initialised.
+        info.0.__bindgen_anon_1.si_signo = signal;
+        info.0.__bindgen_anon_1.si_errno = errno;
+        info.0.__bindgen_anon_1.si_code = code;
+        info
+    }
+
+    /// Sets what else it tells. Whether it is read back so depends on signal and code.
+    pub fn set_detail(&mut self, detail: Detail) {
+        fn pointer(addr: u64) -> *mut kernel::prelude::c_void {
+            core::ptr::without_provenance_mut(addr as usize)
+        }
+
+        fn set_value(value: &mut bindings::sigval, int: i32, ptr: u64) {
+            value.sival_ptr = pointer(ptr);
+            value.sival_int = int;
+        }
+
+        let fields = &mut self.0.__bindgen_anon_1._sifields;
+        // SAFETY: All fields are integers and pointers, for which any bytes are valid values, and
+        // by the type invariant the bytes are initialised.
+        unsafe {
+            match detail {
+                Detail::Kill { pid, uid } => {
+                    fields._kill._pid = pid;
+                    fields._kill._uid = uid;
+                }
+                Detail::Timer {
+                    id,
+                    overrun,
+                    int,
+                    ptr,
+                } => {
+                    fields._timer._tid = id;
+                    fields._timer._overrun = overrun;
+                    set_value(&mut fields._timer._sigval, int, ptr);
+                }
+                Detail::Poll { band, fd } => {
+                    fields._sigpoll._band = band as isize;
+                    fields._sigpoll._fd = fd;
+                }
+                Detail::Fault { addr } => fields._sigfault._addr = pointer(addr),
+                Detail::FaultTrapNo { addr, trapno } => {
+                    fields._sigfault._addr = pointer(addr);
+                    fields._sigfault.__bindgen_anon_1._trapno = trapno;
+                }
+                Detail::FaultMcErr { addr, lsb } => {
+                    fields._sigfault._addr = pointer(addr);
+                    fields._sigfault.__bindgen_anon_1._addr_lsb = lsb;
+                }
+                Detail::Child {
+                    pid,
+                    uid,
+                    status,
+                    utime,
+                    stime,
+                } => {
+                    fields._sigchld._pid = pid;
+                    fields._sigchld._uid = uid;
+                    fields._sigchld._status = status;
+                    fields._sigchld._utime = utime as isize;
+                    fields._sigchld._stime = stime as isize;
+                }
+                Detail::Rt { pid, uid, int, ptr } => {
+                    fields._rt._pid = pid;
+                    fields._rt._uid = uid;
+                    set_value(&mut fields._rt._sigval, int, ptr);
+                }
+                Detail::Sys {
+                    call_addr,
+                    syscall,
+                    arch,
+                } => {
+                    fields._sigsys._call_addr = pointer(call_addr);
+                    fields._sigsys._syscall = syscall;
+                    fields._sigsys._arch = arch;
+                }
+            }
+        }
+    }
+}

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! For tests: calling closures in other contexts, and from wake-ups.
+//! For tests: calling closures in other contexts, and from wake-ups; signals for the current task.
 
 use super::{
     events::Events,
     helpers,
+    signal::{
+        self,
+        SigSet, //
+    },
     user::ReadBuf,
     wait::WaitQueue, //
 };
@@ -14,7 +18,8 @@ use core::{
 };
 use kernel::{
     prelude::*,
-    transmute::AsBytes, //
+    transmute::AsBytes,
+    types::NotThreadSafe, //
 };
 
 pub use helpers::evfd_test_context as Context;
@@ -126,5 +131,67 @@ impl ReadBuf for TestBuf {
 
     fn unput<T: AsBytes>(&mut self) {
         self.value = None;
+    }
+}
+
+/// Signals for the current task, a kernel thread. They are blocked as long as this lives; when it
+/// goes, nothing is pending any more.
+pub struct Signals {
+    before: SigSet,
+    signals: SigSet,
+    _not_send: NotThreadSafe,
+}
+
+/// For whom a signal is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum To {
+    /// The current task.
+    Task,
+    /// Its thread group.
+    Group,
+}
+
+impl Signals {
+    /// Blocks `signals`, so that they can be sent.
+    pub fn new(signals: SigSet) -> Self {
+        Self {
+            before: signal::block(signals),
+            signals,
+            _not_send: NotThreadSafe,
+        }
+    }
+
+    /// Sends a signal, or fails with `EINVAL` if it is not one of those.
+    pub fn send(&self, signal: i32, to: To) -> Result {
+        self.check(signal)?;
+        // SAFETY: The signal is valid, and blocked in the current task.
+        unsafe { helpers::evfd_helper_send_signal(signal, to == To::Group) };
+        Ok(())
+    }
+
+    /// Makes one of them a signal that was forced, which is not to be taken, and calls `f`.
+    pub fn with_forced<R>(&self, signal: i32, f: impl FnOnce() -> R) -> Result<R> {
+        self.check(signal)?;
+        // SAFETY: The signal is valid, and blocked, so that nobody looks at its action.
+        unsafe { helpers::evfd_helper_force_signal(signal, true) };
+        let result = f();
+        // SAFETY: As above.
+        unsafe { helpers::evfd_helper_force_signal(signal, false) };
+        Ok(result)
+    }
+
+    fn check(&self, signal: i32) -> Result {
+        if (SigSet::of(signal)? & self.signals).is_empty() {
+            return Err(EINVAL);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        // SAFETY: What is pending was sent by this: it is for nobody else.
+        unsafe { helpers::evfd_helper_flush_signals() };
+        signal::set_blocked(self.before);
     }
 }

@@ -7,6 +7,7 @@
 #include <linux/irq_work.h>
 #include <linux/nmi.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/spinlock.h>
@@ -211,4 +212,28 @@ void evfd_helper_unwatch(struct evfd_test_watch *watch)
 {
 	remove_wait_queue(watch->queue, &watch->entry);
 	kfree(watch);
+}
+
+void evfd_helper_send_signal(int signal, bool to_group)
+{
+	if (to_group)
+		kill_pid(task_pid(current), signal, 1);
+	else
+		send_sig(signal, current, 1);
+}
+
+void evfd_helper_flush_signals(void)
+{
+	flush_signals(current);
+}
+
+void evfd_helper_force_signal(int signal, bool forced)
+{
+	struct sigaction *action = &current->sighand->action[signal - 1].sa;
+
+	guard(spinlock_irq)(&current->sighand->siglock);
+	if (forced)
+		action->sa_flags |= SA_IMMUTABLE;
+	else
+		action->sa_flags &= ~SA_IMMUTABLE;
 }

@@ -35,4 +35,16 @@ evfd_helper_watch(struct wait_queue_head *queue, bool exclusive,
 		  void (*func)(void *arg, __u32 events), void *arg);
 void evfd_helper_unwatch(struct evfd_test_watch *watch);
 
+/*
+ * Sends @signal to the current task, or to its thread group. A kernel thread
+ * must have blocked it. Context: task.
+ */
+void evfd_helper_send_signal(int signal, bool to_group);
+
+/* Drops all that is pending for the current task and its thread group. */
+void evfd_helper_flush_signals(void);
+
+/* Makes @signal, of the current thread group, one that is forced, or not. */
+void evfd_helper_force_signal(int signal, bool forced);
+
 #endif /* EVFD_TESTS_CONTEXTS_H */

@@ -6,4 +6,5 @@ mod counter;
 mod defer;
 mod eventfd;
 mod schedule;
+mod signal;
 mod timerfd;
