@@ -163,7 +163,7 @@ struct evfd_timerfd_settime {
  * @clockid: as in &struct evfd_timerfd_create
  * @flags: EVFD_TFD_TIMER_REL, EVFD_TFD_TIMER_ABS or EVFD_TFD_TIMER_SEQ
  * @reserved: 0
- * @value: the setting
+ * @value: the setting; with an it_interval it repeats, whatever the flags
  */
 struct evfd_timerfd {
 	__s32 ufd;
