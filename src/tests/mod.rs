@@ -5,6 +5,7 @@
 mod counter;
 mod defer;
 mod eventfd;
+mod record;
 mod schedule;
 mod signal;
 mod timerfd;

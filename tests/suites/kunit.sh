@@ -21,7 +21,7 @@ parse() {
 status=0
 guest debug true || status=$?
 tap_from "$log" debug
-for suite in evfd_counter evfd_defer evfd_eventfd evfd_schedule evfd_signal evfd_timerfd; do
+for suite in evfd_counter evfd_defer evfd_eventfd evfd_record evfd_schedule evfd_signal evfd_timerfd; do
 	tap_check "debug: suite $suite has passed" grep -qE "(^|\] )ok [0-9]+ $suite" "$log"
 done
 tap_check "debug: kunit.py finds no failure" parse
