@@ -56,6 +56,13 @@ impl SignalFd {
     fn mask(&self) -> SigSet {
         SigSet::from_bits(self.mask.load(Relaxed))
     }
+
+    fn set_mask(&self, mask: SigSet) {
+        self.mask
+            .store(mask.that_can_be_caught().bits(), Relaxed);
+        // The lock of the queue orders this behind the store.
+        signal::wake();
+    }
 }
 
 #[vtable]
@@ -67,6 +74,14 @@ impl AnonFile for SignalFd {
 
     fn read(&self, buf: &mut impl ReadBuf, blocking: Blocking<'_>) -> Result<usize> {
         read_signals(|| self.mask(), buf, blocking)
+    }
+
+    fn ioctl(&self, cmd: u32, arg: UserPtr) -> Result<u32> {
+        match cmd {
+            uapi::EVFD_IOC_SIGNALFD_SETMASK => self.set_mask(SigSet::from_bits(read(arg)?)),
+            _ => return Err(ENOTTY),
+        }
+        Ok(0)
     }
 
     fn poll<'a>(&'a self, table: &PollTable<'a>) -> Events {
@@ -166,7 +181,11 @@ pub(crate) fn signalfd(args: uapi::evfd_signalfd) -> Result<u32> {
     let mask = mask.that_can_be_caught();
     let make = || match args.ufd {
         -1 => create(mask, args.flags & FILE_FLAGS),
-        ufd => set_mask(ufd, mask),
+        ufd => {
+            let file = anon_file::fget(ufd)?;
+            anon_file::data::<SignalFd>(&file)?.set_mask(mask);
+            Ok(ufd as u32)
+        }
     };
     if args.flags & uapi::EVFD_SFD_BLOCK != 0 {
         blocked(mask, make)
@@ -180,13 +199,4 @@ fn create(mask: SigSet, flags: u32) -> Result<u32> {
         mask: Atomic::new(mask.bits()),
     };
     anon_file::create(Arc::new(this, GFP_KERNEL_ACCOUNT)?, flags | O_RDWR)
-}
-
-fn set_mask(ufd: i32, mask: SigSet) -> Result<u32> {
-    let file = anon_file::fget(ufd)?;
-    let this = anon_file::data::<SignalFd>(&file)?;
-    this.mask.store(mask.bits(), Relaxed);
-    // The lock of the queue orders this behind the store.
-    signal::wake();
-    Ok(ufd as u32)
 }

@@ -56,6 +56,38 @@ TEST(all_that_can_be_blocked)
 	EXPECT_EQ(SIG_FIRST_RT, sfd_take(fd));
 }
 
+TEST(another_mask_without_the_device)
+{
+	uint64_t mask = USR | sig_uncatchable();
+	int fd = sfd_new_blocked(sig_bit(RT), SFD_NONBLOCK);
+	struct reader reader;
+
+	ASSERT_GE(fd, 0);
+	EXPECT_EQ(-1, ioctl(fd, EVFD_IOC_SIGNALFD_SETMASK, nowhere()));
+	EXPECT_EQ(EFAULT, errno);
+	EXPECT_EQ(sig_bit(RT), sfd_mask(fd));
+	ASSERT_EQ(0, ioctl(fd, EVFD_IOC_SIGNALFD_SETMASK, &mask));
+	EXPECT_EQ(USR, sfd_mask(fd));
+	EXPECT_EQ(-1, ioctl(fd, EVFD_IOC_SIGNALFD, &mask));
+	EXPECT_EQ(ENOTTY, errno);
+	/* Whoever waits is told of what the new mask has. */
+	ASSERT_EQ(0, sig_block(USR));
+	ASSERT_EQ(0, kill(getpid(), SIGUSR1));
+	mask = sig_bit(RT);
+	ASSERT_EQ(0, ioctl(fd, EVFD_IOC_SIGNALFD_SETMASK, &mask));
+	ASSERT_EQ(0, fcntl(fd, F_SETFL, 0));
+	ASSERT_TRUE(reader_start_blocked(&reader, fd));
+	mask = sig_bit(SIGUSR1);
+	ASSERT_EQ(0, ioctl(fd, EVFD_IOC_SIGNALFD_SETMASK, &mask));
+	EXPECT_EQ(SIGUSR1, reader_takes(&reader));
+	/* eventfs's have one signal for ever. */
+	fd = sig_device_ioctl(EVFD_IOC_EVENTFS_SIGNAL,
+			      &(struct evfd_eventfs_signal){ .signal = RT });
+	ASSERT_GE(fd, 0);
+	EXPECT_EQ(-1, ioctl(fd, EVFD_IOC_SIGNALFD_SETMASK, &mask));
+	EXPECT_EQ(ENOTTY, errno);
+}
+
 TEST(blocked_by_another_mask)
 {
 	uint64_t before = sig_blocked();

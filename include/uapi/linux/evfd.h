@@ -298,6 +298,13 @@ struct evfd_eventfs_signal {
 #define EVFD_IOC_SIGNALFD	_IOW(EVFD_IOC_MAGIC, 0x20, struct evfd_signalfd)
 
 /*
+ * Give a signal descriptor another mask, without the device: on the signal
+ * descriptor. The argument is a set of signals as in &struct evfd_signalfd.
+ * Returns 0, or -1 and EFAULT.
+ */
+#define EVFD_IOC_SIGNALFD_SETMASK	_IOW(EVFD_IOC_MAGIC, 0x22, __u64)
+
+/*
  * Make a descriptor for one signal, as eventfs had them: on /dev/evfd. It reads
  * as a signal descriptor. Returns the new descriptor, or -1 and errno as
  * EVFD_IOC_EVENTFD, and besides:
