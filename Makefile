@@ -36,6 +36,10 @@ shell:
 	@tools/setup/build-module.sh '$(KERNEL)'
 	@$(guest) $(if $(SHARE),--share '$(SHARE)') --shell
 
+preload:
+	@tools/setup/in-root.sh make -s -C tools/preload O='$(CURDIR)/build/preload'
+	@echo 'evfd: build/preload/evfd-run PROGRAM... runs a program on evfd'
+
 setup:
 	@tools/setup/kernel.sh '$(KERNEL)'
 
@@ -79,6 +83,7 @@ help:
 	@echo 'With a kernel tree that has Rust metadata:'
 	@echo '  make [KDIR=dir]      build evfd.ko for it'
 	@echo '  make modules_install'
+	@echo '  make preload         build what runs other programs on evfd: build/preload/evfd-run'
 	@echo
 	@echo 'Working on it:'
 	@echo '  make fmt, fmt-check  format the Rust code, or check that it is formatted'
@@ -89,5 +94,5 @@ help:
 	@echo '  make update          move to the newest kernel of the series'
 	@echo '  make clean           remove what was built here; the cache stays'
 
-.PHONY: module modules_install demo check guest shell setup update fmt \
+.PHONY: module modules_install demo check guest shell preload setup update fmt \
 	fmt-check clippy doc rust-analyzer clean help

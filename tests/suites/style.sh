@@ -71,11 +71,13 @@ checkpatch_files() {
 # <linux/nmi.h> is no substitute for <asm/nmi.h>, whatever INCLUDE_LINUX says.
 # For programs, some of the kernel's names and rules do not exist.
 checkpatch() {
-	local status=0
-	files '*.c' '*.h' ':!tests/user' | checkpatch_files INCLUDE_LINUX || status=1
-	files 'tests/user/*.c' 'tests/user/*.h' | checkpatch_files \
-		PREFER_KERNEL_TYPES,PREFER_DEFINED_ATTRIBUTE_MACRO,VOLATILE,CAMELCASE ||
-		status=1
+	local status=0 dir programs=(tests/user tests/preload tools/preload)
+	local ignored=PREFER_KERNEL_TYPES,PREFER_DEFINED_ATTRIBUTE_MACRO,VOLATILE
+	ignored+=,CAMELCASE,ARCH_DEFINES,AVOID_EXTERNS
+	files '*.c' '*.h' "${programs[@]/#/:!}" | checkpatch_files INCLUDE_LINUX || status=1
+	for dir in "${programs[@]}"; do
+		files "$dir/*.c" "$dir/*.h" "$dir/*.S"
+	done | checkpatch_files "$ignored" || status=1
 	return $status
 }
 

@@ -3,7 +3,8 @@
  * What the test programs share: making descriptors of the implementation under
  * test, threads that block in one call, and looking at how a thread sleeps.
  *
- * EVFD_IMPL in the environment is "native" or "evfd".
+ * EVFD_IMPL in the environment is "native", "evfd", or "preload": native's
+ * calls, which libevfd-preload.so turns into evfd's.
  */
 #ifndef EVFD_TESTS_COMMON_H
 #define EVFD_TESTS_COMMON_H
@@ -44,16 +45,29 @@
 
 #define EVFD_DEVICE	"/dev/" EVFD_DEVICE_NAME
 
-static inline bool impl_is_evfd(void)
+static inline bool impl_is(const char *name)
 {
+	static const char *const known[] = { "native", "evfd", "preload" };
 	const char *impl = getenv("EVFD_IMPL");
 
-	if (impl && !strcmp(impl, "evfd"))
-		return true;
-	if (impl && !strcmp(impl, "native"))
-		return false;
-	fprintf(stderr, "set EVFD_IMPL to \"native\" or \"evfd\"\n");
+	for (size_t i = 0; impl && i < ARRAY_SIZE(known); i++) {
+		if (!strcmp(impl, known[i]))
+			return !strcmp(impl, name);
+	}
+	fprintf(stderr, "set EVFD_IMPL to \"native\", \"evfd\" or \"preload\"\n");
 	exit(2);
+}
+
+/* Whether descriptors are made and set by evfd's ioctls. */
+static inline bool impl_is_evfd(void)
+{
+	return impl_is("evfd");
+}
+
+/* Whether they are evfd's, whatever the program calls. */
+static inline bool impl_is_no_native(void)
+{
+	return !impl_is("native");
 }
 
 /* Makes a descriptor with evfd; fails as eventfd2() does. */

@@ -237,11 +237,13 @@ TEST(other_descriptors)
 		syscall(SYS_eventfd2, 0, 0), evfd_new(0, 0),
 		open(EVFD_DEVICE, O_RDWR), impl_is_evfd() ? native : evfd,
 	};
+	/* With the library both are of a kind. */
+	size_t n = ARRAY_SIZE(others) - impl_is("preload");
 
 	ASSERT_EQ(0, pipe(pipes));
 	ASSERT_GE(native, 0);
 	ASSERT_GE(evfd, 0);
-	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+	for (size_t i = 0; i < n; i++) {
 		ASSERT_GE(others[i], 0);
 		EXPECT_EQ(-1, sfd_set_mask(others[i], 1));
 		EXPECT_EQ(EINVAL, errno) TH_LOG("the one at %zu", i);

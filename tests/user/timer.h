@@ -125,7 +125,7 @@ static inline int64_t tfd_left(int fd)
 /* Natively, 32-bit programs on a 64-bit kernel can't set the ticks: ENOTTY. */
 static inline bool tfd_can_set_ticks(void)
 {
-	return impl_is_evfd() || sizeof(long) == sizeof(uint64_t);
+	return impl_is_no_native() || sizeof(long) == sizeof(uint64_t);
 }
 
 static inline int tfd_set_ticks(int fd, uint64_t ticks)

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the tests of libevfd-preload.so share. A program calls the C library's
+ * names, which are the library's, and the system itself beside them.
+ */
+#ifndef EVFD_TESTS_PRELOAD_H
+#define EVFD_TESTS_PRELOAD_H
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/evfd.h>
+
+#include "kselftest_harness.h"
+#include "raw.h"
+
+#define EVFD_DEVICE	"/dev/" EVFD_DEVICE_NAME
+
+#define NO_ERROR	4095	/* no call sets errno to that */
+
+/* The kernel's structure of 64-bit times, which 32-bit programs may use too. */
+#ifdef __x86_64__
+#define SYS_SETTIME	SYS_timerfd_settime
+#define SYS_GETTIME	SYS_timerfd_gettime
+#else
+#define SYS_SETTIME	SYS_timerfd_settime64
+#define SYS_GETTIME	SYS_timerfd_gettime64
+#endif
+
+/* What a call of the C library came to, as the kernel tells it. */
+#define result(call) ({							\
+	long __ret;							\
+									\
+	errno = NO_ERROR;						\
+	__ret = (call);							\
+	__ret == -1 ? -errno : __ret;					\
+})
+
+/* Where no memory is, which the compiler must not know. */
+static inline void *nowhere(void)
+{
+	void *volatile address = (void *)8;
+
+	return address;
+}
+
+/* Whether the descriptor is evfd's: one of its ioctls, with a bad argument. */
+static inline bool is_evfd_timer(int fd)
+{
+	return ioctl(fd, EVFD_IOC_TIMERFD_GETTIME, nowhere()) < 0 &&
+	       errno == EFAULT;
+}
+
+static inline bool is_evfd_signal(int fd)
+{
+	return ioctl(fd, EVFD_IOC_SIGNALFD_SETMASK, nowhere()) < 0 &&
+	       errno == EFAULT;
+}
+
+/* How many descriptors are open, and whether one is the device. */
+static inline int open_descriptors(bool *device)
+{
+	char path[64], target[64] = "";
+	int n = 0;
+
+	*device = false;
+	for (int fd = 0; fd < 1024; fd++) {
+		if (raw(__NR_fcntl, fd, F_GETFD, 0, 0, 0) < 0)
+			continue;
+		n++;
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		memset(target, 0, sizeof(target));
+		if (readlink(path, target, sizeof(target) - 1) > 0 &&
+		    !strcmp(target, EVFD_DEVICE))
+			*device = true;
+	}
+	return n;
+}
+
+#endif /* EVFD_TESTS_PRELOAD_H */

@@ -1,0 +1,82 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# libevfd-preload.so: bad arguments beside the system's, and the programs of the user suite through it
+# kernels: cloud
+#
+# The programs are those of the suite "user", as they are run natively: the
+# library turns their calls into evfd's.
+set -euo pipefail
+. "$(dirname "$0")/../lib.sh"
+
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+share=$TOP/build/preload-share
+
+build() {
+	local source bin=$TOP/build/bin/tests
+	source=$(realpath "$("$TOP/tools/setup/kernel.sh" cloud)/build/source")
+	"$TOP/tools/setup/in-root.sh" make -s -C "$TOP/tools/preload" O="$TOP/build/preload"
+	"$TOP/tools/setup/in-root.sh" make -s -j"$(nproc)" -C "$TOP/tests/preload" O="$bin/preload" KSRC="$source"
+	"$TOP/tools/setup/in-root.sh" make -s -j"$(nproc)" -C "$TOP/tests/user" O="$bin/dynamic" LINK= KSRC="$source"
+	rm -rf "$share"
+	mkdir -p "$share/programs"
+	cp -a "$TOP/build/preload" "$share/"
+	cp "$bin/preload"/* "$share/"
+	cp "$bin/dynamic"/* "$share/programs/"
+	cp "$TOP/tests/preload"/*.sh "$share/"
+}
+
+# Programs that test what only evfd's ioctls have, and one that needs a guest of its own.
+names() {
+	local source name
+	for source in "$TOP"/tests/user/*.c; do
+		name=$(basename "$source" .c)
+		case $name in
+		evfd_* | timer_suspend) ;;
+		*) echo "$name$1" ;;
+		esac
+	done
+}
+
+# run_guest NAME COMMAND...: leaves its output in $results/NAME, its status in .status.
+run_guest() {
+	local name=$1 status=0
+	shift
+	"$TOP/tools/guest/run.sh" --kernel cloud --share "$share" -- "$@" \
+		>"$results/$name" || status=$?
+	echo "$status" >"$results/$name.status"
+}
+
+# Tells what each program that should have run did.
+report() {
+	local name=$1 program file=$results/part
+	shift
+	for program; do
+		awk -v program="$program" '
+			$1 == "@begin" { on = $2 == program; next }
+			on' "$results/$name" >"$file"
+		if ! grep -q '^@end ' "$file"; then
+			tap_not_ok "$program: did not end"
+			sed 's/^/# /' "$file"
+			continue
+		fi
+		tap_from <(grep -v '^@end ' "$file") "$program"
+		tap_check "$program: its descriptors were evfd's" grep -qx '@end 0 ours' "$file"
+	done
+	tap_check "$name: the guest ended well and its kernel log is clean" \
+		[ "$(cat "$results/$name.status")" = 0 ]
+}
+
+build
+mapfile -t programs < <(names '')
+mapfile -t programs32 < <(names 32)
+run_guest "64 bits" bash /mnt/share/programs.sh arguments calls "${programs[@]}" &
+run_guest "32 bits" bash /mnt/share/programs.sh arguments32 calls32 "${programs32[@]}" &
+wait
+report "64 bits" arguments calls "${programs[@]}"
+report "32 bits" arguments32 calls32 "${programs32[@]}"
+run_guest ways bash /mnt/share/ways.sh
+tap_from "$results/ways" "ways"
+tap_check "ways: the guest ended well and its kernel log is clean" \
+	[ "$(cat "$results/ways.status")" = 0 ]
+tap_done
