@@ -13,7 +13,7 @@ packages=(
 	libelf-dev libssl-dev pahole xz-utils zstd python3
 	rustc rust-src rustfmt rust-clippy bindgen clang-19 lld-19 llvm-19
 	# checking
-	shellcheck
+	shellcheck mandoc python3-sphinx
 	# booting a guest and working in it
 	qemu-system-x86 qemu-system-data seabios busybox-static erofs-utils
 	less mount procps strace
