@@ -98,7 +98,7 @@ impl EventFd {
     /// Makes an event descriptor, for [`uapi::EVFD_IOC_EVENTFD`].
     ///
     /// Context: task, may sleep. Errors: `EINVAL` for unknown flags, and those of
-    /// [`anon_file::create`].
+    /// [`UniqueId::new`] and [`anon_file::create`].
     pub(crate) fn create(args: uapi::evfd_eventfd) -> Result<u32> {
         if args.flags & !(OWN_FLAGS | FILE_FLAGS) != 0 {
             return Err(EINVAL);

@@ -167,8 +167,8 @@ pub(crate) fn blocked<R>(signals: SigSet, f: impl FnOnce() -> Result<R>) -> Resu
 /// Makes a signal descriptor, or gives one another mask, for [`uapi::EVFD_IOC_SIGNALFD`].
 ///
 /// Context: task, may sleep. Errors: `EINVAL` for unknown flags, another size of the mask than a
-/// `sigset_t`'s, or a descriptor that is no signal descriptor; `EBADF` for one that there is not;
-/// `EFAULT`; and those of [`anon_file::create`].
+/// `sigset_t`'s, a reserved field that is not 0, or a descriptor that is no signal descriptor;
+/// `EBADF` for one that there is not; `EFAULT`; and those of [`anon_file::create`].
 pub(crate) fn signalfd(args: uapi::evfd_signalfd) -> Result<u32> {
     // In the order in which native checks.
     if args.sizemask as usize != size_of::<SigSet>() {

@@ -74,7 +74,7 @@ struct evfd_ctx *evfd_ctx_fileget(struct file *file);
  * @ctx: what evfd_ctx_fdget() or evfd_ctx_fileget() returned
  *
  * Context: where memory may be freed, which is anywhere but in NMI and, on
- * PREEMPT_RT, in hardirq.
+ * PREEMPT_RT, only where a spinlock_t may be taken.
  */
 void evfd_ctx_put(struct evfd_ctx *ctx);
 

@@ -34,7 +34,8 @@ mod bindings {
 /// It keeps `evfd.ko` loaded, but not the descriptor open: what is posted after user space has
 /// closed the descriptor is counted, and seen by nobody.
 ///
-/// Dropping it releases the reference, which must not be done in an NMI.
+/// Dropping it releases the reference, which must not be done in an NMI, and on `PREEMPT_RT` only
+/// where a `spinlock_t` may be taken.
 ///
 /// # Invariants
 ///

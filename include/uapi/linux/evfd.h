@@ -57,6 +57,7 @@ struct evfd_eventfd {
  * EINVAL: unknown bits in flags
  * EMFILE, ENFILE: no descriptor, or no open file, is left
  * ENOMEM: not enough kernel memory
+ * ENOSPC: there are 2^31 event descriptors
  */
 #define EVFD_IOC_EVENTFD	_IOW(EVFD_IOC_MAGIC, 0x00, struct evfd_eventfd)
 
@@ -175,7 +176,7 @@ struct evfd_timerfd {
 
 /*
  * Make a timer descriptor: on /dev/evfd. Returns the new file descriptor, or
- * -1 and errno as EVFD_IOC_EVENTFD, and besides:
+ * -1 and errno as EVFD_IOC_EVENTFD but for ENOSPC, and besides:
  *
  * EINVAL: unknown clock
  * EPERM: an alarm clock, and the caller does not have CAP_WAKE_ALARM
@@ -190,7 +191,9 @@ struct evfd_timerfd {
  * EVFD_IOC_TIMERFD_CREATE, and besides:
  *
  * EBADF: ufd is neither -1 nor an open descriptor
- * EINVAL: ufd is not a timer descriptor, an invalid time, unknown flags
+ * EINVAL: ufd is not a timer descriptor, or one of an alarm clock while clockid
+ *	is none or the other way round; an invalid time; unknown flags; reserved
+ *	is not 0
  *
  * A descriptor that is made by this call reads as a __u32, of at most 2^32-1;
  * what is above that is left for the next read.
@@ -207,8 +210,8 @@ struct evfd_timerfd {
  * EOPNOTSUPP: EVFD_TFD_TIMER_CANCEL_ON_SET, and this kernel does not tell when
  *	the clock is set
  * ECANCELED: the clock was set since the last setting with
- *	EVFD_TFD_TIMER_CANCEL_ON_SET, if this one has that flag too. The timer
- *	has the new setting all the same.
+ *	EVFD_TFD_TIMER_CANCEL_ON_SET, if this one has that flag too and an
+ *	it_value that is not 0. The timer has the new setting all the same.
  */
 #define EVFD_IOC_TIMERFD_SETTIME	\
 	_IOW(EVFD_IOC_MAGIC, 0x12, struct evfd_timerfd_settime)
@@ -222,7 +225,8 @@ struct evfd_timerfd {
 
 /*
  * A timer descriptor also has TFD_IOC_SET_TICKS of <linux/timerfd.h>, as
- * native ones have.
+ * native ones have. It fails with EFAULT, with EINVAL for 0 ticks, and with
+ * ECANCELED as a read.
  */
 
 /**
@@ -289,11 +293,13 @@ struct evfd_eventfs_signal {
 /*
  * Make a signal descriptor, or give one another mask: on /dev/evfd. It reads as
  * struct signalfd_siginfo of <linux/signalfd.h>, as signalfd(2) tells. Returns
- * the descriptor, or -1 and errno as EVFD_IOC_EVENTFD, and besides:
+ * the descriptor, or -1 and errno as EVFD_IOC_EVENTFD but for ENOSPC, and
+ * besides:
  *
  * EBADF: ufd is neither -1 nor an open descriptor
  * EFAULT: mask is not readable memory
- * EINVAL: sizemask is not 8; ufd is not a descriptor made by this call
+ * EINVAL: sizemask is not 8; ufd is not a descriptor made by this call; reserved
+ *	is not 0
  */
 #define EVFD_IOC_SIGNALFD	_IOW(EVFD_IOC_MAGIC, 0x20, struct evfd_signalfd)
 
@@ -307,7 +313,7 @@ struct evfd_eventfs_signal {
 /*
  * Make a descriptor for one signal, as eventfs had them: on /dev/evfd. It reads
  * as a signal descriptor. Returns the new descriptor, or -1 and errno as
- * EVFD_IOC_EVENTFD, and besides:
+ * EVFD_IOC_EVENTFD but for ENOSPC, and besides:
  *
  * EBUSY: EVFD_EVENTFS_EXCLUSIVE, and another thread of the process has not
  *	blocked the signal
