@@ -58,6 +58,7 @@ clippy:
 
 doc:
 	@tools/setup/rust.sh doc
+	@tools/setup/doc.sh
 
 rust-analyzer:
 	@tools/setup/rust.sh analyzer
@@ -88,7 +89,7 @@ help:
 	@echo 'Working on it:'
 	@echo '  make fmt, fmt-check  format the Rust code, or check that it is formatted'
 	@echo "  make clippy          check it with the kernel's lints"
-	@echo '  make doc             its documentation, in build/doc'
+	@echo '  make doc             the documentation, in build/doc'
 	@echo '  make rust-analyzer   rust-project.json for editors'
 	@echo '  make setup           prepare the cache for KERNEL, and nothing more'
 	@echo '  make update          move to the newest kernel of the series'

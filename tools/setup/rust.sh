@@ -3,7 +3,7 @@
 # What is done with the Rust code besides building it.
 #
 # usage: rust.sh fmt [--check]   format it, or check that it is formatted
-#        rust.sh doc             its documentation, in build/doc
+#        rust.sh doc             its documentation, in build/doc/evfd
 #        rust.sh analyzer        rust-project.json, for editors
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
