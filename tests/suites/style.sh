@@ -85,15 +85,67 @@ kernel_doc() {
 	in_root python3 "$source/tools/docs/kernel-doc" -none -Wall -Werror include/linux/evfd.h
 }
 
-source=$(realpath "$(tools/setup/kernel.sh cloud)/build/source")
+man_lint() {
+	in_root mandoc -T lint -W warning "${man_pages[@]}"
+}
+
+# What the manual pages refer to of evfd's own and what they should name, but
+# do not.
+man_missing() {
+	local name
+	sed -nE 's/^\.(Xr|It Xr) ((ioctl_)?evfd[^ ]*) ([0-9]).*/\2.\4/p' "${man_pages[@]}" |
+		sort -u | while read -r name; do
+		[ -e "Documentation/man/$name" ] || echo "there is no page $name"
+	done
+	sed -nE 's/^#define (EVFD_[A-Z0-9_]+)\s.*/\1/p; s/^.*\b(evfd_[a-z_]+)\(.*;$/\1/p' \
+		include/uapi/linux/evfd.h include/linux/evfd.h | sort -u |
+		while read -r name; do
+			[ "$name" = EVFD_IOC_MAGIC ] || grep -qw -- "$name" "${man_pages[@]}" ||
+				echo "no page names $name"
+		done
+}
+
+# The programs of sections 2 and 4, for 64 and 32 bits.
+man_programs() {
+	local out=$TOP/build/man/programs
+	rm -rf "$out"
+	tests/man-examples.sh "$out" Documentation/man/*.[24] &&
+		in_root sh -ec 'for file in "$1"/*.c; do
+			for bits in 64 32; do
+				gcc -std=gnu11 -m$bits -O2 -Wall -Wextra -Werror \
+					-idirafter include/uapi -o "${file%c}$bits" "$file"
+			done
+		done' sh "$out"
+}
+
+# The modules of section 9, against what warnings_of_build() has built.
+man_modules() {
+	local out=$TOP/build/man/modules
+	rm -rf "$out"
+	tests/man-examples.sh "$out" Documentation/man/*.9 || return 1
+	{
+		echo "ccflags-y := -I$TOP/include -I$TOP/include/uapi"
+		(cd "$out" && printf 'obj-m += %s\n' *.c | sed 's/\.c$/.o/')
+	} >"$out/Kbuild"
+	in_root make -s -C "$kdir" M="$out" W=1 KCFLAGS=-Werror CONFIG_DEBUG_INFO_BTF_MODULES= \
+		KBUILD_EXTRA_SYMBOLS="$TOP/build/style/tree/Module.symvers" modules
+}
+
+kdir=$(tools/setup/kernel.sh cloud)/build
+source=$(realpath "$kdir/source")
 
 tap_check "Rust code is formatted" make fmt-check
 tap_check "clippy with the kernel's lints has no complaint" make clippy
 tap_check "building with W=1 has no warning" warnings_of_build
-tap_check "the Rust documentation builds without a warning" make doc
+tap_check "the documentation builds without a warning" make doc
 tap_check "no unsafe outside the abstractions" none unsafe_outside
 tap_check "checkpatch --strict has no complaint" checkpatch
 tap_check "kernel-doc has no complaint" kernel_doc
+mapfile -t man_pages < <(files 'Documentation/man/*')
+tap_check "mandoc has no complaint about the manual pages" man_lint
+tap_check "the manual pages name all that there is" none man_missing
+tap_check "the programs in the manual pages compile" man_programs
+tap_check "so do the modules" man_modules
 mapfile -t scripts < <(shell_scripts)
 tap_check "shellcheck has no complaint" in_root shellcheck "${scripts[@]}"
 tap_check "every file names its licence" none without_spdx
