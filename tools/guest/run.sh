@@ -10,6 +10,7 @@
 # --share DIR      show DIR, read-only, at /mnt/share
 # --module FILE    load this module after evfd.ko (again for another one)
 # --no-module      do not load evfd.ko
+# --userland FILE  have this file system instead of the toolchain's
 # --mem MB, --smp N   the guest's memory and processors
 # --timeout S      end the guest after S seconds
 # --log FILE       put the kernel log there
@@ -23,6 +24,7 @@ set -euo pipefail
 . "$(dirname "$0")/kernel-log.sh"
 
 KERNEL=cloud SHARE='' MODULES=() OWN_MODULE=1 MEMORY='' CPUS=2 TIMEOUT=1800 LOG='' SHELL_MODE=''
+USERLAND=''
 
 usage() {
 	sed -n '/^# usage/,/^set /s/^# \{0,1\}//p' "$0" >&2
@@ -35,6 +37,7 @@ parse() {
 		--kernel) KERNEL=$2 ;;
 		--share) SHARE=$2 ;;
 		--module) MODULES+=("$2") ;;
+		--userland) USERLAND=$2 ;;
 		--mem) MEMORY=$2 ;;
 		--smp) CPUS=$2 ;;
 		--timeout) TIMEOUT=$2 ;;
@@ -162,7 +165,7 @@ parse "$@"
 
 KERNEL_DIR=$("$TOP/tools/setup/kernel.sh" "$KERNEL")
 ROOT=$("$TOP/tools/setup/root.sh")
-USERLAND=$("$TOP/tools/guest/userland.sh")
+[ -n "$USERLAND" ] || USERLAND=$("$TOP/tools/guest/userland.sh")
 if [ -z "$MEMORY" ]; then
 	MEMORY=512
 	[ "$KERNEL" != debug ] || MEMORY=1024
