@@ -37,6 +37,10 @@ kvm_probe() {
 # Print QEMU's options.
 accelerator() {
 	local answer
+	if [ -n "$ICOUNT" ]; then
+		echo -accel tcg -icount "shift=0,sleep=off" -cpu max,la57=off
+		return
+	fi
 	answer=$CACHE/$(kvm_name)
 	if [ -w /dev/kvm ] && [ ! -e "$answer" ]; then
 		rm -f "$CACHE"/kvm-*

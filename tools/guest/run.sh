@@ -11,6 +11,8 @@
 # --module FILE    load this module after evfd.ko (again for another one)
 # --no-module      do not load evfd.ko
 # --userland FILE  have this file system instead of the toolchain's
+# --icount         emulate a machine that takes 1 ns for each instruction, and
+#                  none to wait: what else the host does has no influence
 # --mem MB, --smp N   the guest's memory and processors
 # --timeout S      end the guest after S seconds
 # --log FILE       put the kernel log there
@@ -24,7 +26,7 @@ set -euo pipefail
 . "$(dirname "$0")/kernel-log.sh"
 
 KERNEL=cloud SHARE='' MODULES=() OWN_MODULE=1 MEMORY='' CPUS=2 TIMEOUT=1800 LOG='' SHELL_MODE=''
-USERLAND=''
+USERLAND='' ICOUNT=''
 
 usage() {
 	sed -n '/^# usage/,/^set /s/^# \{0,1\}//p' "$0" >&2
@@ -42,6 +44,11 @@ parse() {
 		--smp) CPUS=$2 ;;
 		--timeout) TIMEOUT=$2 ;;
 		--log) LOG=$2 ;;
+		--icount)
+			ICOUNT=1
+			shift
+			continue
+			;;
 		--no-module)
 			OWN_MODULE=''
 			shift
