@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * EXPORT_SYMBOL_GPL() of the functions that exports.rs defines.
+ * EXPORT_SYMBOL_GPL() of the functions that exports.rs defines, and the version,
+ * for which the module! macro has no key.
  *
  * <linux/eventfd.h>, which has an eventfd_signal() of its own, must not be
  * included here.
  */
 #include <linux/export.h>
+#include <linux/module.h>
 #include <linux/evfd.h>
 
 #include "exports.h"
@@ -25,3 +27,5 @@ EXPORT_RUST(eventfd_signal);
 #ifndef CONFIG_EVENTFD
 EXPORT_RUST(eventfd_fget);
 #endif
+
+MODULE_VERSION(EVFD_VERSION);
