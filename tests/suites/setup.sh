@@ -113,7 +113,7 @@ test_plain_build() {
 	rm -rf "$copy"
 }
 
-# The checks of stock.sh, on doctored copies of what they look at.
+# The checks of rust-headers.sh, on doctored copies of what they look at.
 stock() {
 	bash -c 'set -euo pipefail
 		. tools/setup/lib.sh
@@ -127,15 +127,15 @@ test_kernel_mismatch() {
 	cp "$kdir/Module.symvers" "$tree/"
 	cp "$kdir"/rust/exports_*_generated.h "$tree/rust/"
 	cp "$kdir/.config" "$dir/config"
-	tap_check "Debian's Rust symbols are those made here" stock stock_check_symbols "$tree"
+	tap_check "Debian's Rust symbols are those made here" stock rust_headers_check_symbols "$tree"
 	sed -i '0,/_RNv/s//_RNx/' "$tree/rust/exports_kernel_generated.h"
 	tap_check "a Rust symbol that Debian's kernel has not is refused" \
-		refuses "would not load" stock stock_check_symbols "$tree"
+		refuses "would not load" stock rust_headers_check_symbols "$tree"
 	tap_check "the same configuration is taken" \
-		stock stock_check_config "$kdir/.config" "$dir/config"
+		stock rust_headers_check_config "$kdir/.config" "$dir/config"
 	sed -i '/^CONFIG_DEBUG_INFO_BTF=/d' "$dir/config"
 	tap_check "another configuration is refused" \
-		refuses "not the one Debian built" stock stock_check_config "$kdir/.config" "$dir/config"
+		refuses "not the one Debian built" stock rust_headers_check_config "$kdir/.config" "$dir/config"
 }
 
 # A set-up of something that is made for long, in a cache of its own.

@@ -23,8 +23,9 @@ if [ ! -e "$kdir/rust/libkernel.rmeta" ]; then
 		"the kernel of $kdir is configured without Rust." \
 		"Name a tree that is configured with CONFIG_RUST=y: make KDIR=dir"
 	refuse "the tree $kdir has no Rust metadata (rust/libkernel.rmeta)." \
-		"Header packages come without. Name a whole kernel tree, in which" \
-		"'make modules_prepare' has been run: make KDIR=dir"
+		"Header packages come without. For a kernel of Debian's," \
+		"tools/install/evfd-prepare-headers makes what is missing; for another" \
+		"name a whole tree, in which 'make modules_prepare' has been run: make KDIR=dir"
 fi
 
 # In quotes or not, as the version of the kernel has it.

@@ -1,11 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # Debian's own kernels, part of kernel.sh.
-#
-# Debian's header packages have no Rust metadata. It is made again from the
-# same source, configuration and compiler; that the result is what Debian built
-# is checked on the configuration and on the name of every Rust symbol, which
-# holds a hash of what it was made from.
+
+. "$TOP/tools/install/rust-headers.sh"
 
 stock_flavour() {
 	case $1 in
@@ -16,7 +13,7 @@ stock_flavour() {
 }
 
 stock_name() {
-	echo "kernel-$VERSION-$1-$(hash_of "$TOP/tools/setup/stock.sh" "$ROOT/toolchain")"
+	echo "kernel-$VERSION-$1-$(hash_of "$TOP"/tools/{setup/stock.sh,install/rust-headers.sh} "$ROOT/toolchain")"
 }
 
 # stock_make KERNEL FINAL DIR: make in DIR what will be FINAL.
@@ -37,41 +34,12 @@ stock_make() {
 
 stock_prepare() {
 	local headers=$1 build=$2 release=$3
-	cp "$headers/.config" "$build/.config"
-	in_root make -s -C "$SOURCE" O="$build" olddefconfig
-	stock_check_config "$headers/.config" "$build/.config"
-	in_root make -s -C "$SOURCE" O="$build" -j"$(nproc)" modules_prepare
-	cp "$headers/Module.symvers" "$build/"
-	stock_check_symbols "$build"
-	echo "$release" >"$build/include/config/kernel.release"
-	echo "#define UTS_RELEASE \"$release\"" >"$build/include/generated/utsrelease.h"
-}
-
-# The name gcc was called by is the only thing that may differ.
-stock_check_config() {
-	local changes
-	if changes=$(diff <(grep -v '^CONFIG_CC_VERSION_TEXT=' "$1") \
-			<(grep -v '^CONFIG_CC_VERSION_TEXT=' "$2")); then
-		return 0
-	fi
-	printf '%s\n' "$changes"
-	echo "the toolchain here (>) is not the one Debian built this kernel with (<)." \
-		"'make update' moves to the newest of both."
-	return 1
-}
-
-stock_check_symbols() {
-	local build=$1 theirs=$1/theirs.symbols ours=$1/ours.symbols
-	awk '$2 == "vmlinux" || $3 == "vmlinux" { print $2 }' "$build/Module.symvers" |
-		sort >"$theirs"
-	sed -n 's/^EXPORT_SYMBOL_RUST_GPL(\(.*\));$/\1/p' \
-		"$build"/rust/exports_*_generated.h | sort >"$ours"
-	if [ ! -s "$ours" ] || comm -23 "$ours" "$theirs" | grep .; then
-		echo "these Rust symbols are not in Debian's kernel: modules built here" \
-			"would not load. Is rustc the one it was built with?"
-		return 1
-	fi
-	rm "$theirs" "$ours"
+	# shellcheck disable=SC2034 # for rust-headers.sh
+	local RUST_HEADERS_ADVICE="'make update' moves to the newest of both."
+	rust_headers_make() {
+		in_root make -s -C "$SOURCE" O="$build" "$@"
+	}
+	rust_headers_prepare "$headers" "$build" "$release"
 }
 
 # What the guest needs before it has a file system, in the order of loading.
