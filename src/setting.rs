@@ -8,6 +8,7 @@ use crate::{
             Clock,
             Ktime, //
         },
+        since_7_3::EOPNOTSUPP,
         uapi, //
     },
     schedule::from_timespec, //

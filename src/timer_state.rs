@@ -12,6 +12,7 @@ use crate::{
         },
         clock_steps,
         events::Events,
+        since_7_3::ECANCELED,
         timed::Expire,
         uapi, //
     },

@@ -9,6 +9,10 @@ use super::{
     events::Events,
     helpers,
     poll::PollTable,
+    since_7_3::{
+        this_module,
+        ModuleMetadata, //
+    },
     user::{
         IterBuf,
         ReadBuf,
@@ -35,10 +39,6 @@ use kernel::{
         LocalFile, //
     },
     iov::IovIterDest,
-    module::{
-        this_module,
-        ModuleMetadata, //
-    },
     prelude::*,
     seq_file::SeqFile,
     sync::{

@@ -6,7 +6,10 @@
 //! as a type that says what the pointer must be: a reference, or a type from here. That C passes
 //! such a pointer is the contract of the function's kernel-doc.
 
-use super::anon_file::AnonFile;
+use super::{
+    anon_file::AnonFile,
+    since_7_3::this_module, //
+};
 use core::{
     marker::PhantomData,
     mem::ManuallyDrop, //
@@ -14,7 +17,6 @@ use core::{
 use kernel::{
     bindings,
     fs::File,
-    module::this_module,
     prelude::*,
     sync::{
         aref::ARef,

@@ -4,7 +4,10 @@
 //!
 //! C header: [`include/linux/irq_work.h`](srctree/include/linux/irq_work.h)
 
-use super::helpers;
+use super::{
+    helpers,
+    since_7_3::synchronize_rcu, //
+};
 use core::{
     marker::PhantomData,
     ptr, //
@@ -12,13 +15,10 @@ use core::{
 use kernel::{
     bindings,
     prelude::*,
-    sync::{
-        atomic::{
-            Atomic,
-            Full,
-            Relaxed, //
-        },
-        rcu, //
+    sync::atomic::{
+        Atomic,
+        Full,
+        Relaxed, //
     },
     types::NotThreadSafe, //
 };
@@ -106,11 +106,11 @@ impl<H: Handler> PerCpuIrqWork<H> {
             return;
         }
         // Who still saw them, with preemption disabled, has queued them then.
-        rcu::synchronize_rcu();
+        synchronize_rcu();
         // SAFETY: They are allocated, and the lock is held.
         unsafe { helpers::evfd_helper_sync_irq_works(works) };
         // The kernel has one in its hands for a moment after it has run, as an RCU reader.
-        rcu::synchronize_rcu();
+        synchronize_rcu();
         // SAFETY: They were allocated by `alloc_percpu()`, and nobody has them now.
         unsafe { bindings::free_percpu(works.cast()) };
     }

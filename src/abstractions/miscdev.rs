@@ -7,16 +7,16 @@
 //!
 //! C header: [`include/linux/miscdevice.h`](srctree/include/linux/miscdevice.h)
 
+use super::since_7_3::{
+    this_module,
+    ModuleMetadata, //
+};
 use core::marker::PhantomData;
 use kernel::{
     bindings,
     error::{
         from_result,
         to_result, //
-    },
-    module::{
-        this_module,
-        ModuleMetadata, //
     },
     prelude::*,
     str,

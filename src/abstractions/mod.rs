@@ -20,6 +20,7 @@
 //! | [`roster`] | lists of objects that leave when they go away, `struct list_head` |
 //! | [`siginfo`] | `kernel_siginfo_t` |
 //! | [`signal`] | pending signals, `sigset_t` |
+//! | [`since_7_3`] | what the kernel crate of Linux 7.2 does not have |
 //! | `testing` | for tests: calling closures in other contexts |
 //! | [`timed`] | a wait queue with a timer |
 //! | [`timer`] | `struct hrtimer`, `struct alarm` |
@@ -41,6 +42,7 @@ pub mod poll;
 pub mod roster;
 pub mod siginfo;
 pub mod signal;
+pub mod since_7_3;
 #[cfg(CONFIG_KUNIT = "y")]
 pub mod testing;
 pub mod timed;

@@ -8,9 +8,12 @@
 //! C headers: [`include/linux/hrtimer.h`](srctree/include/linux/hrtimer.h),
 //! [`include/linux/alarmtimer.h`](srctree/include/linux/alarmtimer.h)
 
-use super::clock::{
-    Clock,
-    Ktime, //
+use super::{
+    clock::{
+        Clock,
+        Ktime, //
+    },
+    since_7_3::HRTIMER_NORESTART, //
 };
 use kernel::{
     bindings,
@@ -92,7 +95,7 @@ impl HrTimer {
     ) -> bindings::hrtimer_restart {
         // SAFETY: The safety requirement; the timer is not gone, as its end waits for this.
         unsafe { C::run(timer.cast_const().cast()) };
-        bindings::hrtimer_restart::HRTIMER_NORESTART
+        HRTIMER_NORESTART
     }
 }
 

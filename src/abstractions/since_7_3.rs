@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the kernel crate has since Linux 7.3, for 7.2 too.
+//!
+//! All that differs between the two is here.
+
+#[cfg(not(evfd_linux_7_2))]
+pub use kernel::{
+    error::code::{
+        ECANCELED,
+        EOPNOTSUPP, //
+    },
+    module::{
+        this_module,
+        ModuleMetadata, //
+    },
+    sync::rcu::synchronize_rcu, //
+};
+
+#[cfg(evfd_linux_7_2)]
+pub use {
+    kernel::ModuleMetadata,
+    linux_7_2::*, //
+};
+
+/// What a timer's function returns that starts it no more.
+#[cfg(not(evfd_linux_7_2))]
+pub const HRTIMER_NORESTART: kernel::bindings::hrtimer_restart =
+    kernel::bindings::hrtimer_restart::HRTIMER_NORESTART;
+
+#[cfg(evfd_linux_7_2)]
+mod linux_7_2 {
+    use core::{
+        mem::transmute,
+        num::NonZeroI32, //
+    };
+    use kernel::{
+        bindings,
+        error::Error,
+        ModuleMetadata,
+        ThisModule, //
+    };
+
+    /// As in 7.3's `kernel::error::code`.
+    pub const ECANCELED: Error = error(bindings::ECANCELED);
+    /// As in 7.3's `kernel::error::code`.
+    pub const EOPNOTSUPP: Error = error(bindings::EOPNOTSUPP);
+    /// As a variant of the type, which it is in 7.3.
+    pub const HRTIMER_NORESTART: bindings::hrtimer_restart =
+        bindings::hrtimer_restart_HRTIMER_NORESTART;
+
+    /// `Error::from_errno()`, for constants.
+    const fn error(errno: u32) -> Error {
+        match NonZeroI32::new(-(errno as i32)) {
+            // SAFETY: An `Error` is this number and nothing else, and one that the kernel has a
+            // name for is in the range of its invariant.
+            Some(number) => unsafe { transmute::<NonZeroI32, Error>(number) },
+            None => panic!(),
+        }
+    }
+
+    /// The module that this is compiled into: there is no other for `M` to be.
+    pub const fn this_module<M: ModuleMetadata>() -> &'static ThisModule {
+        &crate::THIS_MODULE
+    }
+
+    /// Waits for the RCU readers there are.
+    ///
+    /// Context: task, may sleep.
+    pub fn synchronize_rcu() {
+        // SAFETY: It has no requirement but its context.
+        unsafe { bindings::synchronize_rcu() };
+    }
+}
