@@ -3,11 +3,12 @@
 # Make a kernel that guests boot and modules are built for, unless it is there,
 # and print its directory.
 #
-# usage: kernel.sh cloud|amd64|rt|debug
+# usage: kernel.sh cloud|amd64|rt|debug[-SERIES]
 #        kernel.sh --update
 #
 # The first three are Debian's own kernels, unmodified; debug is built from the
-# same source with the checkers on. The directory holds
+# same source with the checkers on. A SERIES is one as 7.2, other than the newest
+# that evfd is for. The directory holds
 #   vmlinuz   what to boot
 #   build     the tree modules are built in (KDIR)
 #   modules/  what the guest needs to find its disks, in the order of loading
@@ -19,6 +20,13 @@ set -euo pipefail
 . "$(dirname "$0")/stock.sh"
 . "$(dirname "$0")/debug.sh"
 
+kernel=${1:-}
+case $kernel in
+*-[0-9].*)
+	KERNEL_SERIES=${kernel##*-}
+	kernel=${kernel%-*}
+	;;
+esac
 release_file=$CACHE/release-$KERNEL_SERIES
 
 # apt_setup DIR: let apt, run in the root with APT_CONFIG=DIR/apt.conf, see
@@ -108,18 +116,17 @@ update() {
 	fi
 	read -r VERSION _ <"$release_file"
 	say "kernel $VERSION is used from now on"
-	find "$CACHE" -maxdepth 1 \( -name 'source-*' -o -name 'kernel-*' \) \
-		! -name "*-$VERSION*" -exec rm -rf {} +
+	[ -z "$before" ] || find "$CACHE" -maxdepth 1 -name "*-${before% *}*" -exec rm -rf {} +
 }
 
-case ${1:-} in
+case $kernel in
 --update)
 	update
 	exit
 	;;
 cloud | amd64 | rt | debug) ;;
 *)
-	die "there is no kernel '${1:-}': it is one of cloud, amd64, rt and debug"
+	die "there is no kernel '$kernel': it is one of cloud, amd64, rt and debug"
 	;;
 esac
 
@@ -129,20 +136,20 @@ ROOT=$("$TOP/tools/setup/root.sh")
 	step "looking for the newest kernel $KERNEL_SERIES" record_release
 read -r VERSION ABI <"$release_file"
 
-case $1 in
+case $kernel in
 debug) name=$(debug_name) ;;
-*) name=$(stock_name "$1") ;;
+*) name=$(stock_name "$kernel") ;;
 esac
 if [ ! -e "$CACHE/$name" ]; then
 	SOURCE=$CACHE/source-$VERSION
 	[ -e "$SOURCE" ] ||
 		step "fetching the source of kernel $VERSION" \
 			cached "source-$VERSION" make_source
-	case $1 in
+	case $kernel in
 	debug) step "building the debug kernel (about 8 minutes on two cores)" \
 		cached "$name" debug_make "$CACHE/$name" ;;
-	*) step "preparing Debian's kernel $ABI-$(stock_flavour "$1")" \
-		cached "$name" stock_make "$1" "$CACHE/$name" ;;
+	*) step "preparing Debian's kernel $ABI-$(stock_flavour "$kernel")" \
+		cached "$name" stock_make "$kernel" "$CACHE/$name" ;;
 	esac
 fi
 echo "$CACHE/$name"
