@@ -19,7 +19,7 @@ quiet_cmd_evfd_bindgen = BINDGEN $(quiet_modtag) $@
 		--ctypes-prefix ffi --no-layout-tests --no-debug '.*' \
 		--no-doc-comments --formatter none -o $@ -- \
 		$(evfd_bindgen_c_flags) && \
-	sed -i 's/pub const RUST_CONST_HELPER_/pub const /' $@
+	sed -i 's/pub const RUST_CONST_HELPER_/pub const /g' $@
 
 export EVFD_GENERATED_RS := $(abspath $(obj))/evfd_generated.rs
 
