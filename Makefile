@@ -2,7 +2,12 @@
 #
 # "make help" tells what there is.
 
-KDIR ?= /lib/modules/$(shell uname -r)/build
+# Debian's headers are of use for Rust once evfd-prepare-headers has been run.
+release := $(shell uname -r)
+KDIR ?= $(firstword $(wildcard /var/lib/evfd/$(release)) /lib/modules/$(release)/build)
+KEY ?= /var/lib/dkms/mok.key
+CERT ?= /var/lib/dkms/mok.pub
+prefix ?= /usr/local
 KERNEL ?= cloud
 SHARE ?=
 
@@ -18,6 +23,12 @@ module:
 
 modules_install:
 	$(MAKE) -C '$(KDIR)' M='$(CURDIR)' modules_install
+
+sign:
+	@tools/install/sign.sh '$(KDIR)' evfd.ko '$(KEY)' '$(CERT)'
+
+install uninstall:
+	@DESTDIR='$(DESTDIR)' prefix='$(prefix)' tools/install/install.sh $@
 
 demo:
 	@tools/setup/build-share.sh --samples cloud
@@ -76,15 +87,21 @@ help:
 	@echo "  make guest CMD='...' run a command in such a guest (make turns any failure"
 	@echo '                       into 2; tools/guest/run.sh exits as the command does)'
 	@echo '  make shell           the same, with a shell'
-	@echo '    KERNEL=cloud|amd64|rt|debug  chooses the kernel'
+	@echo '    KERNEL=cloud|amd64|rt|debug  chooses the kernel; cloud-7.2 an older one'
 	@echo '    SHARE=dir                    shows a directory at /mnt/share'
 	@echo '  make check           run the tests; ONLY=suite runs one:'
 	@tests/run.sh --list | sed 's/^/  /'
 	@echo
+	@echo 'On the machine that is to have it:'
+	@echo '  make preload         build what runs other programs on evfd: build/preload/evfd-run'
+	@echo '  make install         headers, manual pages, the source for DKMS and the like'
+	@echo '                       [prefix=/usr/local] [DESTDIR=dir]'
+	@echo '  make uninstall       remove what that has installed'
+	@echo
 	@echo 'With a kernel tree that has Rust metadata:'
 	@echo '  make [KDIR=dir]      build evfd.ko for it'
+	@echo '  make sign [KEY=file CERT=file]   for Secure Boot'
 	@echo '  make modules_install'
-	@echo '  make preload         build what runs other programs on evfd: build/preload/evfd-run'
 	@echo
 	@echo 'Working on it:'
 	@echo '  make fmt, fmt-check  format the Rust code, or check that it is formatted'
@@ -95,5 +112,5 @@ help:
 	@echo '  make update          move to the newest kernel of the series'
 	@echo '  make clean           remove what was built here; the cache stays'
 
-.PHONY: module modules_install demo check guest shell preload setup update fmt \
-	fmt-check clippy doc rust-analyzer clean help
+.PHONY: module modules_install sign install uninstall demo check guest shell preload \
+	setup update fmt fmt-check clippy doc rust-analyzer clean help

@@ -1,0 +1,145 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Install what programs, administrators and DKMS use, or remove it.
+#
+# usage: install.sh install|uninstall
+#
+# Variables, as make passes them: prefix (/usr/local), DESTDIR. The directory
+# lib/evfd below the prefix has the list of what was installed, which is what
+# uninstall removes.
+set -euo pipefail
+umask 022
+
+TOP=$(cd "$(dirname "$0")/../.." && pwd -P)
+DESTDIR=${DESTDIR:-}
+prefix=${prefix:-/usr/local}
+version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"$/\1/p' "$TOP/dkms.conf")
+lib=$prefix/lib/evfd
+src=/usr/src/evfd-$version
+list=$DESTDIR$lib/installed
+# shellcheck disable=SC2153 # /var/lib/dkms is not below the prefix
+dkms=$DESTDIR/var/lib/dkms/evfd
+
+say() {
+	printf 'evfd: %s\n' "$@" >&2
+}
+
+refuse() {
+	say "$@"
+	exit 1
+}
+
+# directory DIR: make it, noting what of it was not there.
+directory() {
+	[ ! -d "$DESTDIR$1" ] || return 0
+	directory "$(dirname "$1")"
+	mkdir "$DESTDIR$1"
+	echo "$1/" >>"$new_list"
+}
+
+# put MODE SOURCE TARGET
+put() {
+	directory "$(dirname "$3")"
+	if [ -L "$2" ]; then
+		cp -P "$2" "$DESTDIR$3"
+	else
+		install -m "$1" "$2" "$DESTDIR$3"
+	fi
+	echo "$3" >>"$new_list"
+}
+
+put_system() {
+	local files=$TOP/tools/install/files
+	put 644 "$TOP/include/uapi/linux/evfd.h" "$prefix/include/linux/evfd.h"
+	put 644 "$files/70-evfd.rules" "$prefix/lib/udev/rules.d/70-evfd.rules"
+	put 644 "$files/evfd.conf" "$prefix/lib/modules-load.d/evfd.conf"
+}
+
+# What "make preload" has built, if it has.
+put_preload() {
+	local built=$TOP/build/preload file
+	[ -e "$built/evfd-run" ] || {
+		say "evfd-run is left out: 'make preload' builds it"
+		return 0
+	}
+	while read -r file; do
+		put 644 "$built/$file" "$lib/$file"
+	done < <(cd "$built" && find . ! -type d ! -name evfd-run -printf '%P\n' | sort)
+	put 755 "$built/evfd-run" "$prefix/bin/evfd-run"
+	sed -i "s|^dir=@LIBDIR@\$|dir=$lib|" "$DESTDIR$prefix/bin/evfd-run"
+}
+
+put_manual() {
+	local page
+	for page in "$TOP"/Documentation/man/*.[1-9]; do
+		[ ! -e "$page" ] ||
+			put 644 "$page" "$prefix/share/man/man${page##*.}/${page##*/}"
+	done
+}
+
+# All that building needs; also the headers for modules that post.
+put_source() {
+	local file mode
+	while read -r file; do
+		mode=644
+		[ ! -x "$TOP/$file" ] || mode=755
+		put "$mode" "$TOP/$file" "$src/$file"
+	done < <(cd "$TOP" && {
+		ls Kbuild Makefile dkms.conf README.md tools/setup/check-kdir.sh
+		find src include -path src/generated -prune -o -type f -regex '.*\.\([ch]\|rs\|mk\)' \
+			! -name '*.mod.c' -print
+		find LICENSES tools/install -type f
+	} | sort)
+	directory "$prefix/sbin"
+	ln -sfn "$src/tools/install/evfd-prepare-headers" \
+		"$DESTDIR$prefix/sbin/evfd-prepare-headers"
+	echo "$prefix/sbin/evfd-prepare-headers" >>"$new_list"
+}
+
+# dkms_has TARGET...: the version whose source is taken away is DKMS's.
+dkms_has() {
+	local name
+	name=$(sed -n 's|^/usr/src/evfd-\([^/]*\)/dkms.conf$|\1|p' "$list")
+	[ -n "$name" ] && [ -e "$dkms/$name" ] && [ "$name" != "${1:-}" ] || return 1
+	say "DKMS has evfd $name: take it out first, with dkms remove evfd/$name --all"
+}
+
+# What is listed last goes first: directories when they are empty.
+remove_listed() {
+	local name
+	while read -r name; do
+		case $name in
+		*/) rmdir "$DESTDIR$name" 2>/dev/null || true ;;
+		*) rm -f "$DESTDIR$name" ;;
+		esac
+	done < <(tac "$list")
+}
+
+do_install() {
+	[ ! -e "$list" ] || ! dkms_has "$version" || exit 1
+	[ ! -e "$list" ] || remove_listed
+	mkdir -p "$DESTDIR/"
+	new_list=$(mktemp)
+	trap 'rm -f "$new_list"' EXIT
+	directory "$lib"
+	put_system
+	put_preload
+	put_manual
+	put_source
+	put 644 "$new_list" "$lib/installed"
+	install -m 644 "$new_list" "$list"
+	[ -n "$DESTDIR" ] || say "installed. To build and load the module:" \
+		"  dkms install evfd/$version && modprobe evfd"
+}
+
+do_uninstall() {
+	[ -e "$list" ] || refuse "nothing is installed with prefix=$prefix: there is no $list"
+	! dkms_has || exit 1
+	remove_listed
+}
+
+case ${1:-} in
+install | uninstall) ;;
+*) refuse "usage: install.sh install|uninstall" ;;
+esac
+"do_$1"
