@@ -41,6 +41,27 @@ tap_check() {
 	fi
 }
 
+# refuses TEXT COMMAND...: succeeds if COMMAND fails and says TEXT.
+refuses() {
+	local text=$1 output
+	shift
+	if output=$("$@" 2>&1); then
+		echo "did not fail"
+		return 1
+	fi
+	printf '%s\n' "$output"
+	grep -qF -- "$text" <<<"$output"
+}
+
+# prints TEXT COMMAND...: succeeds if COMMAND prints that and nothing else.
+prints() {
+	local text=$1 output
+	shift
+	output=$("$@" 2>/dev/null)
+	printf '%s\n' "$output"
+	[ "$output" = "$text" ]
+}
+
 # tap_from FILE PREFIX: tell the results in FILE, the (K)TAP output of one or
 # more programs or a kernel log with it, as our own. Of nested results, the
 # innermost count. A program that tells less than it planned has failed.

@@ -14,7 +14,7 @@ trap 'rm -f "$log"' EXIT
 
 suites() {
 	# What is quick and finds the most comes first.
-	printf '%s\n' style setup kunit user preload programs posts samples unload
+	printf '%s\n' style setup kunit user preload programs posts samples install unload
 }
 
 kernels_of() {

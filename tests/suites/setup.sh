@@ -12,18 +12,6 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 kdir=$(tools/setup/kernel.sh cloud)/build
 
-# refuses TEXT COMMAND...: succeeds if COMMAND fails and says TEXT.
-refuses() {
-	local text=$1 output
-	shift
-	if output=$("$@" 2>&1); then
-		echo "did not fail"
-		return 1
-	fi
-	printf '%s\n' "$output"
-	grep -qF -- "$text" <<<"$output"
-}
-
 # exits STATUS COMMAND...
 exits() {
 	local wanted=$1 status=0
@@ -37,15 +25,6 @@ exits() {
 none() {
 	local output
 	! output=$("$@") && [ -z "$output" ]
-}
-
-# prints TEXT COMMAND...: succeeds if COMMAND prints that and nothing else.
-prints() {
-	local text=$1 output
-	shift
-	output=$("$@" 2>/dev/null)
-	printf '%s\n' "$output"
-	[ "$output" = "$text" ]
 }
 
 # fake_tree NAME: a kernel tree with the configuration of a real one.

@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # Run a command in the toolchain root.
 #
-# usage: in-root.sh [--bind DIR]... COMMAND [ARGUMENT...]
+# usage: in-root.sh [--root ROOT] [--bind DIR]... COMMAND [ARGUMENT...]
 #
 # The checkout, the cache and each DIR are seen there under the names they have
 # here, and the command runs in the current directory when that is in one of
-# them. Needs root, or user namespaces.
+# them. ROOT is another root to take. Needs root, or user namespaces.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -41,14 +41,19 @@ if [ "${1:-}" = --inside ]; then
 	enter "$@"
 fi
 
+root=
+if [ "${1:-}" = --root ]; then
+	root=$2
+	shift 2
+fi
 binds=("$TOP" "$CACHE")
 while [ "${1:-}" = --bind ]; do
 	binds+=("$(realpath "$2")")
 	shift 2
 done
-[ $# -gt 0 ] || die "usage: in-root.sh [--bind DIR]... COMMAND [ARGUMENT...]"
+[ $# -gt 0 ] || die "usage: in-root.sh [--root ROOT] [--bind DIR]... COMMAND [ARGUMENT...]"
 
-root=$("$TOP/tools/setup/root.sh")
+[ -n "$root" ] || root=$("$TOP/tools/setup/root.sh")
 ns=(--mount)
 [ "$(id -u)" = 0 ] || ns+=(--user --map-root-user)
 unshare "${ns[@]}" true 2>/dev/null ||

@@ -1,0 +1,49 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Make a root as the machine of somebody who installs evfd, unless it is there,
+# and print its directory: Debian with the cloud kernel's headers, its source
+# and the packages that the README names.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+# The packages of the README's last apt-get line.
+readme_packages() {
+	sed -n '/^## Installing/,/^## /{
+		s/^sudo apt-get install \([^-].*\)/\1/p
+	}' "$TOP/README.md"
+}
+
+make_dkms_root() {
+	local dir=$1 uri opts=() include=() x
+	uri=$(mirror)
+	while read -r x; do
+		opts+=(--aptopt="$x")
+	done < <(apt_proxies)
+	read -ra include < <(readme_packages)
+	include+=("linux-headers-$ABI-cloud-amd64=$VERSION"
+		"linux-modules-$ABI-cloud-amd64=$VERSION"
+		"linux-source-$KERNEL_SERIES=$VERSION" udev)
+	mmdebstrap --quiet --variant=apt --format=tar \
+		--aptopt='APT::Install-Recommends "false"' \
+		--aptopt='Acquire::Languages "none"' \
+		--dpkgopt='path-exclude=/usr/share/doc/*' \
+		--dpkgopt='path-exclude=/usr/share/man/*' \
+		--dpkgopt='path-exclude=/usr/share/locale/*' "${opts[@]}" \
+		--include="$(IFS=,; echo "${include[*]}")" "$DEBIAN_SUITE" - \
+		"deb $uri $DEBIAN_SUITE main" \
+		"deb $uri $DEBIAN_SUITE-updates main" \
+		"deb $uri $DEBIAN_SUITE-backports main" |
+		tar -x -C "$dir" --no-same-owner --exclude='./dev/*'
+	touch "$dir/etc/resolv.conf" "$dir/etc/hosts"
+	# The kernel that this machine runs is not its own.
+	printf '#!/bin/sh\n[ "$*" = -r ] && echo "%s" || exec /usr/bin/uname "$@"\n' \
+		"$ABI-cloud-amd64" >"$dir/usr/local/bin/uname"
+	chmod 755 "$dir/usr/local/bin/uname"
+}
+
+"$TOP/tools/setup/kernel.sh" cloud >/dev/null
+read -r VERSION ABI <"$CACHE/release-$KERNEL_SERIES"
+name=dkms-$VERSION-$(hash_of "$0" <(readme_packages))
+[ -e "$CACHE/$name" ] ||
+	step "making a Debian root to install in" cached "$name" make_dkms_root
+echo "$CACHE/$name"
