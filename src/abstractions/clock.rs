@@ -5,7 +5,10 @@
 //! C headers: [`include/linux/timekeeping.h`](srctree/include/linux/timekeeping.h),
 //! [`include/linux/time_namespace.h`](srctree/include/linux/time_namespace.h)
 
-use super::helpers;
+use super::{
+    helpers,
+    since_7_3, //
+};
 use kernel::{
     bindings,
     prelude::*, //
@@ -62,7 +65,8 @@ impl Clock {
 /// Context: task.
 pub fn to_host(clockid: u32, time: Ktime) -> Ktime {
     // SAFETY: It looks at the namespaces of the current task, which only that task changes.
-    unsafe { helpers::evfd_helper_timens_to_host(clockid as bindings::clockid_t, time) }
+    let host = unsafe { helpers::evfd_helper_timens_to_host(clockid as bindings::clockid_t, time) };
+    since_7_3::on_host(host)
 }
 
 /// Whether the current task may wake the system from suspend: `EPERM` if it has not

@@ -4,6 +4,8 @@
 //!
 //! All that differs between the two is here.
 
+use super::clock::Ktime;
+
 #[cfg(not(evfd_linux_7_2))]
 pub use kernel::{
     error::code::{
@@ -22,6 +24,16 @@ pub use {
     kernel::ModuleMetadata,
     linux_7_2::*, //
 };
+
+/// The result of a conversion from a time namespace. When it is past the end of time, 7.3 gives
+/// the end; 7.2 means to, but looks for a number greater than the greatest.
+pub const fn on_host(time: Ktime) -> Ktime {
+    if time < 0 {
+        Ktime::MAX
+    } else {
+        time
+    }
+}
 
 /// What a timer's function returns that starts it no more.
 #[cfg(not(evfd_linux_7_2))]
