@@ -114,10 +114,11 @@ on_machine() {
 	tools/setup/in-root.sh --root "$machine" "$@"
 }
 
-# The commands of the README, but for those that fetch packages or load modules.
+# The commands of the README, but for those that fetch packages, load modules or
+# talk to the firmware.
 readme_commands() {
 	sed -n '/^## Installing/,/^## /{
-		/^sudo \(apt-get\|modprobe\) /d
+		/^sudo \(apt-get\|modprobe\|mokutil\) /d
 		s/^sudo //p
 	}' README.md
 }
@@ -126,7 +127,8 @@ prepare() {
 	on_machine "$TOP/tools/install/evfd-prepare-headers" "${1:-$release}"
 }
 
-changed_files() {
+# The names of what is where an installation leaves something.
+names_there() {
 	local tops=(etc usr/local usr/src usr/lib/modules var/lib/dkms var/lib/evfd)
 	find "${tops[@]/#/$machine/}" ! -path '*/updates' ! -path '*/dkms/mok.*' \
 		2>/dev/null | sort || true
@@ -134,7 +136,7 @@ changed_files() {
 
 test_dkms() {
 	local command module=usr/lib/modules/$release/updates/dkms/evfd.ko.xz
-	changed_files >"$dir/before"
+	names_there >"$dir/before"
 	while read -r command; do
 		tap_check "the README's line: $command" on_machine sh -c "$command" </dev/null
 	done < <(readme_commands)
@@ -189,11 +191,24 @@ test_sign() {
 	rm "$machine/$module"
 }
 
+# As apt does when a kernel comes, but for what takes minutes.
+test_upgrade() {
+	local module=$machine/usr/lib/modules/$release/updates/dkms/evfd.ko.xz
+	on_machine dkms unbuild "evfd/$version" -k "$release" >/dev/null
+	mkdir -p "$machine/var/lib/evfd"
+	cp -al "$machine/root/tree" "$machine/var/lib/evfd/$release"
+	tap_check "a kernel that comes has no module" [ ! -e "$module" ]
+	tap_check "Debian's hook builds it" \
+		on_machine /etc/kernel/header_postinst.d/dkms "$release"
+	tap_check "and installs it" [ -e "$module" ]
+}
+
 test_removal() {
 	tap_check "dkms remove removes the module" on_machine dkms remove "evfd/$version" --all
 	tap_check "and what was prepared for it" [ ! -e "$machine/var/lib/evfd" ]
 	tap_check "make uninstall ends it" on_machine make -C "$TOP" uninstall
-	tap_check "nothing is left" prints "$(cat "$dir/before")" changed_files
+	names_there >"$dir/after"
+	tap_check "nothing is left" diff "$dir/before" "$dir/after"
 }
 
 # What makes in no time what make takes minutes for: the tree that was prepared
@@ -275,6 +290,7 @@ make_machine
 test_dkms
 test_guest
 test_sign
+test_upgrade
 test_removal
 test_another_kernel
 test_refusals
