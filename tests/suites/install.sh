@@ -174,21 +174,22 @@ test_guest() {
 		'modprobe -d /mnt/share evfd && stat -c "%F %a" /dev/evfd && /mnt/share/readme'
 }
 
+# What the README says of doing without DKMS.
 test_sign() {
-	local module=root/evfd.ko
-	cp "build/cloud/evfd.ko" "$machine/$module"
-	sign() {
-		on_machine "/usr/src/evfd-$version/tools/install/sign.sh" \
-			"/lib/modules/$release/build" "/$module" "$1" "$2"
+	local built=$machine/root/evfd module=/lib/modules/$release/updates/evfd.ko.xz
+	mkdir "$built"
+	git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$built"
+	in_built() {
+		on_machine make -C /root/evfd "$@"
 	}
+	tap_check "make builds for the running kernel" in_built
 	tap_check "make sign says how to make a key" \
-		refuses "mokutil --import" sign /root/none.key /root/none.der
-	tap_check "it signs" sign /var/lib/dkms/mok.key /var/lib/dkms/mok.pub
-	tap_check "with that key" \
-		prints "DKMS module signing key" on_machine modinfo -F signer "/$module"
-	tap_check "once" \
-		refuses "is signed already" sign /var/lib/dkms/mok.key /var/lib/dkms/mok.pub
-	rm "$machine/$module"
+		refuses "mokutil --import" in_built sign KEY=/root/none
+	tap_check "make sign modules_install signs and installs" in_built sign modules_install
+	tap_check "with DKMS's key" \
+		prints "DKMS module signing key" on_machine modinfo -F signer "$module"
+	tap_check "make sign does so once" refuses "is signed already" in_built sign
+	rm -r "$built" "${machine:?}/usr$module"
 }
 
 # As apt does when a kernel comes, but for what takes minutes.
