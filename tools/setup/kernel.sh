@@ -3,7 +3,8 @@
 # Make a kernel that guests boot and modules are built for, unless it is there,
 # and print its directory.
 #
-# usage: kernel.sh cloud|amd64|rt|debug[-SERIES]
+# usage: kernel.sh cloud|amd64|rt[-SERIES]
+#        kernel.sh debug
 #        kernel.sh --update
 #
 # The first three are Debian's own kernels, unmodified; debug is built from the
