@@ -48,7 +48,7 @@ shell:
 	@$(guest) $(if $(SHARE),--share '$(SHARE)') --shell
 
 preload:
-	@tools/setup/in-root.sh make -s -C tools/preload O='$(CURDIR)/build/preload'
+	@$(MAKE) -s -C tools/preload O='$(CURDIR)/build/preload'
 	@echo 'evfd: build/preload/evfd-run PROGRAM... runs a program on evfd'
 
 setup:

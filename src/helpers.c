@@ -17,6 +17,10 @@
 
 #include "helpers.h"
 
+#ifndef CONFIG_SIGNALFD
+#error "evfd needs CONFIG_SIGNALFD: without, the kernel tells nobody of signals"
+#endif
+
 DEFINE_IDA(evfd_helper_ida);
 
 /*

@@ -58,8 +58,7 @@ impl SignalFd {
     }
 
     fn set_mask(&self, mask: SigSet) {
-        self.mask
-            .store(mask.that_can_be_caught().bits(), Relaxed);
+        self.mask.store(mask.that_can_be_caught().bits(), Relaxed);
         // The lock of the queue orders this behind the store.
         signal::wake();
     }

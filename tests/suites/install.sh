@@ -117,10 +117,11 @@ on_machine() {
 # The commands of the README, but for those that fetch packages, load modules or
 # talk to the firmware.
 readme_commands() {
-	sed -n '/^## Installing/,/^## /{
+	sed -n '/^## Installing/,/^## /{/^```sh/,/^```/{
 		/^sudo \(apt-get\|modprobe\|mokutil\) /d
+		/^make /p
 		s/^sudo //p
-	}' README.md
+	}}' README.md
 }
 
 prepare() {
@@ -157,21 +158,28 @@ test_dkms() {
 	tap_check "as it was" [ -e "$machine/var/lib/evfd/$release/as-it-was" ]
 }
 
-# On the kernel itself, with the machine's modules.
+# The README's last lines, in the machine on its kernel.
 test_guest() {
-	local share=$dir/share
-	mkdir -p "$share/lib/modules"
-	cp -a "$machine/usr/lib/modules/$release" "$share/lib/modules/"
-	rm -f "$share/lib/modules/$release"/{build,source}
+	local excludes='^(usr/(src|lib/(gcc|llvm.*|rustlib))|usr/lib/x86_64-linux-gnu/lib(LLVM|clang|rustc).*|var/lib/evfd|dev/.*|proc/.*|sys/.*|tmp/.*|run/.*)(/|$)'
 	sed -n '/^```c$/,/^```$/p; /^## /q' README.md | sed '/^```/d' >"$machine/root/readme.c"
 	tap_check "the README's program builds with what is installed" \
-		on_machine gcc -o /root/readme /root/readme.c
-	cp "$machine/root/readme" "$share/"
-	rm -f "$machine"/root/readme*
+		on_machine gcc -o /usr/local/bin/readme /root/readme.c
+	tools/setup/in-root.sh --bind "$dir" --bind "$machine" mkfs.erofs --quiet --all-root -T0 \
+		--exclude-regex="$excludes" "$dir/image" "$machine"
+	rm "$machine/root/readme.c" "$machine/usr/local/bin/readme"
+	in_guest >"$dir/output" || true
 	tap_check "modprobe loads it, and the program runs" \
-		prints $'character special file 666\n4' \
-		tools/guest/run.sh --no-module --share "$share" -- \
-		'modprobe -d /mnt/share evfd && stat -c "%F %a" /dev/evfd && /mnt/share/readme'
+		prints $'character special file 666\n4' head -n 2 "$dir/output"
+	tap_check "a program that does not know it runs on it" prints \
+		$'3\nevfd-preload: python3: 1 eventfd, 0 timerfd, 0 signalfd, 0 by the system' \
+		sed -n '3,$p' "$dir/output"
+	rm "$dir/image"
+}
+
+in_guest() {
+	tools/guest/run.sh --no-module --userland "$dir/image" -- \
+		"modprobe evfd && stat -c '%F %a' /dev/evfd && readme &&
+		$(sed -n 's/^\(evfd-run -t .*[^ ]\)  *#.*/\1/p' README.md)"
 }
 
 # What the README says of doing without DKMS.

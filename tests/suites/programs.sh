@@ -17,7 +17,7 @@ build() {
 	local source selftests
 	source=$(realpath "$("$TOP/tools/setup/kernel.sh" cloud)/build/source")
 	selftests=$source/tools/testing/selftests
-	make -s -C "$TOP" preload >/dev/null
+	"$TOP/tools/setup/in-root.sh" make -s -C "$TOP/tools/preload" O="$TOP/build/preload"
 	rm -rf "$share"
 	mkdir -p "$share/kernel"
 	cp -a "$TOP/build/preload" "$TOP/tests/programs"/* "$share/"

@@ -125,7 +125,7 @@ boot() {
 	[ -z "$SHARE" ] || arguments+=($(disk share "$WORK/share.erofs"))
 	terminal=stdio,id=terminal,signal=on
 	[ -z "$SHELL_MODE" ] || terminal=stdio,id=terminal,signal=off
-	in_root timeout --foreground -k 5 "$TIMEOUT" setpriv --pdeathsig TERM \
+	in_root --bind "$(dirname "$USERLAND")" timeout --foreground -k 5 "$TIMEOUT" setpriv --pdeathsig TERM \
 		qemu-system-x86_64 "${arguments[@]}" -nodefaults -no-user-config \
 		-display none -no-reboot -smp "$CPUS" -m "$MEMORY" \
 		-kernel "$KERNEL_DIR/vmlinuz" -initrd "$WORK/initramfs.cpio" \

@@ -22,7 +22,7 @@ make_dkms_root() {
 	read -ra include < <(readme_packages)
 	include+=("linux-headers-$ABI-cloud-amd64=$VERSION"
 		"linux-modules-$ABI-cloud-amd64=$VERSION"
-		"linux-source-$KERNEL_SERIES=$VERSION" udev)
+		"linux-source-$KERNEL_SERIES=$VERSION" udev busybox-static)
 	mmdebstrap --quiet --variant=apt --format=tar \
 		--aptopt='APT::Install-Recommends "false"' \
 		--aptopt='Acquire::Languages "none"' \
