@@ -35,8 +35,9 @@ demo:
 	@tools/guest/run.sh --share build/cloud/share --log build/cloud/guest.log \
 		-- 'exec bash /mnt/share/demo.sh'
 
+# On all the kernels, unless one is asked for.
 check:
-	@tests/run.sh
+	@EVFD_KERNEL='$(if $(filter file,$(origin KERNEL)),,$(KERNEL))' tests/run.sh
 
 guest:
 	@[ -n "$$EVFD_CMD" ] || { echo "usage: make guest CMD='...' [KERNEL=cloud|amd64|rt|debug] [SHARE=dir]"; exit 2; } >&2
@@ -89,7 +90,8 @@ help:
 	@echo '  make shell           the same, with a shell'
 	@echo '    KERNEL=cloud|amd64|rt|debug  chooses the kernel; cloud-7.2 an older one'
 	@echo '    SHARE=dir                    shows a directory at /mnt/share'
-	@echo '  make check           run the tests; ONLY=suite runs one:'
+	@echo '  make check           run the tests, with KERNEL= those that it can run on that'
+	@echo '                       one; ONLY=suite runs one:'
 	@tests/run.sh --list | sed 's/^/  /'
 	@echo
 	@echo 'On the machine that is to have it:'

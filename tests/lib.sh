@@ -18,6 +18,15 @@ guest() {
 		--log "$TOP/build/$kernel/guest.log" -- "$@"
 }
 
+# kernels_for KERNEL...: the one that "make check KERNEL=" asks for, or these.
+kernels_for() {
+	if [ -n "${EVFD_KERNEL:-}" ]; then
+		echo "$EVFD_KERNEL"
+	else
+		printf '%s\n' "$@"
+	fi
+}
+
 tap_ok() {
 	TAP_COUNT=$((TAP_COUNT + 1))
 	echo "ok $TAP_COUNT - $*"

@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Run the test suites: all of them, or with ONLY=suite that one.
+# Run the test suites: all of them, or with ONLY=suite that one. With EVFD_KERNEL,
+# which "make check KERNEL=" sets, those that boot kernels are run on that one.
 #
 # A suite is an executable tests/suites/NAME.sh that writes TAP, its plan at
 # the end. Its second comment line says what it tests; one that begins with
-# "# kernels:" names the kernels it boots.
+# "# kernels:" names the kernels it boots, "or KERNEL" if it can be another.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,7 +19,20 @@ suites() {
 }
 
 kernels_of() {
-	sed -n 's/^# kernels: *//p' "tests/suites/$1.sh"
+	local kernels
+	kernels=$(sed -n 's/^# kernels: *//p' "tests/suites/$1.sh")
+	case $kernels in
+	*', or KERNEL') echo "${EVFD_KERNEL:-${kernels%,*}}" ;;
+	*) echo "$kernels" ;;
+	esac
+}
+
+# The suites that can be run on the kernel that was asked for.
+suites_for_kernel() {
+	local suite
+	for suite in $(suites); do
+		! grep -q '^# kernels:.*, or KERNEL$' "tests/suites/$suite.sh" || echo "$suite"
+	done
 }
 
 # Build all that the suites share. Prints how long each step takes.
@@ -66,6 +80,8 @@ if [ -n "${ONLY:-}" ]; then
 		exit 1
 	}
 	chosen=("$ONLY")
+elif [ -n "${EVFD_KERNEL:-}" ]; then
+	mapfile -t chosen < <(suites_for_kernel)
 else
 	mapfile -t chosen < <(suites)
 fi

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # The kernel API: posting from every context, nested, and under load.
-# kernels: cloud rt debug
+# kernels: cloud rt debug, or KERNEL
 
 set -euo pipefail
 # shellcheck source=tests/lib.sh
@@ -10,7 +10,7 @@ source "$(dirname "$0")/../lib.sh"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
-for kernel in cloud rt debug; do
+for kernel in $(kernels_for cloud rt debug); do
 	status=0
 	guest "$kernel" 'cd /mnt/share && insmod evfd_post_test.ko || exit
 		./posts_api || touch /tmp/failed

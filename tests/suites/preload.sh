@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # libevfd-preload.so: bad arguments beside the system's, and the programs of the user suite through it
-# kernels: cloud
+# kernels: cloud, or KERNEL
 #
 # The programs are those of the suite "user", as they are run natively: the
 # library turns their calls into evfd's.
@@ -10,11 +10,12 @@ set -euo pipefail
 
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
+kernel=$(kernels_for cloud)
 share=$TOP/build/preload-share
 
 build() {
 	local source bin=$TOP/build/bin/tests
-	source=$(realpath "$("$TOP/tools/setup/kernel.sh" cloud)/build/source")
+	source=$(realpath "$("$TOP/tools/setup/kernel.sh" "$kernel")/build/source")
 	"$TOP/tools/setup/in-root.sh" make -s -C "$TOP/tools/preload" O="$TOP/build/preload"
 	"$TOP/tools/setup/in-root.sh" make -s -j"$(nproc)" -C "$TOP/tests/preload" O="$bin/preload" KSRC="$source"
 	"$TOP/tools/setup/in-root.sh" make -s -j"$(nproc)" -C "$TOP/tests/user" O="$bin/dynamic" LINK= KSRC="$source"
@@ -42,7 +43,7 @@ names() {
 run_guest() {
 	local name=$1 status=0
 	shift
-	"$TOP/tools/guest/run.sh" --kernel cloud --share "$share" -- "$@" \
+	"$TOP/tools/guest/run.sh" --kernel "$kernel" --share "$share" -- "$@" \
 		>"$results/$name" || status=$?
 	echo "$status" >"$results/$name.status"
 }

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Programs of others, unchanged, on native and on evfd: Python's tests, systemd's, the kernel's, stress-ng, Node.js
-# kernels: cloud
+# kernels: cloud, or KERNEL
 #
 # Some of them expect the time that they measure to be what they have asked for
 # within a millisecond. So the guests run on the clock of --icount, which no other
@@ -11,11 +11,12 @@ set -euo pipefail
 
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
+kernel=$(kernels_for cloud)
 share=$TOP/build/programs-share
 
 build() {
 	local source selftests
-	source=$(realpath "$("$TOP/tools/setup/kernel.sh" cloud)/build/source")
+	source=$(realpath "$("$TOP/tools/setup/kernel.sh" "$kernel")/build/source")
 	selftests=$source/tools/testing/selftests
 	"$TOP/tools/setup/in-root.sh" make -s -C "$TOP/tools/preload" O="$TOP/build/preload"
 	rm -rf "$share"
@@ -32,7 +33,7 @@ build() {
 # run_guest GROUP: leaves its output in $results/GROUP, its status in .status.
 run_guest() {
 	local status=0
-	"$TOP/tools/guest/run.sh" --kernel cloud --icount --mem 1024 \
+	"$TOP/tools/guest/run.sh" --kernel "$kernel" --icount --mem 1024 \
 		--userland "$image" --share "$share" \
 		-- bash /mnt/share/guest.sh "$1" >"$results/$1" || status=$?
 	echo "$status" >"$results/$1.status"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Descriptors from user space: each program on native and on evfd, for 64 and 32 bits
-# kernels: cloud debug
+# kernels: cloud debug, or KERNEL
 #
 # The programs are tests/user/*.c. Those named evfd_* test what only evfd has;
 # all others must give the same results on both.
@@ -101,7 +101,7 @@ report_run() {
 
 # Most programs leave a processor of the guest idle most of the time: two guests
 # take little longer than one.
-for kernel in cloud debug; do
+for kernel in $(kernels_for cloud debug); do
 	run "$kernel" "64 bits" "${names[@]}" &
 	run "$kernel" "32 bits" "${names[@]/%/32}" &
 	wait
@@ -109,6 +109,7 @@ for kernel in cloud debug; do
 	report_run "$kernel" "32 bits" "${names[@]/%/32}"
 done
 GUEST_OPTIONS=(--smp 1)
-run cloud "one processor" "${sleepers[@]}" "${sleepers[@]/%/32}"
-report_run cloud "one processor" "${sleepers[@]}" "${sleepers[@]/%/32}"
+kernel=$(kernels_for cloud)
+run "$kernel" "one processor" "${sleepers[@]}" "${sleepers[@]/%/32}"
+report_run "$kernel" "one processor" "${sleepers[@]}" "${sleepers[@]/%/32}"
 tap_done

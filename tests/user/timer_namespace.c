@@ -6,6 +6,7 @@
 #include "timer_namespace.h"
 #include "../fd_passing.h"
 
+#include <sys/utsname.h>
 #include <sys/wait.h>
 
 /* The children of a test are in the namespace, the test itself is not. */
@@ -235,16 +236,29 @@ TEST_F(timens, long_past_inside)
 	ASSERT_TRUE(join(child));
 }
 
+static bool linux_is_older_than(int major, int minor)
+{
+	int is_major = 0, is_minor = 0;
+	struct utsname names;
+
+	uname(&names);
+	sscanf(names.release, "%d.%d", &is_major, &is_minor);
+	return is_major < major || (is_major == major && is_minor < minor);
+}
+
 /* And one at the end of time may be after its end. */
 TEST_F(timens, never_inside)
 {
+	/* A named difference: such a sum was below 0, which alarms take for the past. */
+	bool wraps = impl_is("native") && linux_is_older_than(7, 3) &&
+		     variant->id == CLOCK_BOOTTIME_ALARM && variant->behind;
 	struct evfd_itimerspec never = { .it_value = { INT64_MAX, 0 } };
 	pid_t child = fork_child();
 
 	ASSERT_GE(child, 0);
 	if (!child) {
 		EXPECT_EQ(0, tfd_set(self->fd, TFD_TIMER_ABSTIME, &never, NULL));
-		EXPECT_EQ(0, poll_now(self->fd));
+		EXPECT_EQ(wraps ? POLLIN : 0, poll_now(self->fd));
 		EXPECT_LT(FAR_NS, tfd_left(self->fd));
 		_exit(0);
 	}
