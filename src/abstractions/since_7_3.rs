@@ -4,7 +4,7 @@
 //!
 //! All that differs between the two is here.
 
-use super::clock::Ktime;
+use kernel::bindings::ktime_t;
 
 #[cfg(not(evfd_linux_7_2))]
 pub use kernel::{
@@ -27,9 +27,9 @@ pub use {
 
 /// The result of a conversion from a time namespace. When it is past the end of time, 7.3 gives
 /// the end; 7.2 means to, but looks for a number greater than the greatest.
-pub const fn on_host(time: Ktime) -> Ktime {
+pub const fn on_host(time: ktime_t) -> ktime_t {
     if time < 0 {
-        Ktime::MAX
+        ktime_t::MAX
     } else {
         time
     }
