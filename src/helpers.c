@@ -5,10 +5,12 @@
  */
 #include <linux/cleanup.h>
 #include <linux/cpumask.h>
+#include <linux/delay.h>
 #include <linux/eventfd.h>
 #include <linux/lockdep.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
+#include <linux/processor.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/spinlock.h>
@@ -150,6 +152,15 @@ void evfd_helper_sync_irq_works(struct evfd_irq_work __percpu *works)
 	}
 	/* Looking at the flag orders nothing: the caller sees what they did. */
 	smp_mb();
+}
+
+void evfd_helper_let_callback_run(void)
+{
+	/* There a thread runs it, which this task may have preempted. */
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		usleep_range(10, 50);
+	else
+		cpu_relax();
 }
 
 ktime_t evfd_helper_timens_to_host(clockid_t clockid, ktime_t time)

@@ -47,6 +47,7 @@ void evfd_helper_queue_irq_work(struct evfd_irq_work __percpu **works);
 void evfd_helper_sync_irq_works(struct evfd_irq_work __percpu *works);
 
 ktime_t evfd_helper_timens_to_host(clockid_t clockid, ktime_t time);
+void evfd_helper_let_callback_run(void);
 
 extern struct mutex evfd_helper_roster_lock;
 void evfd_helper_list_del_init(struct list_head *entry);

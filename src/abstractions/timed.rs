@@ -9,6 +9,7 @@ use super::{
     },
     events::Events,
     timer::{
+        let_callback_run,
         Callback,
         RawTimer, //
     },
@@ -95,8 +96,9 @@ impl<T: RawTimer, S: Expire> Timed<T, S> {
                 return Stopped(guard);
             }
             drop(guard);
-            // SAFETY: As above. The lock, which the callback takes, is not held.
-            unsafe { T::cancel(self.timer.get()) };
+            // Not `cancel()`: without the lock, another task may give the timer a clock, of which
+            // the timer is all zeros for a moment.
+            let_callback_run();
         }
     }
 

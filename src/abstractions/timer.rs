@@ -13,6 +13,7 @@ use super::{
         Clock,
         Ktime, //
     },
+    helpers,
     since_7_3::HRTIMER_NORESTART, //
 };
 use kernel::{
@@ -78,8 +79,17 @@ pub unsafe trait RawTimer: Sized {
     ///
     /// # Safety
     ///
-    /// The timer must be set up.
+    /// The timer must be set up, and not be set up anew at the same time.
     unsafe fn cancel(this: *mut Self);
+}
+
+/// Lets a timer's callback that is running get on, for who has to wait for its end and may not
+/// look at the timer meanwhile: it may be set up anew at any moment.
+///
+/// Context: task, may sleep. No lock may be held that the callback takes.
+pub fn let_callback_run() {
+    // SAFETY: It has no requirement but its context.
+    unsafe { helpers::evfd_helper_let_callback_run() };
 }
 
 /// Wraps the kernel's `struct hrtimer`.

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Descriptors from user space: each program on native and on evfd, for 64 and 32 bits
-# kernels: cloud debug, or KERNEL
+# kernels: cloud debug rt, or KERNEL
 #
 # The programs are tests/user/*.c. Those named evfd_* test what only evfd has;
 # all others must give the same results on both.
@@ -110,6 +110,13 @@ for kernel in $(kernels_for cloud debug); do
 done
 GUEST_OPTIONS=(--smp 1)
 kernel=$(kernels_for cloud)
-run "$kernel" "one processor" "${sleepers[@]}" "${sleepers[@]/%/32}"
+run "$kernel" "one processor" "${sleepers[@]}" "${sleepers[@]/%/32}" &
+# With PREEMPT_RT a thread runs what an interrupt does elsewhere, and can be
+# preempted by those it races with.
+GUEST_OPTIONS=()
+racers=(races signal_races timer_races timer_abuse)
+[ -n "${EVFD_KERNEL:-}" ] || run rt races "${racers[@]}"
+wait
 report_run "$kernel" "one processor" "${sleepers[@]}" "${sleepers[@]/%/32}"
+[ -n "${EVFD_KERNEL:-}" ] || report_run rt races "${racers[@]}"
 tap_done
