@@ -238,11 +238,11 @@ TEST_F(timens, long_past_inside)
 
 static bool linux_is_older_than(int major, int minor)
 {
-	int is_major = 0, is_minor = 0;
+	int is_major, is_minor;
 	struct utsname names;
 
-	uname(&names);
-	sscanf(names.release, "%d.%d", &is_major, &is_minor);
+	if (uname(&names) || sscanf(names.release, "%d.%d", &is_major, &is_minor) != 2)
+		return false;
 	return is_major < major || (is_major == major && is_minor < minor);
 }
 
