@@ -294,7 +294,7 @@ TEST_F(abuse, many_readers_of_one_period_of_a_nanosecond)
 /* Nobody reads, so each expires once, however short its period is. */
 TEST_F(abuse, periods_that_nobody_reads)
 {
-	enum { N = 500 };
+	enum { N = 200 };
 	static int fds[N];
 
 	for (int i = 0; i < N; i++) {
