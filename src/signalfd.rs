@@ -58,7 +58,7 @@ impl SignalFd {
     }
 
     fn set_mask(&self, mask: SigSet) {
-        self.mask.store(mask.that_can_be_caught().bits(), Relaxed);
+        self.mask.store(mask.bits(), Relaxed);
         // The lock of the queue orders this behind the store.
         signal::wake();
     }
@@ -77,7 +77,7 @@ impl AnonFile for SignalFd {
 
     fn ioctl(&self, cmd: u32, arg: UserPtr) -> Result<u32> {
         match cmd {
-            uapi::EVFD_IOC_SIGNALFD_SETMASK => self.set_mask(SigSet::from_bits(read(arg)?)),
+            uapi::EVFD_IOC_SIGNALFD_SETMASK => self.set_mask(read_mask(arg)?),
             _ => return Err(ENOTTY),
         }
         Ok(0)
@@ -163,6 +163,11 @@ pub(crate) fn blocked<R>(signals: SigSet, f: impl FnOnce() -> Result<R>) -> Resu
     f().inspect_err(|_| signal::set_blocked(before))
 }
 
+/// The signals of a `sigset_t` that a descriptor may have.
+fn read_mask(mask: UserPtr) -> Result<SigSet> {
+    Ok(SigSet::from_bits(read(mask)?).that_can_be_caught())
+}
+
 /// Makes a signal descriptor, or gives one another mask, for [`uapi::EVFD_IOC_SIGNALFD`].
 ///
 /// Context: task, may sleep. Errors: `EINVAL` for unknown flags, another size of the mask than a
@@ -173,11 +178,10 @@ pub(crate) fn signalfd(args: uapi::evfd_signalfd) -> Result<u32> {
     if args.sizemask as usize != size_of::<SigSet>() {
         return Err(EINVAL);
     }
-    let mask = SigSet::from_bits(read(UserPtr::from_addr(args.mask as usize))?);
+    let mask = read_mask(UserPtr::from_addr(args.mask as usize))?;
     if args.flags & !(FILE_FLAGS | uapi::EVFD_SFD_BLOCK) != 0 || args.reserved != 0 {
         return Err(EINVAL);
     }
-    let mask = mask.that_can_be_caught();
     let make = || match args.ufd {
         -1 => create(mask, args.flags & FILE_FLAGS),
         ufd => {

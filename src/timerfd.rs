@@ -57,6 +57,7 @@ use kernel::{
     seq_file::SeqFile,
     seq_print,
     sync::Arc,
+    transmute::AsBytes,
     uaccess::UserPtr, //
 };
 
@@ -237,29 +238,34 @@ impl<K: Kind> TimerFd<K> {
     }
 
     /// Reads into `buf`, if there is something. Returns how many bytes were put there.
+    fn try_read(&self, buf: &mut impl ReadBuf) -> Result<Option<usize>> {
+        if self.short {
+            self.try_read_as(buf, |ticks| u32::try_from(ticks).unwrap_or(u32::MAX))
+        } else {
+            self.try_read_as(buf, |ticks| ticks)
+        }
+    }
+
+    /// Reads the ticks as what `value` makes of them, which is as many or less.
     ///
     /// The ticks are copied first and taken afterwards, so that none is lost with `EFAULT`. More
     /// that come meanwhile are left.
-    fn try_read(&self, buf: &mut impl ReadBuf) -> Result<Option<usize>> {
+    fn try_read_as<T: AsBytes + Copy + Into<u64>>(
+        &self,
+        buf: &mut impl ReadBuf,
+        value: impl Fn(u64) -> T,
+    ) -> Result<Option<usize>> {
         loop {
             let ticks = self.due()?;
             if ticks == 0 {
                 return Ok(None);
             }
-            if self.short {
-                let ticks = u32::try_from(ticks).unwrap_or(u32::MAX);
-                buf.put(&ticks)?;
-                if self.take(ticks.into()) {
-                    return Ok(Some(size_of::<u32>()));
-                }
-                buf.unput::<u32>();
-            } else {
-                buf.put(&ticks)?;
-                if self.take(ticks) {
-                    return Ok(Some(size_of::<u64>()));
-                }
-                buf.unput::<u64>();
+            let ticks = value(ticks);
+            buf.put(&ticks)?;
+            if self.take(ticks.into()) {
+                return Ok(Some(size_of::<T>()));
             }
+            buf.unput::<T>();
         }
     }
 

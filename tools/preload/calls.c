@@ -30,8 +30,6 @@
 #define SETTIME_FLAGS	(EVFD_TFD_TIMER_ABSTIME | EVFD_TFD_TIMER_CANCEL_ON_SET)
 #define SIGNALFD_FLAGS	(EVFD_SFD_CLOEXEC | EVFD_SFD_NONBLOCK)
 
-#define SIGSET_SIZE	8
-
 /*
  * Whether it may be a descriptor of evfd's. Its ioctls are for no others: to
  * those they may mean anything.

@@ -66,6 +66,7 @@ __attribute__((constructor)) static void watch_forks(void)
 	pthread_atfork(before_fork, after_fork, after_fork_in_child);
 }
 
+/* What open() says if there is no device for this program. */
 static bool means_no_device(long error)
 {
 	switch (-error) {
@@ -75,7 +76,6 @@ static bool means_no_device(long error)
 	case ENODEV:
 	case EACCES:
 	case EPERM:
-	case ENOTTY:
 		return true;
 	}
 	return false;
@@ -150,8 +150,8 @@ long make_descriptor(unsigned long request, void *arg, bool cloexec)
 		pthread_rwlock_unlock(&making);
 	restore_signals(before);
 
-	/* A privilege that the ioctl misses is for the program to know. */
-	if (means_no_device(ret) && (!opened || ret == -ENOTTY)) {
+	/* What the device's ioctl says is for the program; of others, it is ENOTTY. */
+	if (opened ? ret == -ENOTTY : means_no_device(ret)) {
 		device_is_missing(ret);
 		ret = FALL_BACK;
 	}

@@ -22,9 +22,6 @@ INTERPOSED int timerfd_settime(int fd, int flags, const struct itimerspec *new_v
 INTERPOSED int timerfd_gettime(int fd, struct itimerspec *value);
 INTERPOSED int signalfd(int fd, const void *mask, int flags);
 
-/* The size of the kernel's set of signals, which C libraries pass. */
-#define SIGSET_SIZE	8
-
 /* What a function of the C library returns for what the kernel does. */
 long evfd_preload_result(long ret)
 {

@@ -29,6 +29,9 @@ enum made {
  */
 #define FALL_BACK	(-4096)
 
+/* The size of the kernel's set of signals, which C libraries pass. */
+#define SIGSET_SIZE	8
+
 /* trace.c: what EVFD_PRELOAD asks for. */
 
 void count(enum made kind);
