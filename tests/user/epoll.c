@@ -3,36 +3,7 @@
  * epoll in each of its modes. An edge is told once, and nothing is told that
  * was not asked for.
  */
-#include "common.h"
-
-/* Makes an epoll instance that watches fd. */
-static int watch(int fd, uint32_t events)
-{
-	struct epoll_event event = { .events = events, .data.fd = fd };
-	int ep = epoll_create1(EPOLL_CLOEXEC);
-
-	if (ep >= 0 && epoll_ctl(ep, EPOLL_CTL_ADD, fd, &event))
-		return -1;
-	return ep;
-}
-
-/* The events of the one descriptor watched, or 0, waiting for nothing. */
-static int events_now(int ep)
-{
-	struct epoll_event event = { };
-	int n = epoll_wait(ep, &event, 1, 0);
-
-	if (n < 0)
-		return -errno;
-	return n ? (int)event.events : 0;
-}
-
-static int modify(int ep, int fd, uint32_t events)
-{
-	struct epoll_event event = { .events = events, .data.fd = fd };
-
-	return epoll_ctl(ep, EPOLL_CTL_MOD, fd, &event);
-}
+#include "epoll.h"
 
 TEST(level)
 {

@@ -3,30 +3,9 @@
  * What evfd promises and native does not: a read that fails with EFAULT leaves
  * the counter as it was.
  */
+#include "fault.h"
 #include "races.h"
 #include "uring.h"
-
-/* Where a read can't put its 8 bytes, or not all of them. */
-enum bad_buffer { NO_ACCESS, READ_ONLY, HALF_NO_ACCESS, HALF_READ_ONLY };
-
-static void *bad_buffer(enum bad_buffer kind)
-{
-	size_t page = sysconf(_SC_PAGESIZE);
-	char *map = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (map == MAP_FAILED)
-		abort();
-	/* So that there are pages to write to, and nothing to fault in. */
-	memset(map, 0, 2 * page);
-	if (kind == NO_ACCESS || kind == HALF_NO_ACCESS)
-		mprotect(map + page, page, PROT_NONE);
-	else
-		mprotect(map + page, page, PROT_READ);
-	if (kind == NO_ACCESS || kind == READ_ONLY)
-		return map + page;
-	return map + page - 4;
-}
 
 FIXTURE(fault)
 {
@@ -80,7 +59,7 @@ FIXTURE_VARIANT_ADD(fault, wake_one)
 
 FIXTURE_SETUP(fault)
 {
-	self->buf = bad_buffer(variant->buffer);
+	self->buf = bad_buffer(variant->buffer, 8);
 	self->fd = evfd_new(0, variant->flags | EFD_NONBLOCK);
 	ASSERT_GE(self->fd, 0);
 }

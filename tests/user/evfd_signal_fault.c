@@ -3,6 +3,7 @@
  * What evfd promises and native does not: a read that fails with EFAULT takes no
  * signal, and one that gives fewer records than there are leaves the rest.
  */
+#include "fault.h"
 #include "signal.h"
 #include "uring.h"
 
@@ -56,15 +57,7 @@ FIXTURE_VARIANT_ADD(fault, last_byte)
 
 FIXTURE_SETUP(fault)
 {
-	size_t page = sysconf(_SC_PAGESIZE);
-	char *map = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	ASSERT_NE(MAP_FAILED, map);
-	/* So that there are pages to write to, and nothing to fault in. */
-	memset(map, 0, 2 * page);
-	ASSERT_EQ(0, mprotect(map + page, page, variant->protection));
-	self->bad = map + page - variant->part;
+	self->bad = bad_memory(variant->protection) - variant->part;
 	self->fd = sfd_new_blocked(sig_bit(RT) | sig_bit(SIGUSR1), SFD_NONBLOCK);
 	ASSERT_GE(self->fd, 0);
 }

@@ -3,31 +3,9 @@
  * What evfd promises and native does not: a read that fails with EFAULT loses
  * no ticks.
  */
+#include "fault.h"
 #include "timer.h"
 #include "uring.h"
-
-/* Where a read can't put what it gives, or not all of it. */
-enum bad_buffer { NO_ACCESS, READ_ONLY, HALF_NO_ACCESS, HALF_READ_ONLY };
-
-/* A buffer for that many bytes. */
-static void *bad_buffer(enum bad_buffer kind, size_t size)
-{
-	size_t page = sysconf(_SC_PAGESIZE);
-	char *map = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (map == MAP_FAILED)
-		abort();
-	/* So that there are pages to write to, and nothing to fault in. */
-	memset(map, 0, 2 * page);
-	if (kind == NO_ACCESS || kind == HALF_NO_ACCESS)
-		mprotect(map + page, page, PROT_NONE);
-	else
-		mprotect(map + page, page, PROT_READ);
-	if (kind == NO_ACCESS || kind == READ_ONLY)
-		return map + page;
-	return map + page - size / 2;
-}
 
 FIXTURE(fault)
 {

@@ -3,6 +3,7 @@
  * Everything at once: nothing is lost or doubled, nobody is left asleep, and
  * the kernel's log, which the suite looks at, stays empty.
  */
+#include "killed.h"
 #include "races.h"
 #include "../fd_passing.h"
 
@@ -238,24 +239,6 @@ TEST(fcntl_against_everything)
 	struct target target = { };
 
 	EXPECT_TRUE(race(&target, change_nonblock));
-}
-
-/* A process whose threads block in every way; it is to be killed. */
-static void block_in_every_way(int fd, int ready)
-{
-	static struct call calls[3];
-	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
-
-	calls[0] = (struct call){ .make = call_read, .fd = fd };
-	calls[1] = (struct call){ .make = call_poll, .fd = fd };
-	calls[1].value = POLLIN;
-	calls[2] = (struct call){ .make = call_epoll };
-	calls[2].fd = epoll_create1(0);
-	epoll_ctl(calls[2].fd, EPOLL_CTL_ADD, fd, &event);
-	for (int i = 0; i < 3; i++)
-		call_start(&calls[i]);
-	efd_add(ready, 1);
-	pause();
 }
 
 TEST(blocked_processes_are_killed_while_others_write)

@@ -4,6 +4,7 @@
  * signals: whoever is left has nothing of them in its hands. What is wrong
  * here may show in the kernel's log only, and after many rounds.
  */
+#include "epoll.h"
 #include "signal.h"
 #include "uring.h"
 
@@ -37,22 +38,6 @@ FIXTURE_TEARDOWN(ends)
 	close(self->fd);
 }
 
-static int watch(int ep, int fd, uint32_t events)
-{
-	struct epoll_event event = { .events = events };
-
-	return epoll_ctl(ep, EPOLL_CTL_ADD, fd, &event);
-}
-
-/* The events of the one descriptor watched, or 0. */
-static int events_now(int ep)
-{
-	struct epoll_event event = { };
-	int n = epoll_wait(ep, &event, 1, 0);
-
-	return n == 1 ? (int)event.events : n;
-}
-
 /* Whether epoll is told of nothing that comes to this process. */
 static bool is_deaf(int ep, int fd)
 {
@@ -71,8 +56,8 @@ TEST_F(ends, exit_then_close)
 
 		ASSERT_GE(child, 0);
 		if (!child)
-			_exit(watch(self->ep, self->fd, i % 2 ? EPOLLIN :
-				    EPOLLIN | EPOLLET));
+			_exit(watch_too(self->ep, self->fd, i % 2 ? EPOLLIN :
+					EPOLLIN | EPOLLET));
 		ASSERT_TRUE(child_ends_well(child));
 		EXPECT_TRUE(is_deaf(self->ep, self->fd));
 		/* In turns, only the one or the other is closed. */
@@ -96,7 +81,7 @@ TEST_F(ends, exit_and_close_at_once)
 
 		ASSERT_GE(child, 0);
 		if (!child) {
-			watch(self->ep, self->fd, EPOLLIN);
+			watch_too(self->ep, self->fd, EPOLLIN);
 			efd_add(self->ready, 1);
 			_exit(0);
 		}
@@ -129,7 +114,7 @@ TEST_F(ends, killed_while_threads_wait)
 		ASSERT_GE(child, 0);
 		if (!child) {
 			fcntl(self->fd, F_SETFL, 0);
-			watch(self->ep, self->fd, EPOLLIN | EPOLLET);
+			watch_too(self->ep, self->fd, EPOLLIN | EPOLLET);
 			calls[0].value = POLLIN;
 			if (reader_start_blocked(&reader, self->fd) &&
 			    call_start_blocked(&calls[0]) &&
@@ -166,7 +151,7 @@ TEST_F(ends, exec)
 
 		ASSERT_GE(child, 0);
 		if (!child) {
-			watch(self->ep, self->fd, EPOLLIN);
+			watch_too(self->ep, self->fd, EPOLLIN);
 			/* In turns by the one thread, and by another. */
 			if (i % 2)
 				exec_end(NULL);
@@ -197,7 +182,7 @@ static int run_sharer(void *arg)
 	if (sharer->ctx)
 		sharer->ret = syscall(SYS_io_submit, sharer->ctx, 1, &iocb);
 	else
-		sharer->ret = watch(sharer->ep, sharer->fd, EPOLLIN);
+		sharer->ret = watch_too(sharer->ep, sharer->fd, EPOLLIN);
 	if (sharer->execs)
 		exec_end(NULL);
 	if (sharer->go >= 0)
@@ -252,7 +237,7 @@ TEST_F(ends, the_one_of_them_that_registered_is_last)
 			sharer.go = self->go;
 			start_sharer(&sharer, CLONE_SIGHAND);
 			_exit(!wait_for(events_now(self->ep) == 0 &&
-					watch(self->ep, self->fd, 0) &&
+					watch_too(self->ep, self->fd, 0) &&
 					errno == EEXIST));
 		}
 		ASSERT_EQ(child, waitpid(child, NULL, 0));

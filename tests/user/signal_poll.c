@@ -3,6 +3,7 @@
  * poll() and select(), and epoll in each of its modes. A poller is woken for
  * every signal of its process, and then looks at the mask.
  */
+#include "epoll.h"
 #include "signal.h"
 
 #include <sys/select.h>
@@ -117,28 +118,6 @@ TEST_F(poll, another_mask_wakes)
 	EXPECT_EQ(POLLIN, call.value);
 	ASSERT_EQ(self->fd, sfd_set_mask(self->fd, sig_bit(SIGUSR1)));
 	EXPECT_EQ(0, poll_now(self->fd));
-}
-
-/* Makes an epoll instance that watches fd. */
-static int watch(int fd, uint32_t events)
-{
-	struct epoll_event event = { .events = events };
-	int ep = epoll_create1(EPOLL_CLOEXEC);
-
-	if (ep >= 0 && epoll_ctl(ep, EPOLL_CTL_ADD, fd, &event))
-		return -1;
-	return ep;
-}
-
-/* The events of the one descriptor watched, or 0, waiting for nothing. */
-static int events_now(int ep)
-{
-	struct epoll_event event = { };
-	int n = epoll_wait(ep, &event, 1, 0);
-
-	if (n < 0)
-		return -errno;
-	return n ? (int)event.events : 0;
 }
 
 TEST_F(poll, level)

@@ -4,6 +4,7 @@
  * signals. So does who polls; but epoll and the like are woken for those of
  * the process that has registered the descriptor.
  */
+#include "epoll.h"
 #include "signal.h"
 #include "../fd_passing.h"
 
@@ -188,29 +189,11 @@ static int after_exec(const char *word, int fd, int other)
 	return 0;
 }
 
-/* The events of the one descriptor watched, or 0. */
-static int events_now(int ep)
-{
-	struct epoll_event event = { };
-	int n = epoll_wait(ep, &event, 1, 0);
-
-	if (n < 0)
-		return -errno;
-	return n ? (int)event.events : 0;
-}
-
-static bool watch(int ep, int fd)
-{
-	struct epoll_event event = { .events = EPOLLIN };
-
-	return !epoll_ctl(ep, EPOLL_CTL_ADD, fd, &event);
-}
-
 TEST_F(process, a_child_uses_what_its_parent_registered)
 {
 	pid_t child;
 
-	ASSERT_TRUE(watch(self->ep, self->fd));
+	ASSERT_EQ(0, watch_too(self->ep, self->fd, EPOLLIN));
 	child = fork_child();
 	ASSERT_GE(child, 0);
 	if (!child) {
@@ -240,7 +223,7 @@ TEST_F(process, a_child_takes_its_parent_s_event_off_the_list)
 	int go = syscall(SYS_eventfd2, 0, 0);
 	pid_t child;
 
-	ASSERT_TRUE(watch(self->ep, self->fd));
+	ASSERT_EQ(0, watch_too(self->ep, self->fd, EPOLLIN));
 	ASSERT_EQ(0, kill(getpid(), SIGUSR1));
 	child = fork_child();
 	ASSERT_GE(child, 0);
@@ -264,7 +247,7 @@ TEST_F(process, a_parent_uses_what_its_child_registered)
 
 	ASSERT_GE(child, 0);
 	if (!child) {
-		must(watch(self->ep, self->fd));
+		must(!watch_too(self->ep, self->fd, EPOLLIN));
 		must(!kill(getpid(), SIGUSR1));
 		must(!kill(getppid(), SIGUSR1));
 		must(sfd_take(self->fd) == SIGUSR1);
@@ -289,7 +272,7 @@ TEST_F(process, a_parent_uses_what_its_child_registered)
 	ASSERT_EQ(0, kill(getpid(), SIGUSR1));
 	EXPECT_EQ(0, events_now(self->ep));
 	ASSERT_EQ(0, epoll_ctl(self->ep, EPOLL_CTL_DEL, self->fd, NULL));
-	ASSERT_TRUE(watch(self->ep, self->fd));
+	ASSERT_EQ(0, watch_too(self->ep, self->fd, EPOLLIN));
 	EXPECT_EQ(EPOLLIN, events_now(self->ep));
 	EXPECT_EQ(SIGUSR1, sfd_take(self->fd));
 	ASSERT_EQ(0, kill(getpid(), SIGUSR2));

@@ -3,6 +3,7 @@
  * TFD_TIMER_CANCEL_ON_SET: whoever waits wakes when the clock is stepped, and
  * one read or setting fails with ECANCELED.
  */
+#include "epoll.h"
 #include "timer_clock.h"
 
 #include <sys/select.h>
@@ -60,28 +61,6 @@ FIXTURE_TEARDOWN(clock)
 static bool make_blocking(int fd)
 {
 	return !fcntl(fd, F_SETFL, 0);
-}
-
-/* Makes an epoll instance that watches fd. */
-static int watch(int fd, uint32_t events)
-{
-	struct epoll_event event = { .events = events };
-	int ep = epoll_create1(EPOLL_CLOEXEC);
-
-	if (ep >= 0 && epoll_ctl(ep, EPOLL_CTL_ADD, fd, &event))
-		return -1;
-	return ep;
-}
-
-/* The events of the one descriptor watched, or 0 when the time is over. */
-static int events_of(int ep, int timeout_ms)
-{
-	struct epoll_event event = { };
-	int n = epoll_wait(ep, &event, 1, timeout_ms);
-
-	if (n < 0)
-		return -errno;
-	return n ? (int)event.events : 0;
 }
 
 TEST_F(clock, a_read_fails_once)
@@ -179,9 +158,9 @@ TEST_F(clock, each_step_is_an_edge)
 
 	ASSERT_GE(ep, 0);
 	for (int i = 0; i < 4; i++) {
-		ASSERT_TRUE(wait_for(!events_of(ep, 20)));
+		ASSERT_TRUE(wait_for(!events_within(ep, 20)));
 		ASSERT_TRUE(variant->step(i % 2 ? -STEP_NS : STEP_NS));
-		EXPECT_EQ(EPOLLIN, events_of(ep, DEADLINE_MS));
+		EXPECT_EQ(EPOLLIN, events_within(ep, DEADLINE_MS));
 		if (i >= 2)
 			EXPECT_EQ(-ECANCELED, tfd_ticks(self->fd));
 	}

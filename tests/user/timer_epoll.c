@@ -3,6 +3,7 @@
  * Timers in epoll, in each of its modes. A periodic timer that nobody reads
  * makes one edge.
  */
+#include "epoll.h"
 #include "timer.h"
 
 FIXTURE(timer)
@@ -21,43 +22,9 @@ FIXTURE_TEARDOWN(timer)
 	close(self->fd);
 }
 
-/* Makes an epoll instance that watches fd. */
-static int watch(int fd, uint32_t events)
-{
-	struct epoll_event event = { .events = events, .data.fd = fd };
-	int ep = epoll_create1(EPOLL_CLOEXEC);
-
-	if (ep >= 0 && epoll_ctl(ep, EPOLL_CTL_ADD, fd, &event))
-		return -1;
-	return ep;
-}
-
-/* The events of the one descriptor watched, or 0, after at most that long. */
-static int events_within(int ep, int ms)
-{
-	struct epoll_event event = { };
-	int n = epoll_wait(ep, &event, 1, ms);
-
-	if (n < 0)
-		return -errno;
-	return n ? (int)event.events : 0;
-}
-
-static int events_now(int ep)
-{
-	return events_within(ep, 0);
-}
-
 static int events_come(int ep)
 {
 	return events_within(ep, DEADLINE_MS);
-}
-
-static int modify(int ep, int fd, uint32_t events)
-{
-	struct epoll_event event = { .events = events, .data.fd = fd };
-
-	return epoll_ctl(ep, EPOLL_CTL_MOD, fd, &event);
 }
 
 /* Makes the timer expire, and waits until it has. */
