@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The sample modules: what they refuse, and that closing them ends it. */
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 
 #include "posts.h"
 #include "../../samples/evfd_samples.h"
@@ -131,12 +132,26 @@ TEST_F(samples, timer_may_post_to_what_the_shrinker_does)
 	close(caches);
 }
 
+/*
+ * Before 7.3 the kernel's own misc devices in Rust, which the timer has one of,
+ * do not keep their module, and closing it then would be a call into nothing.
+ */
+static bool rust_device_keeps_its_module(void)
+{
+	struct utsname name;
+
+	return !uname(&name) && strncmp(name.release, "7.2.", 4);
+}
+
 TEST_F(samples, open_device_keeps_the_module)
 {
 	EXPECT_EQ(-1, syscall(SYS_delete_module, "evfd_shrinker", O_NONBLOCK));
 	EXPECT_EQ(EWOULDBLOCK, errno);
-	EXPECT_EQ(-1, syscall(SYS_delete_module, "evfd_timer", O_NONBLOCK));
-	EXPECT_EQ(EWOULDBLOCK, errno);
+	if (rust_device_keeps_its_module()) {
+		EXPECT_EQ(-1, syscall(SYS_delete_module, "evfd_timer",
+				      O_NONBLOCK));
+		EXPECT_EQ(EWOULDBLOCK, errno);
+	}
 	EXPECT_EQ(-1, syscall(SYS_delete_module, "evfd", O_NONBLOCK));
 	EXPECT_EQ(EWOULDBLOCK, errno);
 }
