@@ -7,17 +7,14 @@
 //! `Documentation/design.rst`.
 
 use crate::abstractions::{
+    atomic::{
+        cmpxchg_full,
+        read_once, //
+    },
     events::Events,
     user::ReadBuf, //
 };
-use kernel::{
-    prelude::*,
-    sync::atomic::{
-        Atomic,
-        Full,
-        Relaxed, //
-    },
-};
+use kernel::{prelude::*, sync::atomic::Atomic};
 
 /// How much a read takes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -54,7 +51,7 @@ impl Counter {
 
     /// The value at this moment.
     pub(crate) fn get(&self) -> u64 {
-        self.0.load(Relaxed)
+        read_once(&self.0)
     }
 
     /// Whether a write of `n` would not block at this moment.
@@ -67,10 +64,11 @@ impl Counter {
     }
 
     /// Changes the counter to `f` of it, if that is something, and returns the value before.
+    #[inline(always)]
     fn update(&self, mut f: impl FnMut(u64) -> Option<u64>) -> Option<u64> {
         let mut old = self.get();
         loop {
-            match self.0.cmpxchg(old, f(old)?, Full) {
+            match cmpxchg_full(&self.0, old, f(old)?) {
                 Ok(old) => return Some(old),
                 Err(now) => old = now,
             }
@@ -117,7 +115,7 @@ impl Counter {
                 buf.put(&taken)?;
                 copied = taken;
             }
-            match self.0.cmpxchg(count, count - taken, Full) {
+            match cmpxchg_full(&self.0, count, count - taken) {
                 Ok(_) => return Ok(Some(count - taken)),
                 Err(now) => count = now,
             }
@@ -128,11 +126,30 @@ impl Counter {
         Ok(None)
     }
 
+    /// As [`Counter::take_into`] when all goes well: there is something, it can be copied, and the
+    /// counter does not change meanwhile. If not, returns `None`, and `buf` is as it was.
+    #[inline(always)]
+    pub(crate) fn try_take_into(&self, take: Take, buf: &mut impl ReadBuf) -> Option<u64> {
+        let count = self.get();
+        if count == 0 {
+            return None;
+        }
+        let taken = take.of(count);
+        buf.put(&taken).ok()?;
+        if cmpxchg_full(&self.0, count, count - taken).is_err() {
+            buf.unput::<u64>();
+            return None;
+        }
+        Some(count - taken)
+    }
+
     /// What the descriptor is ready for at this moment.
     pub(crate) fn events(&self) -> Events {
-        let count = self.get();
-        Events::IN.when(count > 0)
-            | Events::OUT.when(count < Self::USER_MAX)
-            | Events::ERR.when(count == Self::FULL)
+        match self.get() {
+            0 => Events::OUT,
+            Self::USER_MAX => Events::IN,
+            Self::FULL => Events::IN | Events::ERR,
+            _ => Events::IN | Events::OUT,
+        }
     }
 }

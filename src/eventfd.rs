@@ -14,6 +14,7 @@ use crate::{
             Blocking,
             FileOperations, //
         },
+        atomic::read_once,
         defer::{
             DeferQueue,
             Deferred,
@@ -24,7 +25,10 @@ use crate::{
         irq_work,
         poll::PollTable,
         uapi,
-        user::ReadBuf,
+        user::{
+            ReadBuf,
+            UserData, //
+        },
         wait::{
             may_wake,
             ForeignEntry,
@@ -45,13 +49,11 @@ use kernel::{
     sync::{
         atomic::{
             Atomic,
-            Full,
-            Relaxed, //
+            Full, //
         },
         Arc,
         ArcBorrow, //
-    },
-    uaccess::UserSliceReader, //
+    }, //
 };
 
 /// The flags a descriptor keeps; the others are its file's.
@@ -79,18 +81,47 @@ pub(crate) struct EventFd {
 #[cfg(not(any(CONFIG_DEBUG_SPINLOCK, CONFIG_PREEMPT_RT)))]
 const _: () = assert!(size_of::<EventFd>() == 56);
 
-/// [`OWN_FLAGS`], which never change, and above them the number of writers that block.
+/// [`OWN_FLAGS`], which never change, [`State::POLLED_FOR_OUT`], which stays once it is there, and
+/// above them the number of writers that block.
 struct State(Atomic<u32>);
 
 impl State {
-    const WRITER: u32 = OWN_FLAGS + 1;
+    /// Somebody has polled who wanted to know of room.
+    const POLLED_FOR_OUT: u32 = OWN_FLAGS + 1;
+    const WRITER: u32 = Self::POLLED_FOR_OUT << 1;
 
     fn has(&self, flag: u32) -> bool {
-        self.0.load(Relaxed) & flag != 0
+        read_once(&self.0) & flag != 0
+    }
+
+    /// Whether somebody may wait for room. Who waits has said so before they look at the counter,
+    /// and who makes room asks afterwards.
+    fn room_is_wanted(&self) -> bool {
+        read_once(&self.0) >= Self::POLLED_FOR_OUT
+    }
+
+    /// Notes what a poller wants to know.
+    fn note_wanted(&self, events: Events) {
+        if events.intersects(Events::OUT) && !self.has(Self::POLLED_FOR_OUT) {
+            self.note_polled_for_out();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn note_polled_for_out(&self) {
+        let mut old = read_once(&self.0);
+        while old & Self::POLLED_FOR_OUT == 0 {
+            // Full: see `room_is_wanted()`.
+            match self.0.cmpxchg(old, old | Self::POLLED_FOR_OUT, Full) {
+                Ok(_) => break,
+                Err(now) => old = now,
+            }
+        }
     }
 
     fn writers_block(&self) -> bool {
-        self.0.load(Relaxed) >= Self::WRITER
+        read_once(&self.0) >= Self::WRITER
     }
 }
 
@@ -104,7 +135,7 @@ impl EventFd {
             return Err(EINVAL);
         }
         let this = Self::new(args.count.into(), args.flags & OWN_FLAGS)?;
-        anon_file::create(
+        anon_file::create::<Self>(
             this,
             (args.flags & FILE_FLAGS) | kernel::fs::file::flags::O_RDWR,
         )
@@ -145,6 +176,7 @@ impl EventFd {
     }
 
     /// Wakes who waits for one of `events`. Context: where [`may_wake`] says so.
+    #[cold]
     fn wake(&self, events: Events) {
         self.queue.wake(events);
         if events.intersects(Events::IN) && self.state.has(uapi::EVFD_EFD_WAKE_ONE) {
@@ -214,12 +246,51 @@ impl EventFd {
             return Ok(None);
         };
         if self.queue.is_active() {
+            self.wake_after_read(left);
+        }
+        Ok(Some(size_of::<u64>()))
+    }
+
+    /// Wakes who waits when a read has left `left`.
+    #[inline(always)]
+    fn wake_after_read(&self, left: u64) {
+        if self.state.room_is_wanted() {
             self.queue.wake(Events::OUT);
         }
         if left != 0 {
             self.pass_turn();
         }
-        Ok(Some(size_of::<u64>()))
+    }
+
+    /// Reads when it may be that nothing is there, or something goes wrong.
+    #[cold]
+    #[inline(never)]
+    fn read_slowly(&self, mut buf: impl ReadBuf, blocking: Blocking<'_>) -> Result<usize> {
+        if let Some(len) = self.try_read(&mut buf)? {
+            return Ok(len);
+        }
+        // Once only, as native: who sleeps already is not told of O_NONBLOCK set meanwhile.
+        blocking.allowed()?;
+        loop {
+            self.queue
+                .wait_until(self.read_mode(), || self.counter.get() != 0)?;
+            if let Some(len) = self.try_read(&mut buf)? {
+                return Ok(len);
+            }
+        }
+    }
+
+    /// Adds `n`, which did not fit, as soon as it does.
+    #[cold]
+    #[inline(never)]
+    fn add_slowly(&self, n: u64, blocking: Blocking<'_>) -> Result {
+        blocking.allowed()?;
+        loop {
+            self.wait_for_room(n)?;
+            if self.counter.add(n) {
+                return Ok(());
+            }
+        }
     }
 
     /// Waits until `n` fits.
@@ -244,44 +315,39 @@ impl EventFd {
 #[vtable]
 impl AnonFile for EventFd {
     type Module = crate::LocalModule;
+    type Private = Arc<Self>;
 
     const NAME: &'static CStr = c"[eventfd]";
     const OPS: &'static FileOperations<Self> = &OPS;
 
-    fn read(&self, buf: &mut impl ReadBuf, blocking: Blocking<'_>) -> Result<usize> {
+    #[inline(always)]
+    fn read(&self, mut buf: impl ReadBuf, blocking: Blocking<'_>) -> Result<usize> {
         if buf.room() < size_of::<u64>() {
             return Err(EINVAL);
         }
-        if let Some(len) = self.try_read(buf)? {
-            return Ok(len);
-        }
-        // Once only, as native: who sleeps already is not told of O_NONBLOCK set meanwhile.
-        blocking.allowed()?;
-        loop {
-            self.queue
-                .wait_until(self.read_mode(), || self.counter.get() != 0)?;
-            if let Some(len) = self.try_read(buf)? {
-                return Ok(len);
+        let Some(left) = self.counter.try_take_into(self.take(), &mut buf) else {
+            if self.counter.get() == 0 {
+                blocking.allowed()?;
             }
+            return self.read_slowly(buf, blocking);
+        };
+        if self.queue.is_active() {
+            self.wake_after_read(left);
         }
+        Ok(size_of::<u64>())
     }
 
-    fn write(&self, mut reader: UserSliceReader, blocking: Blocking<'_>) -> Result<usize> {
-        if reader.len() != size_of::<u64>() {
+    #[inline(always)]
+    fn write(&self, data: UserData, blocking: Blocking<'_>) -> Result<usize> {
+        if data.size() != size_of::<u64>() {
             return Err(EINVAL);
         }
-        let n: u64 = reader.read()?;
+        let n: u64 = data.read()?;
         if n > Counter::USER_MAX {
             return Err(EINVAL);
         }
         if !self.counter.add(n) {
-            blocking.allowed()?;
-            loop {
-                self.wait_for_room(n)?;
-                if self.counter.add(n) {
-                    break;
-                }
-            }
+            self.add_slowly(n, blocking)?;
         }
         if self.queue.is_active() {
             self.wake(Events::IN);
@@ -290,8 +356,8 @@ impl AnonFile for EventFd {
     }
 
     fn poll<'a>(&'a self, table: &PollTable<'a>) -> Events {
-        table.wait(&self.queue);
-        self.counter.events()
+        self.state.note_wanted(table.wanted());
+        table.wait_unless_ready(&self.queue, || self.counter.events())
     }
 
     fn show_fdinfo(&self, m: &SeqFile) {

@@ -11,7 +11,8 @@ use crate::{
             self,
             AnonFile,
             Blocking,
-            FileOperations, //
+            FileOperations,
+            Inline, //
         },
         events::Events,
         poll::PollTable,
@@ -32,8 +33,7 @@ use crate::{
 use kernel::{
     fs::file::flags::O_RDWR,
     prelude::*,
-    seq_file::SeqFile,
-    sync::Arc, //
+    seq_file::SeqFile, //
 };
 
 static OPS: FileOperations<OneSignal> = FileOperations::build();
@@ -46,12 +46,13 @@ struct OneSignal(SigSet);
 #[vtable]
 impl AnonFile for OneSignal {
     type Module = crate::LocalModule;
+    type Private = Inline<Self>;
 
     const NAME: &'static CStr = c"[eventfs]";
     const OPS: &'static FileOperations<Self> = &OPS;
 
-    fn read(&self, buf: &mut impl ReadBuf, blocking: Blocking<'_>) -> Result<usize> {
-        read_signals(|| self.0, buf, blocking)
+    fn read(&self, mut buf: impl ReadBuf, blocking: Blocking<'_>) -> Result<usize> {
+        read_signals(|| self.0, &mut buf, blocking)
     }
 
     fn poll<'a>(&'a self, table: &PollTable<'a>) -> Events {
@@ -62,7 +63,7 @@ impl AnonFile for OneSignal {
         show_mask(self.0, m);
     }
 
-    fn release(_this: Arc<Self>) {}
+    fn release(_this: Inline<Self>) {}
 }
 
 /// Makes a descriptor for one signal, for [`uapi::EVFD_IOC_EVENTFS_SIGNAL`].
@@ -79,8 +80,8 @@ pub(crate) fn create(args: uapi::evfd_eventfs_signal) -> Result<u32> {
         return Err(EINVAL);
     }
     let make = || {
-        anon_file::create(
-            Arc::new(OneSignal(signal), GFP_KERNEL_ACCOUNT)?,
+        anon_file::create::<OneSignal>(
+            Inline(OneSignal(signal)),
             (args.flags & FILE_FLAGS) | O_RDWR,
         )
     };

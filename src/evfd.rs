@@ -54,7 +54,8 @@ use abstractions::{
     clock_steps,
     defer::DeferQueue,
     irq_work,
-    miscdev, //
+    miscdev,
+    poll, //
 };
 
 module! {
@@ -80,6 +81,7 @@ struct EvfdModule {
 
 impl kernel::InPlaceModule for EvfdModule {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        poll::init();
         try_pin_init!(Self {
             _deferred: eventfd::EventFd::register_deferred()?,
             _clocks <- clock_steps::Watch::new(c"evfd_clocks", kernel::static_lock_class!()),

@@ -44,7 +44,7 @@ extern "C" fn evfd_fget(fd: c_int) -> PtrOrErr<File> {
 
 #[no_mangle]
 extern "C" fn evfd_signal(file: &File, n: c_uint) -> c_int {
-    from_result(|| post(anon_file::data(file)?, n, Events::NONE))
+    from_result(|| post(anon_file::shared_data(file)?, n, Events::NONE))
 }
 
 /// [`evfd_signal`] under the name of the 2007 proposal.

@@ -7,6 +7,7 @@
 #include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/eventfd.h>
+#include <linux/fault-inject-usercopy.h>
 #include <linux/lockdep.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
@@ -16,6 +17,8 @@
 #include <linux/spinlock.h>
 #include <linux/time_namespace.h>
 #include <linux/timekeeper_internal.h>
+#include <linux/uaccess.h>
+#include <linux/unaligned.h>
 
 #include "helpers.h"
 
@@ -154,6 +157,100 @@ void evfd_helper_sync_irq_works(struct evfd_irq_work __percpu *works)
 	smp_mb();
 }
 
+/*
+ * Copies a structure word by word: copy_from_user() would take more
+ * instructions for its checks of the size, which is constant here, than for
+ * the copy. The size must be a multiple of 4, and *@to aligned for words.
+ */
+static __always_inline bool get_words(void *to, const void *from, size_t size)
+{
+	const void __user *user = (__force const void __user *)from;
+	size_t at;
+
+	might_fault();
+	if (should_fail_usercopy() || !user_read_access_begin(user, size))
+		return false;
+	for (at = 0; at + sizeof(u64) <= size; at += sizeof(u64))
+		unsafe_get_user(*(u64 *)(to + at),
+				(const u64 __user *)(user + at), fault);
+	if (at != size)
+		unsafe_get_user(*(u32 *)(to + at),
+				(const u32 __user *)(user + at), fault);
+	user_read_access_end();
+	return true;
+fault:
+	user_read_access_end();
+	return false;
+}
+
+bool evfd_helper_get_user(void *to, const void *from, size_t size)
+{
+	return get_words(to, from, size);
+}
+
+bool evfd_helper_get_user_u64(__u64 *to, const void *from)
+{
+	return get_words(to, from, sizeof(*to));
+}
+
+/* As get_words(). Some of it may have been copied when it fails. */
+static __always_inline bool put_words(void *to, const void *from, size_t size)
+{
+	void __user *user = (__force void __user *)to;
+	size_t at;
+
+	if (should_fail_usercopy() || !user_write_access_begin(user, size))
+		return false;
+	for (at = 0; at + sizeof(u64) <= size; at += sizeof(u64))
+		unsafe_put_user(get_unaligned((const u64 *)(from + at)),
+				(u64 __user *)(user + at), fault);
+	if (at != size)
+		unsafe_put_user(get_unaligned((const u32 *)(from + at)),
+				(u32 __user *)(user + at), fault);
+	user_write_access_end();
+	return true;
+fault:
+	user_write_access_end();
+	return false;
+}
+
+bool evfd_helper_put_user(void *to, const void *from, size_t size)
+{
+	might_fault();
+	return put_words(to, from, size);
+}
+
+bool evfd_helper_put_user_u64(void *to, __u64 value)
+{
+	might_fault();
+	return put_words(to, &value, sizeof(value));
+}
+
+/* Where one may not sleep: fails if one would have to. */
+bool evfd_helper_put_user_u64_now(void *to, __u64 value)
+{
+	guard(pagefault)();
+	return put_words(to, &value, sizeof(value));
+}
+
+/* What poll() and select() have as their poll_table's function. */
+poll_queue_proc evfd_helper_select_proc __ro_after_init;
+
+/* Before anything is polled. */
+void evfd_helper_find_select(void)
+{
+	struct poll_wqueues wait;
+
+	poll_initwait(&wait);
+	evfd_helper_select_proc = wait.pt._qproc;
+	poll_freewait(&wait);
+}
+
+bool evfd_helper_hrtimer_is_queued(struct hrtimer *timer)
+{
+	return hrtimer_is_queued(timer);
+}
+
 void evfd_helper_let_callback_run(void)
 {
 	/* There a thread runs it, which this task may have preempted. */
@@ -243,5 +340,8 @@ struct wait_queue_head *evfd_helper_signal_queue(void)
 
 void evfd_helper_wake_signal_queue(void)
 {
-	wake_up(&current->sighand->signalfd_wqh);
+	struct wait_queue_head *wq = &current->sighand->signalfd_wqh;
+
+	if (wq_has_sleeper(wq))
+		wake_up(wq);
 }

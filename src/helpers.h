@@ -10,9 +10,11 @@
 #include <linux/anon_inodes.h>
 #include <uapi/linux/eventpoll.h>
 #include <linux/fs.h>
+#include <linux/hrtimer.h>
 #include <linux/idr.h>
 #include <linux/irq_work.h>
 #include <linux/mutex.h>
+#include <linux/poll.h>
 #include <linux/pvclock_gtod.h>
 #include <linux/signal_types.h>
 #include <linux/types.h>
@@ -46,7 +48,17 @@ evfd_helper_alloc_irq_works(void (*func)(struct irq_work *work),
 void evfd_helper_queue_irq_work(struct evfd_irq_work __percpu **works);
 void evfd_helper_sync_irq_works(struct evfd_irq_work __percpu *works);
 
+bool evfd_helper_get_user(void *to, const void *from, size_t size);
+bool evfd_helper_get_user_u64(__u64 *to, const void *from);
+bool evfd_helper_put_user(void *to, const void *from, size_t size);
+bool evfd_helper_put_user_u64(void *to, __u64 value);
+bool evfd_helper_put_user_u64_now(void *to, __u64 value);
+
+extern poll_queue_proc evfd_helper_select_proc;
+void evfd_helper_find_select(void);
+
 ktime_t evfd_helper_timens_to_host(clockid_t clockid, ktime_t time);
+bool evfd_helper_hrtimer_is_queued(struct hrtimer *timer);
 void evfd_helper_let_callback_run(void);
 
 extern struct mutex evfd_helper_roster_lock;
@@ -72,6 +84,7 @@ const __u32 RUST_CONST_HELPER_EPOLLOUT = (__force __u32)EPOLLOUT;
 const __u32 RUST_CONST_HELPER_EPOLLERR = (__force __u32)EPOLLERR;
 const __u32 RUST_CONST_HELPER_EPOLLHUP = (__force __u32)EPOLLHUP;
 const __u32 RUST_CONST_HELPER_FMODE_NOWAIT = (__force __u32)FMODE_NOWAIT;
+const __u32 RUST_CONST_HELPER_FMODE_STREAM = (__force __u32)FMODE_STREAM;
 const __s32 RUST_CONST_HELPER_IOCB_NOWAIT = (__force __s32)IOCB_NOWAIT;
 #endif
 

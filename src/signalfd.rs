@@ -11,8 +11,10 @@ use crate::{
             self,
             AnonFile,
             Blocking,
-            FileOperations, //
+            FileOperations,
+            Inline, //
         },
+        atomic::read_once,
         events::Events,
         poll::PollTable,
         signal::{
@@ -33,12 +35,9 @@ use kernel::{
     prelude::*,
     seq_file::SeqFile,
     seq_print,
-    sync::{
-        atomic::{
-            Atomic,
-            Relaxed, //
-        },
-        Arc, //
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
     },
     uaccess::UserPtr, //
 };
@@ -54,12 +53,12 @@ pub(crate) struct SignalFd {
 
 impl SignalFd {
     fn mask(&self) -> SigSet {
-        SigSet::from_bits(self.mask.load(Relaxed))
+        SigSet::from_bits(read_once(&self.mask))
     }
 
     fn set_mask(&self, mask: SigSet) {
         self.mask.store(mask.bits(), Relaxed);
-        // The lock of the queue orders this behind the store.
+        // It has a full barrier between the store and a look at the queue.
         signal::wake();
     }
 }
@@ -67,12 +66,13 @@ impl SignalFd {
 #[vtable]
 impl AnonFile for SignalFd {
     type Module = crate::LocalModule;
+    type Private = Inline<Self>;
 
     const NAME: &'static CStr = c"[signalfd]";
     const OPS: &'static FileOperations<Self> = &OPS;
 
-    fn read(&self, buf: &mut impl ReadBuf, blocking: Blocking<'_>) -> Result<usize> {
-        read_signals(|| self.mask(), buf, blocking)
+    fn read(&self, mut buf: impl ReadBuf, blocking: Blocking<'_>) -> Result<usize> {
+        read_signals(|| self.mask(), &mut buf, blocking)
     }
 
     fn ioctl(&self, cmd: u32, arg: UserPtr) -> Result<u32> {
@@ -91,7 +91,7 @@ impl AnonFile for SignalFd {
         show_mask(self.mask(), m);
     }
 
-    fn release(_this: Arc<Self>) {}
+    fn release(_this: Inline<Self>) {}
 }
 
 /// Reads as many records as there are signals, and as fit; waits for the first.
@@ -201,5 +201,5 @@ fn create(mask: SigSet, flags: u32) -> Result<u32> {
     let this = SignalFd {
         mask: Atomic::new(mask.bits()),
     };
-    anon_file::create(Arc::new(this, GFP_KERNEL_ACCOUNT)?, flags | O_RDWR)
+    anon_file::create::<SignalFd>(Inline(this), flags | O_RDWR)
 }

@@ -127,6 +127,17 @@ impl TimerState {
         new.cancel_on_set && new.absolute && clock.can_be_set()
     }
 
+    /// What the timer is to go by once it has this setting.
+    pub(crate) fn base_with(&self, new: &Setting, alarm: bool) -> Clock {
+        let clock = new.clock.unwrap_or(self.clock);
+        // A span is not to change when the time of day is set. Alarms do as native's.
+        if clock == Clock::Realtime && !new.absolute && !alarm {
+            Clock::Monotonic
+        } else {
+            clock
+        }
+    }
+
     /// Takes over a setting, but for starting the timer.
     pub(crate) fn set(&mut self, new: &Setting, alarm: bool) {
         let cancel_on_set = self.cancels_with(new);
@@ -136,12 +147,7 @@ impl TimerState {
             self.steps = clock_steps::count(self.clock);
         }
         self.cancel_on_set = cancel_on_set;
-        // A span is not to change when the time of day is set. Alarms do as native's.
-        self.base = if self.clock == Clock::Realtime && !new.absolute && !alarm {
-            Clock::Monotonic
-        } else {
-            self.clock
-        };
+        self.base = self.base_with(new, alarm);
         self.ticks = 0;
         self.expired = false;
         self.interval = new.interval;

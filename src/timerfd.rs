@@ -109,7 +109,7 @@ pub(crate) struct TimerFd<K: Kind> {
 
 // Debugging and PREEMPT_RT make the lock in the wait queue larger.
 #[cfg(not(any(CONFIG_DEBUG_SPINLOCK, CONFIG_PREEMPT_RT)))]
-const _: () = assert!(size_of::<TimerFd<HrTimer>>() == 168 && size_of::<TimerFd<Alarm>>() == 224);
+const _: () = assert!(size_of::<TimerFd<HrTimer>>() == 176 && size_of::<TimerFd<Alarm>>() == 232);
 
 impl<K: Kind> Guard<'_, K, TimerState> {
     /// Brings a periodic timer that has expired up to this moment. Returns when to start it again.
@@ -154,6 +154,9 @@ impl<K: Kind> TimerFd<K> {
     ///
     /// Context: task, may sleep.
     fn set(&self, new: &Setting, old: Option<&mut uapi::evfd_itimerspec>) -> Result {
+        if old.is_none() && self.set_in_place(new) {
+            return Ok(());
+        }
         let mut roster = None;
         let mut state = loop {
             let state = self.timed.lock_stopped();
@@ -180,16 +183,44 @@ impl<K: Kind> TimerFd<K> {
         let base = state.base;
         let mut state = state.set_clock(base);
         if new.value != 0 {
-            let expires = if new.absolute {
-                clock::to_host(self.clock_id(&state), new.value)
-            } else {
-                schedule::after(base.now(), new.value)
-            };
-            state.start(expires, new.slack);
+            self.start(&mut state, new);
             state.check_canceled()?;
         }
         state.flags = new.flags();
         Ok(())
+    }
+
+    /// Starts the timer as a setting says.
+    fn start(&self, state: &mut Guard<'_, K, TimerState>, new: &Setting) {
+        let expires = if new.absolute {
+            clock::to_host(self.clock_id(state), new.value)
+        } else {
+            schedule::after(state.base.now(), new.value)
+        };
+        state.start(expires, new.slack);
+    }
+
+    /// Gives the timer a setting without waiting for its callback, and returns true, if that needs
+    /// no other clock and setting the clock has no part in it.
+    fn set_in_place(&self, new: &Setting) -> bool {
+        if !K::RESTARTS {
+            return false;
+        }
+        let mut state = self.timed.lock();
+        if state.cancel_on_set
+            || state.cancels_with(new)
+            || state.base != state.base_with(new, K::ALARM)
+        {
+            return false;
+        }
+        state.set(new, K::ALARM);
+        if new.value != 0 {
+            self.start(&mut state, new);
+        } else {
+            state.stop();
+        }
+        state.flags = new.flags();
+        true
     }
 
     fn clock_id(&self, state: &TimerState) -> u32 {
@@ -235,6 +266,45 @@ impl<K: Kind> TimerFd<K> {
             state.refresh();
         }
         taken
+    }
+
+    /// Reads all ticks into `buf` under one lock, if there are any, setting the clock has no part in
+    /// it, and all goes well. If not, returns false, or an error if blocking is not allowed.
+    #[inline(always)]
+    fn read_at_once(&self, buf: &mut impl ReadBuf, blocking: &Blocking<'_>) -> Result<bool> {
+        let mut state = self.timed.lock();
+        if self.short || state.cancel_on_set {
+            return Ok(false);
+        }
+        if state.ticks == 0 {
+            drop(state);
+            return blocking.allowed().map(|()| false);
+        }
+        let next = state.forward_now();
+        let copied = buf.put_now(state.ticks);
+        if copied {
+            state.ticks = 0;
+        }
+        state.restart(next);
+        Ok(copied)
+    }
+
+    /// Reads when it may be that nothing is there, or something goes wrong.
+    #[cold]
+    #[inline(never)]
+    fn read_slowly(&self, mut buf: impl ReadBuf, blocking: Blocking<'_>) -> Result<usize> {
+        if let Some(len) = self.try_read(&mut buf)? {
+            return Ok(len);
+        }
+        // Once only, as native: who sleeps already is not told of O_NONBLOCK set meanwhile.
+        blocking.allowed()?;
+        loop {
+            self.timed
+                .wait_until(Mode::Shared(Events::IN), TimerState::is_readable)?;
+            if let Some(len) = self.try_read(&mut buf)? {
+                return Ok(len);
+            }
+        }
     }
 
     /// Reads into `buf`, if there is something. Returns how many bytes were put there.
@@ -308,11 +378,12 @@ impl<K: Kind> TimerFd<K> {
 #[vtable]
 impl<K: Kind> AnonFile for TimerFd<K> {
     type Module = crate::LocalModule;
+    type Private = Arc<Self>;
 
     const NAME: &'static CStr = c"[timerfd]";
     const OPS: &'static FileOperations<Self> = K::OPS;
 
-    fn read(&self, buf: &mut impl ReadBuf, blocking: Blocking<'_>) -> Result<usize> {
+    fn read(&self, mut buf: impl ReadBuf, blocking: Blocking<'_>) -> Result<usize> {
         let size = if self.short {
             size_of::<u32>()
         } else {
@@ -321,18 +392,10 @@ impl<K: Kind> AnonFile for TimerFd<K> {
         if buf.room() < size {
             return Err(EINVAL);
         }
-        if let Some(len) = self.try_read(buf)? {
-            return Ok(len);
+        if self.read_at_once(&mut buf, &blocking)? {
+            return Ok(size_of::<u64>());
         }
-        // Once only, as native: who sleeps already is not told of O_NONBLOCK set meanwhile.
-        blocking.allowed()?;
-        loop {
-            self.timed
-                .wait_until(Mode::Shared(Events::IN), TimerState::is_readable)?;
-            if let Some(len) = self.try_read(buf)? {
-                return Ok(len);
-            }
-        }
+        self.read_slowly(buf, blocking)
     }
 
     fn ioctl(&self, cmd: u32, arg: UserPtr) -> Result<u32> {
@@ -400,9 +463,9 @@ pub(crate) fn create(args: uapi::evfd_timerfd_create) -> Result<u32> {
     check_privilege(alarm)?;
     let flags = args.flags | O_RDWR;
     if alarm {
-        anon_file::create(TimerFd::<Alarm>::new(clock, false)?, flags)
+        anon_file::create::<TimerFd<Alarm>>(TimerFd::new(clock, false)?, flags)
     } else {
-        anon_file::create(TimerFd::<HrTimer>::new(clock, false)?, flags)
+        anon_file::create::<TimerFd<HrTimer>>(TimerFd::new(clock, false)?, flags)
     }
 }
 
@@ -433,7 +496,7 @@ pub(crate) fn timerfd(args: uapi::evfd_timerfd) -> Result<u32> {
 fn create_set<K: Kind>(clock: Clock, setting: &Setting) -> Result<u32> {
     let timer = TimerFd::<K>::new(clock, true)?;
     timer.set(setting, None)?;
-    anon_file::create(timer, O_RDWR)
+    anon_file::create::<TimerFd<K>>(timer, O_RDWR)
 }
 
 /// Wakes who waits for a timer that is canceled, when clocks were set.

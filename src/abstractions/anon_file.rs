@@ -16,11 +16,13 @@ use super::{
     user::{
         IterBuf,
         ReadBuf,
-        UserBuf, //
+        UserBuf,
+        UserData, //
     },
 };
 use core::{
     marker::PhantomData,
+    mem::ManuallyDrop,
     ptr::NonNull, //
 };
 use kernel::{
@@ -47,11 +49,7 @@ use kernel::{
         ArcBorrow, //
     },
     types::ForeignOwnable,
-    uaccess::{
-        UserPtr,
-        UserSlice,
-        UserSliceReader, //
-    },
+    uaccess::UserPtr,
 };
 
 /// Whether a call on a file may block.
@@ -70,6 +68,81 @@ impl Blocking<'_> {
     }
 }
 
+/// The private data of a file as whoever makes the file owns it. It gives a `T` to borrow.
+///
+/// # Safety
+///
+/// What `into_raw()` gives must be good for `borrow()`, from anywhere and by many at the same time,
+/// until `from_raw()` gets it.
+pub unsafe trait PrivateData<T>: Sized + Send {
+    /// Makes it what the file's `private_data` is set to.
+    fn into_raw(self) -> *mut c_void;
+
+    /// Takes it back.
+    ///
+    /// # Safety
+    ///
+    /// `raw` must be what `into_raw()` gave, or what became of that in a file. This may be called
+    /// once for it, when nobody borrows it any more.
+    unsafe fn from_raw(raw: *mut c_void) -> Self;
+
+    /// Borrows the `T`.
+    ///
+    /// # Safety
+    ///
+    /// `field` must be the `private_data` of a file, which was set to what `into_raw()` gave and
+    /// which is there during `'a`; `from_raw()` must be called later only.
+    unsafe fn borrow<'a>(field: *const *mut c_void) -> &'a T;
+}
+
+// SAFETY: The `T` lives as long as the reference on it that the file has.
+unsafe impl<T: Send + Sync + 'static> PrivateData<T> for Arc<T> {
+    fn into_raw(self) -> *mut c_void {
+        self.into_foreign()
+    }
+
+    unsafe fn from_raw(raw: *mut c_void) -> Self {
+        // SAFETY: The safety requirement; `into_raw()` was `into_foreign()`.
+        unsafe { Arc::from_foreign(raw) }
+    }
+
+    #[inline(always)]
+    unsafe fn borrow<'a>(field: *const *mut c_void) -> &'a T {
+        // SAFETY: The safety requirement; `into_raw()` was `into_foreign()`, and the reference on
+        // the `T` that it stands for is there during `'a`.
+        unsafe { &*core::ptr::from_ref(&*<Self as ForeignOwnable>::borrow(*field)) }
+    }
+}
+
+/// Private data that is no larger than a pointer, which it takes the place of: it needs no memory
+/// of its own.
+pub struct Inline<T>(pub T);
+
+// SAFETY: The `T` is in the file. Others than `T` itself don't change it: the kernel leaves
+// `private_data` to the file's operations.
+unsafe impl<T: Send + Sync + 'static> PrivateData<T> for Inline<T> {
+    fn into_raw(self) -> *mut c_void {
+        const {
+            assert!(size_of::<T>() == size_of::<*mut c_void>());
+            assert!(align_of::<T>() <= align_of::<*mut c_void>());
+        }
+        let this = ManuallyDrop::new(self.0);
+        // SAFETY: The size is the same, and any bytes are a valid pointer.
+        unsafe { core::mem::transmute_copy(&this) }
+    }
+
+    unsafe fn from_raw(raw: *mut c_void) -> Self {
+        // SAFETY: The safety requirement: these are the bytes of a `T`, which is nobody else's.
+        Self(unsafe { core::mem::transmute_copy(&raw) })
+    }
+
+    #[inline(always)]
+    unsafe fn borrow<'a>(field: *const *mut c_void) -> &'a T {
+        // SAFETY: The safety requirement; `into_raw()` has put a `T` in the place of the pointer.
+        unsafe { &*field.cast() }
+    }
+}
+
 /// The operations of a kind of file, called with the private data of one file of it.
 ///
 /// All but [`poll`](AnonFile::poll) are called in task context and may sleep.
@@ -81,14 +154,17 @@ pub trait AnonFile: Sized + Send + Sync + 'static {
     /// What the link in `/proc/PID/fd` shows behind `anon_inode:`.
     const NAME: &'static CStr;
 
+    /// How a file keeps its data.
+    type Private: PrivateData<Self>;
+
     /// The one [`FileOperations`] of this kind: its address is what tells the kind.
     const OPS: &'static FileOperations<Self>;
 
     /// Reads into `buf`, and returns how many bytes were put there.
-    fn read(&self, buf: &mut impl ReadBuf, blocking: Blocking<'_>) -> Result<usize>;
+    fn read(&self, buf: impl ReadBuf, blocking: Blocking<'_>) -> Result<usize>;
 
-    /// Writes what `reader` gives, and returns how many bytes of it were used.
-    fn write(&self, _reader: UserSliceReader, _blocking: Blocking<'_>) -> Result<usize> {
+    /// Writes what `data` gives, and returns how many bytes of it were used.
+    fn write(&self, _data: UserData, _blocking: Blocking<'_>) -> Result<usize> {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
@@ -105,7 +181,7 @@ pub trait AnonFile: Sized + Send + Sync + 'static {
     fn show_fdinfo(&self, m: &SeqFile);
 
     /// Called when the last reference on the file is gone.
-    fn release(this: Arc<Self>);
+    fn release(this: Self::Private);
 }
 
 /// A `struct file_operations` that calls an [`AnonFile`].
@@ -162,10 +238,11 @@ impl<T: AnonFile> FileOperations<T> {
     /// # Safety
     ///
     /// `file` must be a file with these operations, and must not be released during `'a`.
-    unsafe fn data<'a>(file: *const bindings::file) -> ArcBorrow<'a, T> {
+    #[inline(always)]
+    unsafe fn data<'a>(file: *const bindings::file) -> &'a T {
         // SAFETY: The file is valid, and its private data is what `create()` put there: what
-        // `into_foreign()` gave. Only `release()` takes it back.
-        unsafe { Arc::<T>::borrow((*file).private_data) }
+        // `into_raw()` gave. Only `release()` takes it back.
+        unsafe { T::Private::borrow(&raw const (*file).private_data) }
     }
 
     /// # Safety
@@ -180,12 +257,12 @@ impl<T: AnonFile> FileOperations<T> {
         // SAFETY: The VFS calls with a file with these operations on which it has a reference; its
         // position is not used, so who locks that does not matter.
         let (this, file) = unsafe { (Self::data(file), File::from_raw_file(file)) };
-        let mut buf = UserBuf::new(UserPtr::from_ptr(buf.cast()), len);
+        let buf = UserBuf::new(UserPtr::from_ptr(buf.cast()), len);
         let blocking = Blocking {
             file,
             nowait: false,
         };
-        from_result(|| Ok(T::read(&this, &mut buf, blocking)? as isize))
+        from_result(|| Ok(T::read(this, buf, blocking)? as isize))
     }
 
     /// # Safety
@@ -204,8 +281,8 @@ impl<T: AnonFile> FileOperations<T> {
             nowait: flags & helpers::IOCB_NOWAIT != 0,
         };
         // SAFETY: The VFS calls with a valid iterator for reading into, which is ours for the call.
-        let mut buf = IterBuf::new(unsafe { IovIterDest::from_raw(iter) });
-        from_result(|| Ok(T::read(&this, &mut buf, blocking)? as isize))
+        let buf = IterBuf::new(unsafe { IovIterDest::from_raw(iter) });
+        from_result(|| Ok(T::read(this, buf, blocking)? as isize))
     }
 
     /// # Safety
@@ -219,12 +296,12 @@ impl<T: AnonFile> FileOperations<T> {
     ) -> isize {
         // SAFETY: As in `read()`.
         let (this, file) = unsafe { (Self::data(file), File::from_raw_file(file)) };
-        let reader = UserSlice::new(UserPtr::from_ptr(buf.cast_mut().cast()), len).reader();
+        let data = UserData::new(UserPtr::from_ptr(buf.cast_mut().cast()), len);
         let blocking = Blocking {
             file,
             nowait: false,
         };
-        from_result(|| Ok(T::write(&this, reader, blocking)? as isize))
+        from_result(|| Ok(T::write(this, data, blocking)? as isize))
     }
 
     /// # Safety
@@ -240,7 +317,7 @@ impl<T: AnonFile> FileOperations<T> {
         // for longer than a lock in it is held lives as long as the private data, and that until
         // the file is released.
         let table = unsafe { PollTable::from_raw(table, file) };
-        T::poll(&this, &table).bits()
+        T::poll(this, &table).bits()
     }
 
     /// # Safety
@@ -249,7 +326,7 @@ impl<T: AnonFile> FileOperations<T> {
     unsafe extern "C" fn ioctl(file: *mut bindings::file, cmd: c_uint, arg: c_ulong) -> c_long {
         // SAFETY: As in `read()`.
         let this = unsafe { Self::data(file) };
-        from_result(|| Ok(T::ioctl(&this, cmd, UserPtr::from_addr(arg))? as c_long))
+        from_result(|| Ok(T::ioctl(this, cmd, UserPtr::from_addr(arg))? as c_long))
     }
 
     /// # Safety
@@ -258,16 +335,16 @@ impl<T: AnonFile> FileOperations<T> {
     unsafe extern "C" fn show_fdinfo(m: *mut bindings::seq_file, file: *mut bindings::file) {
         // SAFETY: procfs calls with a file on which it has a reference, and with its own seq_file.
         let (this, m) = unsafe { (Self::data(file), SeqFile::from_raw(m)) };
-        T::show_fdinfo(&this, m);
+        T::show_fdinfo(this, m);
     }
 
     /// # Safety
     ///
     /// Must be called by the VFS, for a file with these operations, as the last call on it.
     unsafe extern "C" fn release(_inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
-        // SAFETY: `create()` put there what `into_foreign()` gave, and nobody can borrow it any
-        // more: the last reference on the file is gone.
-        T::release(unsafe { Arc::from_foreign((*file).private_data) });
+        // SAFETY: `create()` put there what `into_raw()` gave, and nobody can borrow it any more: the
+        // last reference on the file is gone.
+        T::release(unsafe { T::Private::from_raw((*file).private_data) });
         0
     }
 }
@@ -279,9 +356,9 @@ impl<T: AnonFile> FileOperations<T> {
 /// Nothing can fail once the descriptor can be seen by others.
 ///
 /// Context: task, may sleep. Errors: `EMFILE`, `ENFILE`, `ENOMEM`.
-pub fn create<T: AnonFile>(data: Arc<T>, flags: u32) -> Result<u32> {
+pub fn create<T: AnonFile>(data: T::Private, flags: u32) -> Result<u32> {
     let fd = FileDescriptorReservation::get_unused_fd_flags(flags)?;
-    let private = data.into_foreign();
+    let private = data.into_raw();
     // SAFETY: Name and operations live for ever, the latter for as long as the module, on which
     // the new file takes a reference.
     let file = from_err_ptr(unsafe {
@@ -290,12 +367,13 @@ pub fn create<T: AnonFile>(data: Arc<T>, flags: u32) -> Result<u32> {
             &raw const T::OPS.raw,
             private,
             flags as c_int,
-            helpers::FMODE_NOWAIT,
+            // There is no position, so that the VFS need not keep one.
+            helpers::FMODE_NOWAIT | helpers::FMODE_STREAM,
         )
     })
     .inspect_err(|_| {
         // SAFETY: There is no file, so the private data is still ours.
-        drop(unsafe { Arc::<T>::from_foreign(private) });
+        drop(unsafe { T::Private::from_raw(private) });
     })?;
     let number = fd.reserved_fd();
     // SAFETY: The file is new, not null, and the reference on it ours.
@@ -316,12 +394,28 @@ pub fn fget(fd: c_int) -> Result<ARef<File>> {
 /// The private data of `file`, or `EINVAL` if it is not a `T`.
 ///
 /// Context: any.
-pub fn data<T: AnonFile>(file: &File) -> Result<ArcBorrow<'_, T>> {
-    let file = file.as_ptr();
-    // SAFETY: The file is valid, and its operations don't change once it is open.
-    if unsafe { (*file).f_op } != &raw const T::OPS.raw {
+#[inline(always)]
+pub fn data<T: AnonFile>(file: &File) -> Result<&T> {
+    if !is_of::<T>(file) {
         return Err(EINVAL);
     }
     // SAFETY: The file has the operations of a `T` and is not released while it is referenced.
-    Ok(unsafe { FileOperations::<T>::data(file) })
+    Ok(unsafe { FileOperations::<T>::data(file.as_ptr()) })
+}
+
+/// As [`data`], if that is in an [`Arc`].
+#[inline(always)]
+pub fn shared_data<T: AnonFile<Private = Arc<T>>>(file: &File) -> Result<ArcBorrow<'_, T>> {
+    if !is_of::<T>(file) {
+        return Err(EINVAL);
+    }
+    // SAFETY: The file has the operations of a `T`, so that its private data is what
+    // `Arc::into_foreign()` gave, and is not released while it is referenced.
+    Ok(unsafe { <Arc<T> as ForeignOwnable>::borrow((*file.as_ptr()).private_data) })
+}
+
+#[inline(always)]
+fn is_of<T: AnonFile>(file: &File) -> bool {
+    // SAFETY: The file is valid, and its operations don't change once it is open.
+    unsafe { (*file.as_ptr()).f_op == &raw const T::OPS.raw }
 }

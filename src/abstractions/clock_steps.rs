@@ -9,6 +9,7 @@
 //! C header: [`include/linux/pvclock_gtod.h`](srctree/include/linux/pvclock_gtod.h)
 
 use super::{
+    atomic::read_once,
     clock::Clock,
     helpers,
     irq_work::{
@@ -23,8 +24,7 @@ use kernel::{
     sync::{
         atomic::{
             Atomic,
-            Full,
-            Relaxed, //
+            Full, //
         },
         LockClassKey, //
     },
@@ -41,15 +41,15 @@ static WATCHES: Atomic<u32> = Atomic::new(0);
 /// Who reads the clock after it was set, and then this, sees that it was set. Context: any.
 pub fn count(clock: Clock) -> u32 {
     match clock {
-        Clock::Realtime => REALTIME.load(Relaxed),
-        Clock::Tai => TAI.load(Relaxed),
+        Clock::Realtime => read_once(&REALTIME),
+        Clock::Tai => read_once(&TAI),
         Clock::Monotonic | Clock::Boottime => 0,
     }
 }
 
 /// Whether there is a [`Watch`], without which nothing is counted.
 pub fn are_counted() -> bool {
-    WATCHES.load(Relaxed) != 0
+    read_once(&WATCHES) != 0
 }
 
 /// What is done when clocks were set.

@@ -56,6 +56,7 @@ impl Events {
 impl BitOr for Events {
     type Output = Self;
 
+    #[inline(always)]
     fn bitor(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }

@@ -34,14 +34,14 @@ use kernel::{
 ///
 /// A reference on `T::Module` belongs to this value.
 #[repr(transparent)]
-pub struct Held<T: AnonFile>(ManuallyDrop<Arc<T>>);
+pub struct Held<T: AnonFile<Private = Arc<T>>>(ManuallyDrop<Arc<T>>);
 
-impl<T: AnonFile> Held<T> {
+impl<T: AnonFile<Private = Arc<T>>> Held<T> {
     /// Takes a reference on the private data of `file`, or `EINVAL` if it is not a `T`.
     ///
     /// Context: any.
     pub fn from_file(file: &File) -> Result<Self> {
-        let data = super::anon_file::data::<T>(file)?;
+        let data = super::anon_file::shared_data::<T>(file)?;
         // SAFETY: The open file holds a reference on the module, so there is one to add to.
         unsafe { bindings::__module_get(this_module::<T::Module>().as_ptr()) };
         // INVARIANT: The reference was taken above.
@@ -49,7 +49,7 @@ impl<T: AnonFile> Held<T> {
     }
 }
 
-impl<T: AnonFile> Drop for Held<T> {
+impl<T: AnonFile<Private = Arc<T>>> Drop for Held<T> {
     fn drop(&mut self) {
         // SAFETY: This is the only place that drops the reference.
         unsafe { ManuallyDrop::drop(&mut self.0) };
@@ -62,7 +62,7 @@ impl<T: AnonFile> Drop for Held<T> {
 #[repr(transparent)]
 pub struct PtrOrErr<T>(*mut c_void, PhantomData<T>);
 
-impl<T: AnonFile> From<Result<Held<T>>> for PtrOrErr<Held<T>> {
+impl<T: AnonFile<Private = Arc<T>>> From<Result<Held<T>>> for PtrOrErr<Held<T>> {
     fn from(result: Result<Held<T>>) -> Self {
         let ptr = match result {
             Ok(held) => {

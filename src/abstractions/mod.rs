@@ -8,6 +8,7 @@
 //! | module | C API |
 //! | --- | --- |
 //! | [`anon_file`] | files on anonymous inodes, `struct file_operations` |
+//! | [`atomic`] | atomic loads without a call |
 //! | [`clock`] | clocks, time namespaces |
 //! | [`clock_steps`] | counting how often clocks are set |
 //! | [`defer`] | work put off from contexts that may not do it |
@@ -29,6 +30,7 @@
 //! | [`wait`] | `struct wait_queue_head`, woken with an event mask |
 
 pub mod anon_file;
+pub mod atomic;
 pub mod clock;
 pub mod clock_steps;
 pub mod defer;

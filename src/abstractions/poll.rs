@@ -5,6 +5,7 @@
 //! C header: [`include/linux/poll.h`](srctree/include/linux/poll.h)
 
 use super::{
+    events::Events,
     helpers,
     wait::WaitQueue, //
 };
@@ -13,6 +14,14 @@ use kernel::{
     bindings,
     fs::File, //
 };
+
+/// Finds out by what `poll()` and `select()` can be told: for [`PollTable::wait_unless_ready`].
+///
+/// Context: task, once, in the module's initialisation.
+pub fn init() {
+    // SAFETY: Nobody polls yet, so nobody reads what this writes.
+    unsafe { helpers::evfd_helper_find_select() };
+}
 
 /// Wraps the kernel's `poll_table`, for a poll of a file whose private data is borrowed for `'a`.
 ///
@@ -54,6 +63,52 @@ impl<'a> PollTable<'a> {
         // io_uring leave the queue before that, as they hold a reference on the file or, epoll,
         // are told before its release.
         unsafe { bindings::poll_wait(self.file.as_ptr(), queue.as_raw(), self.table) }
+    }
+
+    /// For what the poller waits, or would if it were to wait.
+    #[inline(always)]
+    pub fn wanted(&self) -> Events {
+        // SAFETY: The table is null or valid by the type invariants.
+        match unsafe { self.table.as_ref() } {
+            Some(table) => Events::from_bits(table._key),
+            None => Events::NONE,
+        }
+    }
+
+    /// As [`PollTable::wait`] before `events`, which it returns. But a poller that will not wait,
+    /// as it finds one of them, is not put on the queue.
+    #[inline(always)]
+    pub fn wait_unless_ready(&self, queue: &'a WaitQueue, events: impl Fn() -> Events) -> Events {
+        let now = events();
+        if self.ends_with(now) {
+            return now;
+        }
+        self.wait_for(queue, events)
+    }
+
+    #[inline(never)]
+    fn wait_for(&self, queue: &'a WaitQueue, events: impl Fn() -> Events) -> Events {
+        self.wait(queue);
+        events()
+    }
+
+    /// Whether the poller will not wait if there is one of `events`.
+    ///
+    /// `poll()` and `select()` end for an event that they have asked for, which is in their key.
+    /// What others do is not known.
+    #[inline(always)]
+    fn ends_with(&self, events: Events) -> bool {
+        // SAFETY: The table is null or valid by the type invariants.
+        let Some(table) = (unsafe { self.table.as_ref() }) else {
+            return true;
+        };
+        let Some(proc) = table._qproc else {
+            return true;
+        };
+        // SAFETY: `init()` has written it, and nobody does any more.
+        let select = unsafe { helpers::evfd_helper_select_proc };
+        select.is_some_and(|select| core::ptr::fn_addr_eq(proc, select))
+            && events.intersects(Events::from_bits(table._key))
     }
 
     /// Puts the poller on the queue on which tasks wait for signals of the current thread group,

@@ -134,7 +134,8 @@ pub fn with_queue<R>(f: impl FnOnce(&WaitQueue) -> R) -> R {
     f(unsafe { &*helpers::evfd_helper_signal_queue().cast::<WaitQueue>() })
 }
 
-/// Wakes all that wait for signals of the current thread group, as if one had come.
+/// Wakes all that wait for signals of the current thread group, as if one had come. What was
+/// written before is seen by who comes onto the queue too late to be woken.
 ///
 /// Context: task.
 pub fn wake() {

@@ -37,9 +37,20 @@ pub trait Expire: Send + 'static {
     fn expire(&mut self) -> Events;
 }
 
+/// What became of a timer since it got its clock.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// It was not started, or stopped.
+    Stopped,
+    /// It was started, and the state is to be told when it expires.
+    Started,
+    /// The state was told that it has expired.
+    Expired,
+}
+
 /// A wait queue with a timer. When the timer expires, the state is told and the queue woken.
 ///
-/// The lock of the queue guards the state, and starting the timer.
+/// The lock of the queue guards the state, the phase, and starting the timer.
 ///
 /// # Invariants
 ///
@@ -51,6 +62,7 @@ pub struct Timed<T: RawTimer, S: Expire> {
     #[pin]
     timer: Opaque<T>,
     state: UnsafeCell<S>,
+    phase: UnsafeCell<Phase>,
 }
 
 // SAFETY: Timers may be used, and canceled, by other tasks than have started them; `S` is `Send`.
@@ -67,6 +79,7 @@ impl<T: RawTimer, S: Expire> Timed<T, S> {
             // SAFETY: The timer is new and pinned, and `drop()` cancels it.
             timer <- Opaque::ffi_init(|timer| unsafe { T::setup::<Self>(timer, clock) }),
             state: UnsafeCell::new(state),
+            phase: UnsafeCell::new(Phase::Stopped),
         })
     }
 
@@ -114,7 +127,15 @@ unsafe impl<T: RawTimer, S: Expire> Callback<T> for Timed<T, S> {
         let timer: *const Opaque<T> = timer.cast();
         // SAFETY: The timer is the field of a `Timed`, and that is not gone.
         let this = unsafe { &*kernel::container_of!(timer, Self, timer) };
-        this.lock().expire();
+        let mut guard = this.lock();
+        // While this waited for the lock, the timer may have been stopped, started anew, or started
+        // for a time that was over, of which the state was told then. If it is queued, this is not
+        // for that start, but there will be another call.
+        // SAFETY: The timer is set up by the type invariant.
+        let is_queued = T::RESTARTS && unsafe { T::is_queued(guard.timed.timer.get()) };
+        if guard.phase() == Phase::Started && !is_queued {
+            guard.expire();
+        }
     }
 }
 
@@ -137,26 +158,55 @@ pub struct Guard<'a, T: RawTimer, S: Expire> {
 }
 
 impl<T: RawTimer, S: Expire> Guard<'_, T, S> {
+    fn phase(&self) -> Phase {
+        // SAFETY: The lock is held, and it guards the phase.
+        unsafe { *self.timed.phase.get() }
+    }
+
+    fn set_phase(&mut self, phase: Phase) {
+        // SAFETY: The lock is held, and it guards the phase.
+        unsafe { *self.timed.phase.get() = phase };
+    }
+
     /// Tells the state that the timer has expired, and wakes.
     fn expire(&mut self) {
+        self.set_phase(Phase::Expired);
         let events = (**self).expire();
         self.wake(events);
     }
 
     /// Wakes as [`WaitQueue::wake`].
     pub fn wake(&mut self, events: Events) {
-        self.lock.wake(events);
+        if self.timed.queue.is_active() {
+            self.lock.wake(events);
+        }
     }
 
-    /// When the timer expires or has expired; 0 if it was not started since it got its clock.
+    /// When the timer expires or has expired; 0 if it was not started since it got its clock, or
+    /// was stopped.
     pub fn expires(&self) -> Ktime {
+        if self.phase() == Phase::Stopped {
+            return 0;
+        }
         // SAFETY: The timer is set up. Who starts it needs the lock, which is held.
         unsafe { T::expires(self.timed.timer.get()) }
     }
 
+    /// Stops the timer: the state is not told of it any more.
+    pub fn stop(&mut self) {
+        if self.phase() == Phase::Started {
+            // A callback that is running, and waits for the lock, finds the phase changed.
+            // SAFETY: The timer is set up by the type invariant.
+            unsafe { T::try_cancel(self.timed.timer.get()) };
+        }
+        self.set_phase(Phase::Stopped);
+    }
+
     /// Has the timer expire at `expires` on its clock, or up to `slack` nanoseconds later. If it is
-    /// that time already, it expires at once.
+    /// that time already, it expires at once. The timer must not be started already, unless it
+    /// [restarts](RawTimer::RESTARTS).
     pub fn start(&mut self, expires: Ktime, slack: u64) {
+        self.set_phase(Phase::Started);
         // SAFETY: The timer is set up. Who starts it needs the lock, which is held.
         if !unsafe { T::start(self.timed.timer.get(), expires, slack) } {
             self.expire();
@@ -194,7 +244,8 @@ impl<'a, T: RawTimer, S: Expire> Stopped<'a, T, S> {
     }
 
     /// Gives the timer a clock.
-    pub fn set_clock(self, clock: Clock) -> Guard<'a, T, S> {
+    pub fn set_clock(mut self, clock: Clock) -> Guard<'a, T, S> {
+        self.0.set_phase(Phase::Stopped);
         // SAFETY: The timer is inactive by the type invariant. Who starts it, or gives it a clock,
         // needs the lock, which is held.
         unsafe { T::setup::<Timed<T, S>>(self.0.timed.timer.get(), clock) };

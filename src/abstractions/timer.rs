@@ -42,6 +42,11 @@ pub unsafe trait Callback<T> {
 ///
 /// After `setup()`, the callback is called only between a `start()` and the end of `cancel()`.
 pub unsafe trait RawTimer: Sized {
+    /// Whether `start()` may be called for a timer that is started already, or whose callback is
+    /// running. Then the callback can find out by `is_queued()` that it is called for a start that
+    /// is not the last.
+    const RESTARTS: bool;
+
     /// Gives the timer its clock and callback. [`RawTimer::expires`] is 0 from then on.
     ///
     /// # Safety
@@ -65,6 +70,14 @@ pub unsafe trait RawTimer: Sized {
     ///
     /// The timer must be set up, and not be started at the same time.
     unsafe fn expires(this: *mut Self) -> Ktime;
+
+    /// Whether the timer is started, and neither has its callback been called since nor was it that
+    /// time already. Only for timers that [restart](RawTimer::RESTARTS).
+    ///
+    /// # Safety
+    ///
+    /// The timer must be set up.
+    unsafe fn is_queued(this: *mut Self) -> bool;
 
     /// Cancels the timer, if its callback is not running. Returns whether it is inactive.
     ///
@@ -111,6 +124,10 @@ impl HrTimer {
 
 // SAFETY: `hrtimer_cancel()` waits for the callback.
 unsafe impl RawTimer for HrTimer {
+    // A timer whose callback is running stays on the CPU that runs it when it is started, and
+    // expires there after the callback's end.
+    const RESTARTS: bool = true;
+
     unsafe fn setup<C: Callback<Self>>(this: *mut Self, clock: Clock) {
         // SAFETY: The timer may be written to, and is inactive. That sets all of it, and what it
         // expires at to 0.
@@ -139,6 +156,11 @@ unsafe impl RawTimer for HrTimer {
     unsafe fn expires(this: *mut Self) -> Ktime {
         // SAFETY: The timer is set up, and only `start()` writes this.
         unsafe { (*this.cast::<bindings::hrtimer>())._softexpires }
+    }
+
+    unsafe fn is_queued(this: *mut Self) -> bool {
+        // SAFETY: The timer is set up.
+        unsafe { helpers::evfd_helper_hrtimer_is_queued(this.cast()) }
     }
 
     unsafe fn try_cancel(this: *mut Self) -> bool {
@@ -172,6 +194,8 @@ impl Alarm {
 
 // SAFETY: `alarm_cancel()` waits for the callback.
 unsafe impl RawTimer for Alarm {
+    const RESTARTS: bool = false;
+
     unsafe fn setup<C: Callback<Self>>(this: *mut Self, clock: Clock) {
         let kind = match clock {
             Clock::Realtime => bindings::alarmtimer_type_ALARM_REALTIME,
@@ -193,6 +217,10 @@ unsafe impl RawTimer for Alarm {
     unsafe fn expires(this: *mut Self) -> Ktime {
         // SAFETY: The alarm is set up, and only `start()` writes this.
         unsafe { (*this.cast::<bindings::alarm>()).node.expires }
+    }
+
+    unsafe fn is_queued(_this: *mut Self) -> bool {
+        false
     }
 
     unsafe fn try_cancel(this: *mut Self) -> bool {

@@ -100,7 +100,7 @@ impl WaitQueue {
 
     /// Sleeps on the queue until `condition` holds.
     ///
-    /// `condition` is called while the task is no longer `TASK_RUNNING`, so must not sleep. It is
+    /// `condition` may be called while the task is no longer `TASK_RUNNING`, so must not sleep. It is
     /// looked at once more when a signal comes, so that an exclusive waiter that was chosen by a
     /// wake-up does not leave with an error. When this returns `Ok`, it held a moment ago.
     ///
@@ -126,6 +126,10 @@ impl WaitQueue {
             }
             // SAFETY: The task may sleep here, as the documentation asks for.
             unsafe { bindings::schedule() };
+            // Most often it does, and whoever woke the task took it off the queue.
+            if condition() {
+                break Ok(());
+            }
         };
         // SAFETY: Both are valid, and the entry is on this queue or on none.
         unsafe { bindings::finish_wait(self.as_raw(), entry) };

@@ -137,6 +137,34 @@ TEST(edge_out)
 	EXPECT_EQ(EPOLLOUT, events_now(ep));
 }
 
+TEST(edge_out_asked_for_later)
+{
+	int fd = efd_new(8, EFD_NONBLOCK | EFD_SEMAPHORE);
+	int ep = watch(fd, EPOLLET | EPOLLIN), other;
+
+	ASSERT_GE(ep, 0);
+	EXPECT_EQ(EPOLLIN, events_now(ep));
+	EXPECT_EQ(1, efd_take(fd));
+	EXPECT_EQ(0, events_now(ep));
+	ASSERT_EQ(0, modify(ep, fd, EPOLLET | EPOLLOUT));
+	EXPECT_EQ(EPOLLOUT, events_now(ep));
+	for (int i = 0; i < 2; i++) {
+		EXPECT_EQ(1, efd_take(fd));
+		EXPECT_EQ(EPOLLOUT, events_now(ep));
+		EXPECT_EQ(0, events_now(ep));
+	}
+	/* No more, but by somebody else. */
+	ASSERT_EQ(0, modify(ep, fd, EPOLLET | EPOLLIN));
+	EXPECT_EQ(EPOLLIN, events_now(ep));
+	EXPECT_EQ(1, efd_take(fd));
+	EXPECT_EQ(0, events_now(ep));
+	other = watch(fd, EPOLLET | EPOLLOUT);
+	EXPECT_EQ(EPOLLOUT, events_now(other));
+	EXPECT_EQ(1, efd_take(fd));
+	EXPECT_EQ(EPOLLOUT, events_now(other));
+	EXPECT_EQ(0, events_now(ep));
+}
+
 TEST(edge_both)
 {
 	int fd = efd_new(0, EFD_NONBLOCK);
