@@ -5,6 +5,7 @@
 # and the packages that the README names.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/debian.sh"
 
 # The packages of the README's last apt-get line.
 readme_packages() {
@@ -14,26 +15,14 @@ readme_packages() {
 }
 
 make_dkms_root() {
-	local dir=$1 uri opts=() include=() x
-	uri=$(mirror)
-	while read -r x; do
-		opts+=(--aptopt="$x")
-	done < <(apt_proxies)
+	local dir=$1 include=()
 	read -ra include < <(readme_packages)
 	include+=("linux-headers-$ABI-cloud-amd64=$VERSION"
 		"linux-modules-$ABI-cloud-amd64=$VERSION"
 		"linux-source-$KERNEL_SERIES=$VERSION" udev busybox-static)
-	mmdebstrap --quiet --variant=apt --format=tar \
-		--aptopt='APT::Install-Recommends "false"' \
-		--aptopt='Acquire::Languages "none"' \
-		--dpkgopt='path-exclude=/usr/share/doc/*' \
-		--dpkgopt='path-exclude=/usr/share/man/*' \
-		--dpkgopt='path-exclude=/usr/share/locale/*' "${opts[@]}" \
-		--include="$(IFS=,; echo "${include[*]}")" "$DEBIAN_SUITE" - \
-		"deb $uri $DEBIAN_SUITE main" \
-		"deb $uri $DEBIAN_SUITE-updates main" \
-		"deb $uri $DEBIAN_SUITE-backports main" |
-		tar -x -C "$dir" --no-same-owner --exclude='./dev/*'
+	debian_root "$dir" --backports --exclude '/usr/share/doc/*' \
+		--exclude '/usr/share/man/*' --exclude '/usr/share/locale/*' \
+		"${include[@]}"
 	touch "$dir/etc/resolv.conf" "$dir/etc/hosts"
 	# The kernel that this machine runs is not its own.
 	printf '#!/bin/sh\n[ "$*" = -r ] && echo "%s" || exec /usr/bin/uname "$@"\n' \
@@ -43,7 +32,7 @@ make_dkms_root() {
 
 "$TOP/tools/setup/kernel.sh" cloud >/dev/null
 read -r VERSION ABI <"$CACHE/release-$KERNEL_SERIES"
-name=dkms-$VERSION-$(hash_of "$0" <(readme_packages))
+name=dkms-$VERSION-$(hash_of "$0" "$TOP/tools/setup/debian.sh" <(readme_packages))
 [ -e "$CACHE/$name" ] ||
 	step "making a Debian root to install in" cached "$name" make_dkms_root
 echo "$CACHE/$name"

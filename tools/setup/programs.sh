@@ -4,6 +4,7 @@
 # unless it is there, and print its name.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/debian.sh"
 
 packages=(
 	libpython3.13-testsuite nodejs stress-ng systemd-tests
@@ -15,19 +16,9 @@ packages=(
 excludes='^(usr/share/(doc|man|locale|fonts|icons)|usr/lib/x86_64-linux-gnu/(libLLVM|libgallium|dri/).*|var/(cache|lib)/.*|boot|dev/.*|proc/.*|sys/.*|tmp/.*|run/.*)(/|$)'
 
 make_programs() {
-	local dir=$1 uri opts=() x
-	uri=$(mirror)
-	while read -r x; do
-		opts+=(--aptopt="$x")
-	done < <(apt_proxies)
+	local dir=$1
 	mkdir "$dir/root"
-	mmdebstrap --quiet --variant=apt --format=tar \
-		--aptopt='APT::Install-Recommends "false"' \
-		--aptopt='Acquire::Languages "none"' "${opts[@]}" \
-		--include="$(IFS=,; echo "${packages[*]}")" "$DEBIAN_SUITE" - \
-		"deb $uri $DEBIAN_SUITE main" \
-		"deb $uri $DEBIAN_SUITE-updates main" |
-		tar -x -C "$dir/root" --no-same-owner --exclude='./dev/*'
+	debian_root "$dir/root" "${packages[@]}"
 	mkdir -p "$dir/root/mnt/share"
 	in_root mkfs.erofs --quiet --all-root -T0 --exclude-regex="$excludes" \
 		"$dir/image" "$dir/root"
@@ -35,7 +26,7 @@ make_programs() {
 }
 
 "$TOP/tools/setup/root.sh" >/dev/null
-name=programs-$(hash_of "$0")
+name=programs-$(hash_of "$0" "$TOP/tools/setup/debian.sh")
 [ -e "$CACHE/$name" ] ||
 	step "fetching programs that use event descriptors" cached "$name" make_programs
 echo "$CACHE/$name/image"

@@ -6,6 +6,7 @@
 # userland too.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/debian.sh"
 
 packages=(
 	# building kernels and modules
@@ -47,23 +48,11 @@ install_packages() {
 }
 
 make_root() {
-	local dir=$1 uri opts=() x
-	uri=$(mirror)
+	local dir=$1 opts=() x
 	for x in "${excludes[@]}"; do
-		opts+=(--dpkgopt="path-exclude=$x")
+		opts+=(--exclude "$x")
 	done
-	while read -r x; do
-		opts+=(--aptopt="$x")
-	done < <(apt_proxies)
-	# Unpacked from a stream, and without device nodes, so that all of it
-	# belongs to the caller and can be removed like any directory.
-	mmdebstrap --quiet --variant=apt --format=tar \
-		--aptopt='APT::Install-Recommends "false"' \
-		--aptopt='Acquire::Languages "none"' "${opts[@]}" \
-		--include="$(IFS=,; echo "${packages[*]}")" "$DEBIAN_SUITE" - \
-		"deb $uri $DEBIAN_SUITE main" \
-		"deb $uri $DEBIAN_SUITE-updates main" |
-		tar -x -C "$dir" --no-same-owner --exclude='./dev/*'
+	debian_root "$dir" "${opts[@]}" "${packages[@]}"
 	mkdir -p "$dir/mnt/share"
 	touch "$dir/etc/resolv.conf" "$dir/etc/hosts"
 	# What a kernel depends on, part of its name in the cache.
@@ -71,7 +60,7 @@ make_root() {
 		gcc-14 rustc bindgen clang-19 pahole >"$dir/toolchain"
 }
 
-name=root-$(hash_of "$0")
+name=root-$(hash_of "$0" "$TOP/tools/setup/debian.sh")
 if [ ! -e "$CACHE/$name" ]; then
 	need_mmdebstrap
 	step "making the toolchain root (Debian $DEBIAN_SUITE)" cached "$name" make_root

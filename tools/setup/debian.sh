@@ -1,0 +1,37 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# What the scripts that make a root of Debian share, beside lib.sh. They hash it
+# into the names of their roots in the cache.
+
+# debian_root DIR [--backports] [--exclude PATH]... PACKAGE...: make a root with
+# these packages, what they depend on, and what every Debian has.
+# --backports takes packages from that suite too, --exclude leaves files out.
+#
+# Unpacked from a stream, and without device nodes, so that all of it belongs
+# to the caller and can be removed like any directory.
+debian_root() {
+	local dir=$1 uri opts=() backports=() x
+	uri=$(mirror)
+	while read -r x; do
+		opts+=(--aptopt="$x")
+	done < <(apt_proxies)
+	shift
+	while [[ $1 = --* ]]; do
+		case $1 in
+		--backports) backports=("deb $uri $DEBIAN_SUITE-backports main") ;;
+		--exclude)
+			opts+=(--dpkgopt="path-exclude=$2")
+			shift
+			;;
+		*) die "debian_root has no option $1" ;;
+		esac
+		shift
+	done
+	mmdebstrap --quiet --variant=apt --format=tar \
+		--aptopt='APT::Install-Recommends "false"' \
+		--aptopt='Acquire::Languages "none"' "${opts[@]}" \
+		--include="$(IFS=,; echo "$*")" "$DEBIAN_SUITE" - \
+		"deb $uri $DEBIAN_SUITE main" \
+		"deb $uri $DEBIAN_SUITE-updates main" "${backports[@]}" |
+		tar -x -C "$dir" --no-same-owner --exclude='./dev/*'
+}
