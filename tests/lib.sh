@@ -27,6 +27,19 @@ kernels_for() {
 	fi
 }
 
+# Programs of tests/user that need a guest with one processor: only so does an
+# emulated machine come back from sleep.
+SLEEPERS=(timer_suspend)
+
+# The other programs of tests/user, which can share a guest.
+user_programs() {
+	local source name
+	for source in "$TOP"/tests/user/*.c; do
+		name=$(basename "$source" .c)
+		[[ " ${SLEEPERS[*]} " = *" $name "* ]] || echo "$name"
+	done
+}
+
 tap_ok() {
 	TAP_COUNT=$((TAP_COUNT + 1))
 	echo "ok $TAP_COUNT - $*"

@@ -6,10 +6,8 @@
 #ifndef EVFD_TESTS_PRELOAD_H
 #define EVFD_TESTS_PRELOAD_H
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>

@@ -2,21 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # In the guest: evfd-run, and what EVFD_PRELOAD asks for.
 cd /mnt/share || exit 1
+# shellcheck source=tests/lib.sh
+. ./lib.sh
 run=preload/evfd-run
-count=0
-
-# check DESCRIPTION COMMAND...: a line of TAP.
-check() {
-	local description=$1
-	shift
-	count=$((count + 1))
-	if output=$("$@" 2>&1); then
-		echo "ok $count $description"
-	else
-		echo "not ok $count $description"
-		printf '%s\n' "$output" | sed 's/^/# /'
-	fi
-}
 
 # gives STATUS PATTERN COMMAND...: whether it ends so, and prints that.
 gives() {
@@ -39,41 +27,41 @@ none='^evfd-preload: one(32)?: 0 eventfd, 0 timerfd, 0 signalfd, 3 by the system
 
 echo 1..27
 for one in ./one ./one32; do
-	check "$one: the trace tells what was made" gives 0 "$all" $run -t $one
-	check "$one: strict, too" gives 0 "$all" $run -s -t $one
-	check "$one: its exit status is passed on" gives 7 "$all" $run -t $one 7
-	check "$one: children that it forks are counted" \
+	tap_check "$one: the trace tells what was made" gives 0 "$all" $run -t $one
+	tap_check "$one: strict, too" gives 0 "$all" $run -s -t $one
+	tap_check "$one: its exit status is passed on" gives 7 "$all" $run -t $one 7
+	tap_check "$one: children that it forks are counted" \
 		gives 0 ': 2 eventfd, 2 timerfd, 2 signalfd, 0 by' $run -t $one 0 fork
-	check "$one: each program that is executed tells of itself" \
+	tap_check "$one: each program that is executed tells of itself" \
 		gives 0 "$all" $run -t sh -c "$one; exit \$?"
-	check "$one: an ordinary user may" bad_user sh -c \
+	tap_check "$one: an ordinary user may" bad_user sh -c \
 		"HOME=/ $run -s $one"
 done
-check "a trace goes to a file" gives 0 "$all" env EVFD_PRELOAD=trace=/tmp/to \
+tap_check "a trace goes to a file" gives 0 "$all" env EVFD_PRELOAD=trace=/tmp/to \
 	sh -c "$run ./one && cat /tmp/to"
-check "what was preloaded before stays" gives 0 'libevfd-preload.so:/lib/x' \
+tap_check "what was preloaded before stays" gives 0 'libevfd-preload.so:/lib/x' \
 	env LD_PRELOAD=/lib/x sh -c "$run sh -c 'echo \$LD_PRELOAD' 2>/dev/null"
-check "no program: how to use it" gives 125 '^usage: evfd-run' $run
-check "no such option: how to use it" gives 125 '^usage: evfd-run' $run -x true
-check "no such program: 127" gives 127 'not found' $run ./missing
-check "no library: where it should be" gives 125 'there is no libevfd-preload.so' \
+tap_check "no program: how to use it" gives 125 '^usage: evfd-run' $run
+tap_check "no such option: how to use it" gives 125 '^usage: evfd-run' $run -x true
+tap_check "no such program: 127" gives 127 'not found' $run ./missing
+tap_check "no library: where it should be" gives 125 'there is no libevfd-preload.so' \
 	sh -c "cp $run /tmp/; /tmp/evfd-run true"
 
 chmod 600 /dev/evfd
-check "the device is not allowed: falls back" \
+tap_check "the device is not allowed: falls back" \
 	gives 0 "$none" bad_user env EVFD_PRELOAD=trace $run ./one
-check "the device is not allowed: strict ends the program" \
+tap_check "the device is not allowed: strict ends the program" \
 	gives 134 "one: evfd-preload: /dev/evfd can't be used: Permission denied" \
 	bad_user $run -s ./one
 rm /dev/evfd
 for one in ./one ./one32; do
-	check "$one: the device is missing: falls back" gives 0 "$none" $run -t $one
-	check "$one: the device is missing: strict ends the program" gives 134 \
+	tap_check "$one: the device is missing: falls back" gives 0 "$none" $run -t $one
+	tap_check "$one: the device is missing: strict ends the program" gives 134 \
 		"^one(32)?: evfd-preload: /dev/evfd can't be used: No such file" \
 		$run -s $one
 done
 : >/dev/evfd
-check "it is another file: falls back" gives 0 "$none" $run -t ./one
-check "it is another file: strict ends the program" gives 134 \
+tap_check "it is another file: falls back" gives 0 "$none" $run -t ./one
+tap_check "it is another file: strict ends the program" gives 134 \
 	"can't be used: Inappropriate ioctl" $run -s ./one
-check "a strict program that makes nothing ends well" gives 0 'fine' $run -s echo fine
+tap_check "a strict program that makes nothing ends well" gives 0 'fine' $run -s echo fine

@@ -24,19 +24,7 @@ build() {
 	cp -a "$TOP/build/preload" "$share/"
 	cp "$bin/preload"/* "$share/"
 	cp "$bin/dynamic"/* "$share/programs/"
-	cp "$TOP/tests/preload"/*.sh "$share/"
-}
-
-# Programs that test what only evfd's ioctls have, and one that needs a guest of its own.
-names() {
-	local source name
-	for source in "$TOP"/tests/user/*.c; do
-		name=$(basename "$source" .c)
-		case $name in
-		evfd_* | timer_suspend) ;;
-		*) echo "$name$1" ;;
-		esac
-	done
+	cp "$TOP/tests/preload"/*.sh "$TOP/tests/lib.sh" "$share/"
 }
 
 # run_guest NAME COMMAND...: leaves its output in $results/NAME, its status in .status.
@@ -46,6 +34,11 @@ run_guest() {
 	"$TOP/tools/guest/run.sh" --kernel "$kernel" --share "$share" -- "$@" \
 		>"$results/$name" || status=$?
 	echo "$status" >"$results/$name.status"
+}
+
+ended_well() {
+	tap_check "$1: the guest ended well and its kernel log is clean" \
+		[ "$(cat "$results/$1.status")" = 0 ]
 }
 
 # Tells what each program that should have run did.
@@ -64,13 +57,13 @@ report() {
 		tap_from <(grep -v '^@end ' "$file") "$program"
 		tap_check "$program: its descriptors were evfd's" grep -qx '@end 0 ours' "$file"
 	done
-	tap_check "$name: the guest ended well and its kernel log is clean" \
-		[ "$(cat "$results/$name.status")" = 0 ]
+	ended_well "$name"
 }
 
 build
-mapfile -t programs < <(names '')
-mapfile -t programs32 < <(names 32)
+# Programs named evfd_* test what only evfd's ioctls have.
+mapfile -t programs < <(user_programs | grep -v '^evfd_')
+programs32=("${programs[@]/%/32}")
 run_guest "64 bits" bash /mnt/share/programs.sh arguments calls "${programs[@]}" &
 run_guest "32 bits" bash /mnt/share/programs.sh arguments32 calls32 "${programs32[@]}" &
 wait
@@ -78,6 +71,5 @@ report "64 bits" arguments calls "${programs[@]}"
 report "32 bits" arguments32 calls32 "${programs32[@]}"
 run_guest ways bash /mnt/share/ways.sh
 tap_from "$results/ways" "ways"
-tap_check "ways: the guest ended well and its kernel log is clean" \
-	[ "$(cat "$results/ways.status")" = 0 ]
+ended_well ways
 tap_done

@@ -10,14 +10,7 @@ set -euo pipefail
 
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
-
-# An emulated machine comes back from sleep only if it has one processor.
-sleepers=(timer_suspend)
-names=()
-for source in "$TOP"/tests/user/*.c; do
-	name=$(basename "$source" .c)
-	[[ " ${sleepers[*]} " = *" $name "* ]] || names+=("$name")
-done
+mapfile -t names < <(user_programs)
 
 # The implementations that a program is run on.
 implementations() {
@@ -110,13 +103,13 @@ for kernel in $(kernels_for cloud debug); do
 done
 GUEST_OPTIONS=(--smp 1)
 kernel=$(kernels_for cloud)
-run "$kernel" "one processor" "${sleepers[@]}" "${sleepers[@]/%/32}" &
+run "$kernel" "one processor" "${SLEEPERS[@]}" "${SLEEPERS[@]/%/32}" &
 # With PREEMPT_RT a thread runs what an interrupt does elsewhere, and can be
 # preempted by those it races with.
 GUEST_OPTIONS=()
 racers=(races signal_races timer_races timer_abuse)
 [ -n "${EVFD_KERNEL:-}" ] || run rt races "${racers[@]}"
 wait
-report_run "$kernel" "one processor" "${sleepers[@]}" "${sleepers[@]/%/32}"
+report_run "$kernel" "one processor" "${SLEEPERS[@]}" "${SLEEPERS[@]/%/32}"
 [ -n "${EVFD_KERNEL:-}" ] || report_run rt races "${racers[@]}"
 tap_done
