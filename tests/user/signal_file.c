@@ -5,18 +5,6 @@
  */
 #include "signal.h"
 
-#include <sys/sendfile.h>
-#include <sys/stat.h>
-#include <sys/statfs.h>
-
-/* What a call did: its result, or -errno. */
-#define result(call)							\
-({									\
-	long __ret = (call);						\
-									\
-	__ret < 0 ? -errno : __ret;					\
-})
-
 /* A descriptor with a signal to read, which no test here is to take. */
 FIXTURE(file)
 {
@@ -37,6 +25,16 @@ FIXTURE_TEARDOWN(file)
 	close(self->fd);
 }
 
+#define FILE_LINK	"anon_inode:[signalfd]"
+#define FILE_READ_SIZE	RECORD_SIZE
+
+static int file_native(void)
+{
+	return native_sfd_call(-1, &(uint64_t){ 1 }, 8, 0);
+}
+
+#include "file.h"
+
 TEST_F(file, write)
 {
 	struct iovec iov = { .iov_base = self->buf, .iov_len = RECORD_SIZE };
@@ -46,134 +44,6 @@ TEST_F(file, write)
 	EXPECT_EQ(-EINVAL, result(write(self->fd, self->buf, RECORD_SIZE)));
 	EXPECT_EQ(-EINVAL, result(writev(self->fd, &iov, 1)));
 	EXPECT_EQ(-EINVAL, result(pwritev2(self->fd, &iov, 1, -1, 0)));
-}
-
-TEST_F(file, seek)
-{
-	static const int whence[] = {
-		SEEK_SET, SEEK_CUR, SEEK_END, SEEK_DATA, SEEK_HOLE,
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(whence); i++) {
-		EXPECT_EQ(0, result(lseek(self->fd, 0, whence[i])));
-		EXPECT_EQ(0, result(lseek(self->fd, 1000, whence[i])));
-		EXPECT_EQ(0, result(lseek(self->fd, -1000, whence[i])));
-	}
-	EXPECT_EQ(-EINVAL, result(lseek(self->fd, 0, 99)));
-}
-
-TEST_F(file, positioned_calls)
-{
-	struct iovec iov = { .iov_base = self->buf, .iov_len = RECORD_SIZE };
-
-	EXPECT_EQ(-ESPIPE, result(pread(self->fd, self->buf, RECORD_SIZE, 0)));
-	EXPECT_EQ(-ESPIPE, result(pread(self->fd, self->buf, RECORD_SIZE, 128)));
-	EXPECT_EQ(-ESPIPE, result(pwrite(self->fd, self->buf, RECORD_SIZE, 0)));
-	EXPECT_EQ(-ESPIPE, result(preadv(self->fd, &iov, 1, 0)));
-	EXPECT_EQ(-ESPIPE, result(pwritev(self->fd, &iov, 1, 0)));
-}
-
-TEST_F(file, splice)
-{
-	int pipes[2];
-
-	ASSERT_EQ(0, pipe2(pipes, O_NONBLOCK));
-	EXPECT_EQ(-EINVAL, result(splice(self->fd, NULL, pipes[1], NULL,
-					 RECORD_SIZE, 0)));
-	ASSERT_EQ(RECORD_SIZE, write(pipes[1], self->buf, RECORD_SIZE));
-	EXPECT_EQ(-EINVAL, result(splice(pipes[0], NULL, self->fd, NULL,
-					 RECORD_SIZE, 0)));
-	EXPECT_EQ(-EINVAL, result(tee(self->fd, pipes[1], RECORD_SIZE, 0)));
-}
-
-TEST_F(file, sendfile)
-{
-	int memory = memfd_create("source", MFD_CLOEXEC);
-	int pipes[2];
-
-	ASSERT_GE(memory, 0);
-	ASSERT_EQ(0, pipe(pipes));
-	ASSERT_EQ(RECORD_SIZE, write(memory, self->buf, RECORD_SIZE));
-	ASSERT_EQ(0, lseek(memory, 0, SEEK_SET));
-	EXPECT_EQ(-EINVAL, result(sendfile(pipes[1], self->fd, NULL,
-					   RECORD_SIZE)));
-	EXPECT_EQ(-EINVAL, result(sendfile(self->fd, memory, NULL,
-					   RECORD_SIZE)));
-	EXPECT_EQ(-EINVAL, result(copy_file_range(self->fd, NULL, memory, NULL,
-						  RECORD_SIZE, 0)));
-	EXPECT_EQ(-EINVAL, result(copy_file_range(memory, NULL, self->fd, NULL,
-						  RECORD_SIZE, 0)));
-}
-
-TEST_F(file, stat)
-{
-	int reference = native_sfd_call(-1, &(uint64_t){ 1 }, 8, 0);
-	struct stat native, st;
-	struct statfs fs;
-
-	ASSERT_GE(reference, 0);
-	ASSERT_EQ(0, fstat(reference, &native));
-	ASSERT_EQ(0, fstat(self->fd, &st));
-	/* All anonymous inodes are one. */
-	EXPECT_EQ(native.st_dev, st.st_dev);
-	EXPECT_EQ(native.st_ino, st.st_ino);
-	EXPECT_EQ(native.st_mode, st.st_mode);
-	EXPECT_EQ(native.st_nlink, st.st_nlink);
-	EXPECT_EQ(native.st_uid, st.st_uid);
-	EXPECT_EQ(native.st_gid, st.st_gid);
-	EXPECT_EQ(native.st_rdev, st.st_rdev);
-	EXPECT_EQ(native.st_blksize, st.st_blksize);
-	EXPECT_EQ(native.st_blocks, st.st_blocks);
-	EXPECT_EQ(0, native.st_size);
-	EXPECT_EQ(0, st.st_size);
-	ASSERT_EQ(0, fstatfs(self->fd, &fs));
-	EXPECT_EQ(0x09041934, fs.f_type);
-}
-
-TEST_F(file, link_in_proc)
-{
-	char path[64], target[64] = "";
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", self->fd);
-	EXPECT_LT(0, readlink(path, target, sizeof(target) - 1));
-	EXPECT_STREQ("anon_inode:[signalfd]", target);
-	EXPECT_EQ(-ENXIO, result(open(path, O_RDWR)));
-}
-
-TEST_F(file, calls_that_do_not_apply)
-{
-	void *map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, self->fd, 0);
-	int pending;
-
-	EXPECT_EQ(MAP_FAILED, map);
-	EXPECT_EQ(ENODEV, errno);
-	EXPECT_EQ(-EINVAL, result(fsync(self->fd)));
-	EXPECT_EQ(-EINVAL, result(ftruncate(self->fd, 0)));
-	EXPECT_EQ(-ENODEV, result(fallocate(self->fd, 0, 0, 8)));
-	EXPECT_EQ(-ENOTDIR, result(fchdir(self->fd)));
-	EXPECT_EQ(-ENOTSOCK, result(syscall(SYS_shutdown, self->fd, 0)));
-	EXPECT_EQ(-ENOTTY, result(ioctl(self->fd, FIONREAD, &pending)));
-	EXPECT_EQ(-ENOTTY, result(ioctl(self->fd, TCGETS, self->buf)));
-	EXPECT_EQ(-ENOTTY, result(ioctl(self->fd, EVFD_IOC_SIGNALFD,
-					self->buf)));
-	EXPECT_EQ(-EOPNOTSUPP, result(fchmod(self->fd, 0644)));
-}
-
-TEST_F(file, status_flags)
-{
-	int on = 1, off = 0;
-
-	EXPECT_EQ(0, result(fcntl(self->fd, F_SETFL, O_NONBLOCK | O_ASYNC)));
-	EXPECT_EQ(O_RDWR | O_NONBLOCK, fcntl(self->fd, F_GETFL));
-	EXPECT_EQ(-EINVAL, result(fcntl(self->fd, F_SETFL,
-					O_NONBLOCK | O_DIRECT)));
-	EXPECT_EQ(0, result(ioctl(self->fd, FIONBIO, &off)));
-	EXPECT_EQ(O_RDWR, fcntl(self->fd, F_GETFL));
-	EXPECT_EQ(0, result(ioctl(self->fd, FIONBIO, &on)));
-	EXPECT_EQ(O_RDWR | O_NONBLOCK, fcntl(self->fd, F_GETFL));
-	EXPECT_EQ(-ENOTTY, result(ioctl(self->fd, FIOASYNC, &on)));
-	EXPECT_EQ(0, result(ioctl(self->fd, FIOCLEX)));
-	EXPECT_EQ(FD_CLOEXEC, fcntl(self->fd, F_GETFD));
 }
 
 /* Reads all of fdinfo. */

@@ -5,20 +5,6 @@
  */
 #include "timer.h"
 
-#include <sys/file.h>
-#include <sys/sendfile.h>
-#include <sys/stat.h>
-#include <sys/statfs.h>
-#include <sys/xattr.h>
-
-/* What a call did: its result, or -errno. */
-#define result(call)							\
-({									\
-	long __ret = (call);						\
-									\
-	__ret < 0 ? -errno : __ret;					\
-})
-
 FIXTURE(file)
 {
 	int fd;
@@ -41,19 +27,15 @@ FIXTURE_TEARDOWN(file)
 	close(self->fd);
 }
 
-TEST_F(file, seek)
-{
-	static const int whence[] = {
-		SEEK_SET, SEEK_CUR, SEEK_END, SEEK_DATA, SEEK_HOLE,
-	};
+#define FILE_LINK	"anon_inode:[timerfd]"
+#define FILE_READ_SIZE	8
 
-	for (size_t i = 0; i < ARRAY_SIZE(whence); i++) {
-		EXPECT_EQ(0, result(lseek(self->fd, 0, whence[i])));
-		EXPECT_EQ(0, result(lseek(self->fd, 100, whence[i])));
-		EXPECT_EQ(0, result(lseek(self->fd, -100, whence[i])));
-	}
-	EXPECT_EQ(-EINVAL, result(lseek(self->fd, 0, 99)));
+static int file_native(void)
+{
+	return syscall(SYS_timerfd_create, CLOCK_REALTIME, 0);
 }
+
+#include "file.h"
 
 TEST_F(file, writes)
 {
@@ -64,83 +46,6 @@ TEST_F(file, writes)
 	EXPECT_EQ(-EINVAL, result(write(self->fd, nowhere(), 8)));
 	EXPECT_EQ(-EINVAL, result(writev(self->fd, &iov, 1)));
 	EXPECT_EQ(-EINVAL, result(pwritev2(self->fd, &iov, 1, -1, 0)));
-}
-
-TEST_F(file, positioned_calls)
-{
-	struct iovec iov = { .iov_base = self->buf, .iov_len = 8 };
-
-	EXPECT_EQ(-ESPIPE, result(pread(self->fd, self->buf, 8, 0)));
-	EXPECT_EQ(-ESPIPE, result(pread(self->fd, self->buf, 8, 8)));
-	EXPECT_EQ(-ESPIPE, result(pwrite(self->fd, self->buf, 8, 0)));
-	EXPECT_EQ(-ESPIPE, result(preadv(self->fd, &iov, 1, 0)));
-	EXPECT_EQ(-ESPIPE, result(pwritev(self->fd, &iov, 1, 0)));
-}
-
-TEST_F(file, splice)
-{
-	int pipes[2];
-
-	ASSERT_EQ(0, pipe2(pipes, O_NONBLOCK));
-	EXPECT_EQ(-EINVAL, result(splice(self->fd, NULL, pipes[1], NULL, 8, 0)));
-	ASSERT_EQ(8, write(pipes[1], self->buf, 8));
-	EXPECT_EQ(-EINVAL, result(splice(pipes[0], NULL, self->fd, NULL, 8, 0)));
-	EXPECT_EQ(-EINVAL, result(tee(self->fd, pipes[1], 8, 0)));
-}
-
-TEST_F(file, sendfile)
-{
-	int pipes[2];
-	int memory = memfd_create("source", MFD_CLOEXEC);
-
-	ASSERT_GE(memory, 0);
-	ASSERT_EQ(0, pipe(pipes));
-	ASSERT_EQ(16, write(memory, self->buf, 16));
-	ASSERT_EQ(0, lseek(memory, 0, SEEK_SET));
-	EXPECT_EQ(-EINVAL, result(sendfile(pipes[1], self->fd, NULL, 8)));
-	EXPECT_EQ(-EINVAL, result(sendfile(self->fd, memory, NULL, 8)));
-	EXPECT_EQ(-EINVAL, result(copy_file_range(self->fd, NULL, memory, NULL,
-						  8, 0)));
-	EXPECT_EQ(-EINVAL, result(copy_file_range(memory, NULL, self->fd, NULL,
-						  8, 0)));
-}
-
-TEST_F(file, stat)
-{
-	int reference = syscall(SYS_timerfd_create, CLOCK_REALTIME, 0);
-	struct stat native, st;
-
-	ASSERT_GE(reference, 0);
-	ASSERT_EQ(0, fstat(reference, &native));
-	ASSERT_EQ(0, fstat(self->fd, &st));
-	EXPECT_EQ(native.st_dev, st.st_dev);
-	EXPECT_EQ(native.st_ino, st.st_ino);
-	EXPECT_EQ(native.st_mode, st.st_mode);
-	EXPECT_EQ(native.st_nlink, st.st_nlink);
-	EXPECT_EQ(native.st_uid, st.st_uid);
-	EXPECT_EQ(native.st_gid, st.st_gid);
-	EXPECT_EQ(native.st_rdev, st.st_rdev);
-	EXPECT_EQ(native.st_size, st.st_size);
-	EXPECT_EQ(native.st_blksize, st.st_blksize);
-	EXPECT_EQ(native.st_blocks, st.st_blocks);
-}
-
-TEST_F(file, statfs)
-{
-	struct statfs fs;
-
-	ASSERT_EQ(0, fstatfs(self->fd, &fs));
-	EXPECT_EQ(0x09041934, fs.f_type);
-}
-
-TEST_F(file, link_in_proc)
-{
-	char path[64], target[64] = "";
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", self->fd);
-	EXPECT_LT(0, readlink(path, target, sizeof(target) - 1));
-	EXPECT_STREQ("anon_inode:[timerfd]", target);
-	EXPECT_EQ(-ENXIO, result(open(path, O_RDWR)));
 }
 
 /*
@@ -237,72 +142,6 @@ TEST(fdinfo_tells_the_timer_now)
 		ASSERT_TRUE(tfd_info(fd, &info));
 		EXPECT_EQ(UINT64_MAX, info.ticks);
 	}
-}
-
-TEST_F(file, calls_that_do_not_apply)
-{
-	int protections[] = { PROT_READ, PROT_WRITE, PROT_READ | PROT_WRITE };
-	int pending;
-
-	for (size_t i = 0; i < ARRAY_SIZE(protections) * 2; i++) {
-		EXPECT_EQ(MAP_FAILED, mmap(NULL, 4096, protections[i / 2],
-					   i % 2 ? MAP_SHARED : MAP_PRIVATE,
-					   self->fd, 0));
-		EXPECT_EQ(ENODEV, errno);
-	}
-	EXPECT_EQ(-EINVAL, result(fsync(self->fd)));
-	EXPECT_EQ(-EINVAL, result(fdatasync(self->fd)));
-	EXPECT_EQ(-EINVAL, result(ftruncate(self->fd, 0)));
-	EXPECT_EQ(-ENODEV, result(fallocate(self->fd, 0, 0, 8)));
-	EXPECT_EQ(-EINVAL, result(readahead(self->fd, 0, 8)));
-	EXPECT_EQ(-ENOTDIR, result(fchdir(self->fd)));
-	EXPECT_EQ(-ENOTDIR, result(syscall(SYS_getdents64, self->fd,
-					   self->buf, sizeof(self->buf))));
-	EXPECT_EQ(-ENOTSOCK, result(syscall(SYS_shutdown, self->fd, 0)));
-	EXPECT_EQ(-ENOTTY, result(ioctl(self->fd, FIONREAD, &pending)));
-	EXPECT_EQ(-ENODATA, result(fgetxattr(self->fd, "user.x", NULL, 0)));
-	EXPECT_EQ(-EOPNOTSUPP, result(fchmod(self->fd, 0644)));
-	EXPECT_EQ(-EOPNOTSUPP, result(fchown(self->fd, 1, 1)));
-	EXPECT_EQ(-EOPNOTSUPP, result(futimens(self->fd, NULL)));
-	EXPECT_EQ(-EINVAL, result(fcntl(self->fd, F_SETLEASE, F_RDLCK)));
-	EXPECT_EQ(-EBADF, result(fcntl(self->fd, F_SETPIPE_SZ, 4096)));
-}
-
-TEST_F(file, locks)
-{
-	struct flock lock = { .l_type = F_WRLCK };
-
-	EXPECT_EQ(0, result(flock(self->fd, LOCK_EX | LOCK_NB)));
-	EXPECT_EQ(0, result(flock(self->fd, LOCK_UN)));
-	EXPECT_EQ(0, result(fcntl(self->fd, F_SETLK, &lock)));
-	lock.l_type = F_UNLCK;
-	EXPECT_EQ(0, result(fcntl(self->fd, F_SETLK, &lock)));
-}
-
-TEST_F(file, ioctls_of_every_file)
-{
-	int on = 1, off = 0;
-
-	EXPECT_EQ(0, result(ioctl(self->fd, FIONBIO, &off)));
-	EXPECT_EQ(O_RDWR, fcntl(self->fd, F_GETFL));
-	EXPECT_EQ(0, result(ioctl(self->fd, FIONBIO, &on)));
-	EXPECT_EQ(O_RDWR | O_NONBLOCK, fcntl(self->fd, F_GETFL));
-	EXPECT_EQ(0, result(ioctl(self->fd, FIOCLEX)));
-	EXPECT_EQ(FD_CLOEXEC, fcntl(self->fd, F_GETFD));
-	EXPECT_EQ(0, result(ioctl(self->fd, FIONCLEX)));
-	EXPECT_EQ(0, fcntl(self->fd, F_GETFD));
-	EXPECT_EQ(-ENOTTY, result(ioctl(self->fd, FIOASYNC, &on)));
-}
-
-TEST_F(file, status_flags)
-{
-	EXPECT_EQ(0, result(fcntl(self->fd, F_SETFL, O_NONBLOCK | O_ASYNC)));
-	EXPECT_EQ(O_RDWR | O_NONBLOCK, fcntl(self->fd, F_GETFL));
-	EXPECT_EQ(0, result(fcntl(self->fd, F_SETFL, O_NONBLOCK | O_APPEND)));
-	EXPECT_EQ(O_RDWR | O_NONBLOCK | O_APPEND, fcntl(self->fd, F_GETFL));
-	EXPECT_EQ(-EINVAL, result(fcntl(self->fd, F_SETFL,
-					O_NONBLOCK | O_DIRECT)));
-	EXPECT_EQ(0, result(fcntl(self->fd, F_SETFL, O_NONBLOCK)));
 }
 
 TEST_HARNESS_MAIN
