@@ -12,7 +12,7 @@ packages=(
 	# building kernels and modules
 	gcc gcc-multilib libc6-dev make bc bison flex cpio kmod perl rsync
 	libelf-dev libssl-dev pahole xz-utils zstd python3
-	rustc rust-src rustfmt rust-clippy bindgen clang-19 lld-19 llvm-19
+	rustc rust-src rustfmt rust-clippy cargo bindgen clang-19 lld-19 llvm-19
 	# checking
 	shellcheck mandoc python3-sphinx
 	# booting a guest and working in it
