@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Loom finds a wake-up that was lost as a deadlock: a thread waits, and none is left to wake it.
+
+use crate::{
+    abstractions::{
+        events::Events,
+        user::ReadBuf, //
+    },
+    counter::{
+        Counter,
+        Take, //
+    },
+    model::EventFd,
+};
+use kernel::prelude::*;
+use loom::{
+    sync::{
+        atomic::{
+            AtomicU64,
+            Ordering, //
+        },
+        Notify, //
+    },
+    thread, //
+};
+use std::sync::{
+    atomic::AtomicU32,
+    Arc, //
+};
+
+/// What a read puts its value into. The copy with the number `broken` fails.
+#[derive(Default)]
+struct Buf {
+    value: Option<u64>,
+    copies: u32,
+    broken: Option<u32>,
+}
+
+impl ReadBuf for Buf {
+    fn put<T: Copy + Into<u64>>(&mut self, value: &T) -> Result {
+        assert_eq!(self.value, None);
+        self.copies += 1;
+        if self.broken == Some(self.copies) {
+            return Err(EFAULT);
+        }
+        self.value = Some((*value).into());
+        Ok(())
+    }
+
+    fn unput<T>(&mut self) {
+        assert!(self.value.take().is_some());
+    }
+}
+
+fn read(fd: &EventFd) -> u64 {
+    let mut buf = Buf::default();
+    fd.read(&mut buf).unwrap();
+    buf.value.unwrap()
+}
+
+/// Runs `f` in every order. With three threads those are left out in which threads are preempted
+/// more than `preemptions` times.
+fn model(preemptions: Option<usize>, f: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = preemptions;
+    builder.check(f);
+}
+
+fn spawn<R: 'static>(
+    fd: &Arc<EventFd>,
+    f: impl FnOnce(&EventFd) -> R + 'static,
+) -> thread::JoinHandle<R> {
+    let fd = fd.clone();
+    thread::spawn(move || f(&fd))
+}
+
+#[test]
+#[cfg_attr(feature = "unordered", should_panic(expected = "deadlock"))]
+fn a_write_wakes_a_reader() {
+    model(None, || {
+        let fd = EventFd::new(0, Take::All, false);
+        let reader = spawn(&fd, read);
+        fd.write(3);
+        assert_eq!(reader.join().unwrap(), 3);
+    });
+}
+
+#[test]
+#[cfg_attr(feature = "unordered", should_panic(expected = "deadlock"))]
+fn a_post_wakes_a_reader() {
+    model(None, || {
+        let fd = EventFd::new(0, Take::All, false);
+        let reader = spawn(&fd, read);
+        fd.post(3);
+        assert_eq!(reader.join().unwrap(), 3);
+    });
+}
+
+#[test]
+#[cfg_attr(
+    feature = "unordered",
+    should_panic(expected = "a poller was not told")
+)]
+fn a_post_tells_a_poller() {
+    model(None, || {
+        let fd = EventFd::new(0, Take::All, false);
+        let poller = spawn(&fd, |fd| {
+            let woken = Arc::new(Notify::new());
+            fd.queue.prepare(Events::IN, false, &woken);
+            (fd.counter.events().intersects(Events::IN), woken)
+        });
+        fd.post(1);
+        let (seen, woken) = poller.join().unwrap();
+        // The poller is on the queue, but for one that was called.
+        let called = Arc::strong_count(&woken) == 1;
+        assert!(seen || called, "a poller was not told");
+    });
+}
+
+#[test]
+#[cfg_attr(feature = "unordered", should_panic(expected = "deadlock"))]
+fn a_read_wakes_a_writer() {
+    model(None, || {
+        let fd = EventFd::new(Counter::USER_MAX, Take::All, false);
+        let writer = spawn(&fd, |fd| fd.write(1));
+        assert!(read(&fd) >= Counter::USER_MAX);
+        writer.join().unwrap();
+        assert_eq!(fd.counter.get(), 1);
+    });
+}
+
+#[test]
+#[cfg_attr(feature = "unordered", should_panic(expected = "deadlock"))]
+fn a_read_of_the_kernels_wakes_a_writer() {
+    model(None, || {
+        // Below the limit: so it is for the number of writers that it wakes.
+        let fd = EventFd::new(Counter::USER_MAX - 1, Take::All, false);
+        let writer = spawn(&fd, |fd| fd.write(2));
+        assert_eq!(fd.read_now(), Counter::USER_MAX - 1);
+        writer.join().unwrap();
+        assert_eq!(fd.counter.get(), 2);
+    });
+}
+
+#[test]
+#[cfg_attr(feature = "unordered", should_panic(expected = "old data"))]
+fn a_read_sees_what_was_before_the_write() {
+    model(None, || {
+        let fd = EventFd::new(0, Take::All, false);
+        let data = Arc::new(AtomicU64::new(0));
+        let reader = spawn(&fd, {
+            let data = data.clone();
+            move |fd| {
+                if fd.counter.take(Take::All).0 != 0 {
+                    assert_eq!(data.load(Ordering::Relaxed), 1, "old data");
+                }
+            }
+        });
+        data.store(1, Ordering::Relaxed);
+        assert!(fd.counter.add(1));
+        reader.join().unwrap();
+    });
+}
+
+/// A read beside two writes. Returns how often it has failed in all the orders that there are.
+fn read_beside_writes(broken: Option<u32>) -> u32 {
+    let failed = Arc::new(AtomicU32::new(0));
+    model(Some(3), {
+        let failed = failed.clone();
+        move || {
+            let fd = EventFd::new(4, Take::All, false);
+            let reader = spawn(&fd, move |fd| {
+                let mut buf = Buf {
+                    broken,
+                    ..Buf::default()
+                };
+                (fd.counter.take_into(Take::All, &mut buf), buf.value)
+            });
+            let writer = spawn(&fd, |fd| assert!(fd.counter.add(1)));
+            assert!(fd.counter.add(2));
+            writer.join().unwrap();
+            let taken = match reader.join().unwrap() {
+                (Ok(_), value) => value.unwrap(),
+                (Err(error), value) => {
+                    assert_eq!((error, value), (EFAULT, None));
+                    failed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    0
+                }
+            };
+            assert_eq!(taken + fd.counter.get(), 7, "a count was lost");
+        }
+    });
+    failed.load(std::sync::atomic::Ordering::Relaxed)
+}
+
+#[test]
+#[cfg_attr(feature = "torn", should_panic(expected = "a count was lost"))]
+fn no_count_is_lost() {
+    assert_eq!(read_beside_writes(None), 0);
+}
+
+#[test]
+#[cfg_attr(feature = "torn", should_panic(expected = "a count was lost"))]
+fn a_read_that_faults_takes_nothing() {
+    assert!(read_beside_writes(Some(1)) > 0);
+}
+
+#[test]
+#[cfg_attr(feature = "torn", should_panic(expected = "a count was lost"))]
+fn a_read_that_faults_when_it_copies_anew_takes_nothing() {
+    assert!(read_beside_writes(Some(2)) > 0);
+}
+
+#[test]
+#[cfg_attr(
+    any(feature = "unordered", feature = "selfish"),
+    should_panic(expected = "deadlock")
+)]
+#[cfg_attr(feature = "torn", should_panic(expected = "a count was lost"))]
+fn a_semaphore_passes_the_turn_on() {
+    model(Some(2), || {
+        let fd = EventFd::new(0, Take::One, true);
+        let readers = [(), ()].map(|()| spawn(&fd, read));
+        fd.post(2);
+        for reader in readers {
+            assert_eq!(reader.join().unwrap(), 1);
+        }
+        assert_eq!(fd.counter.get(), 0, "a count was lost");
+    });
+}
+
+#[test]
+#[cfg_attr(
+    any(feature = "unordered", feature = "selfish"),
+    should_panic(expected = "deadlock")
+)]
+fn a_reader_that_faults_passes_the_turn_on() {
+    model(Some(2), || {
+        let fd = EventFd::new(0, Take::All, true);
+        let faulty = spawn(&fd, |fd| {
+            let mut buf = Buf {
+                broken: Some(1),
+                ..Buf::default()
+            };
+            assert_eq!(fd.read(&mut buf), Err(EFAULT));
+        });
+        let reader = spawn(&fd, |fd| {
+            read(fd);
+            // For the other one, if it has found nothing.
+            fd.post(1);
+        });
+        fd.post(1);
+        faulty.join().unwrap();
+        reader.join().unwrap();
+    });
+}

@@ -1,0 +1,76 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# The ordering in the design: by the kernel's memory model, and the counter in all orders.
+
+set -euo pipefail
+# shellcheck source=tests/lib.sh
+source "$(dirname "$0")/../lib.sh"
+cd "$TOP"
+
+out=build/litmus
+rm -rf "$out"
+mkdir -p "$out"
+
+# barriers_of TEST: what weaken.awk can take out of it.
+barriers_of() {
+	sed -n 's|.*// weak \([a-z]*\):.*|\1|p' "$1" | sort -u
+}
+
+# observed NAME WHAT: whether herd7 has found, for test NAME, that its outcome is
+# WHAT, and has seen other outcomes as well.
+observed() {
+	grep -E "^(Observation $1|Flag|Warning|Test $1) " "$out/herd.log" || true
+	! grep -q '^Flag ' "$out/herd.log" &&
+		grep -qE "^Observation $(sed 's/[+]/[+]/g' <<<"$1") $2 [0-9]+ [1-9][0-9]*$" "$out/herd.log"
+}
+
+# All in one run: each test, and a copy for each barrier, without it.
+litmus() {
+	local test name barrier
+	for test in tests/litmus/*.litmus; do
+		name=$(basename "$test" .litmus)
+		for barrier in $(barriers_of "$test"); do
+			awk -v name="$barrier" -f tests/litmus/weaken.awk "$test" \
+				>"$out/$name+weak-$barrier.litmus"
+		done
+	done
+	tools/setup/herd.sh tests/litmus/*.litmus "$out"/*.litmus >"$out/herd.log" 2>&1 ||
+		sed 's/^/# /' "$out/herd.log"
+	for test in tests/litmus/*.litmus; do
+		name=$(basename "$test" .litmus)
+		tap_check "litmus $name: what must not happen never does" observed "$name" Never
+		[ -n "$(barriers_of "$test")" ] ||
+			tap_not_ok "litmus $name does not say without what it would"
+		for barrier in $(barriers_of "$test"); do
+			tap_check "litmus $name: it does if $barrier is weak" \
+				observed "$name+weak-$barrier" Sometimes
+		done
+	done
+}
+
+# loom FEATURE: the tests of tests/loom; with a feature, those that must fail.
+loom() {
+	local feature=$1 log=$out/loom$1.log status=0 name result found=0
+	tools/setup/cargo.sh test --locked --lib --features "$feature" >"$log" 2>&1 || status=$?
+	while read -r _ name result; do
+		name=${name#tests::}
+		name=${name//_/ }
+		case $feature:$result in
+		:'... ok') tap_ok "loom: $name" ;;
+		*:'- should panic ... ok') tap_ok "loom: $name, but not if $feature" ;;
+		*:'... ok') continue ;;
+		*) tap_not_ok "loom: $name${feature:+, $feature}: $result" ;;
+		esac
+		found=$((found + 1))
+	done < <(grep '^test tests::' "$log")
+	if [ "$status" != 0 ] || [ "$found" = 0 ]; then
+		tap_not_ok "loom${feature:+, $feature}: status $status, $found results"
+		sed 's/^/# /' "$log"
+	fi
+}
+
+litmus
+for feature in '' unordered torn selfish; do
+	loom "$feature"
+done
+tap_done
