@@ -73,4 +73,6 @@ litmus
 for feature in '' unordered torn selfish; do
 	loom "$feature"
 done
+tap_check "clippy has no complaint about the loom tests" \
+	tools/setup/cargo.sh clippy --locked --tests --quiet -- -Dwarnings
 tap_done

@@ -51,6 +51,37 @@ mod sync {
         pub(crate) struct Full;
         pub(crate) struct Relaxed;
 
+        /// How an operation that changes the value is ordered.
+        pub(crate) trait Order {
+            const OPERATION: Ordering;
+
+            /// The barrier behind it.
+            fn barrier();
+        }
+
+        /// Loom takes `SeqCst` of an operation for `AcqRel`, and of a fence for what it is. The
+        /// kernel's model has a barrier before the operation as well: what holds without it holds
+        /// with it.
+        impl Order for Full {
+            const OPERATION: Ordering = if cfg!(feature = "unordered") {
+                Ordering::Relaxed
+            } else {
+                Ordering::AcqRel
+            };
+
+            fn barrier() {
+                if !cfg!(feature = "unordered") {
+                    fence(Ordering::SeqCst);
+                }
+            }
+        }
+
+        impl Order for Relaxed {
+            const OPERATION: Ordering = Ordering::Relaxed;
+
+            fn barrier() {}
+        }
+
         /// The kernel's `Atomic<u64>`.
         ///
         /// The kernel's can be made in a constant, loom's can't: so that is made when it is first
@@ -71,7 +102,7 @@ mod sync {
             }
 
             /// If it fails, it orders nothing, as in the kernel.
-            pub(crate) fn cmpxchg(&self, old: u64, new: u64, _: Full) -> Result<u64, u64> {
+            pub(crate) fn cmpxchg<O: Order>(&self, old: u64, new: u64, _: O) -> Result<u64, u64> {
                 if cfg!(feature = "torn") {
                     let now = self.inner().load(Ordering::Acquire);
                     if now != old {
@@ -80,31 +111,16 @@ mod sync {
                     self.inner().store(new, Ordering::Release);
                 } else {
                     self.inner()
-                        .compare_exchange(old, new, ORDER, Ordering::Relaxed)?;
+                        .compare_exchange(old, new, O::OPERATION, Ordering::Relaxed)?;
                 }
-                full();
+                O::barrier();
                 Ok(old)
             }
 
-            pub(crate) fn fetch_add(&self, n: u64, _: Full) -> u64 {
-                let old = self.inner().fetch_add(n, ORDER);
-                full();
+            pub(crate) fn fetch_add<O: Order>(&self, n: u64, _: O) -> u64 {
+                let old = self.inner().fetch_add(n, O::OPERATION);
+                O::barrier();
                 old
-            }
-        }
-
-        const ORDER: Ordering = if cfg!(feature = "unordered") {
-            Ordering::Relaxed
-        } else {
-            Ordering::AcqRel
-        };
-
-        /// The barrier behind a fully ordered operation. Loom takes `SeqCst` of an operation for
-        /// `AcqRel`, of a fence for what it is. The kernel's model has one before it as well: what
-        /// holds without it holds with it.
-        fn full() {
-            if !cfg!(feature = "unordered") {
-                fence(Ordering::SeqCst);
             }
         }
     }
