@@ -67,7 +67,7 @@ run_suite() {
 
 if [ "${1:-}" = --list ]; then
 	for suite in $(suites); do
-		printf '  %-10s %s\n' "$suite" \
+		printf '  %-12s %s\n' "$suite" \
 			"$(sed -n '3s/^# //p' "tests/suites/$suite.sh")"
 	done
 	exit
