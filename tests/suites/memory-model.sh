@@ -60,7 +60,7 @@ loom() {
 	local feature=$1 log=$out/loom$1.log status=0 name result found=0
 	tools/setup/cargo.sh test --locked --lib --features "$feature" >"$log" 2>&1 || status=$?
 	while read -r _ name result; do
-		name=${name#tests::}
+		name=${name##*::}
 		name=${name//_/ }
 		case $feature:$result in
 		:'... ok') tap_ok "loom: $name" ;;
@@ -69,7 +69,7 @@ loom() {
 		*) tap_not_ok "loom: $name${feature:+, $feature}: $result" ;;
 		esac
 		found=$((found + 1))
-	done < <(grep '^test tests::' "$log")
+	done < <(grep '^test tests.*::' "$log")
 	if [ "$status" != 0 ] || [ "$found" = 0 ]; then
 		tap_not_ok "loom${feature:+, $feature}: status $status, $found results"
 		sed 's/^/# /' "$log"

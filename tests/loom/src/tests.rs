@@ -13,7 +13,10 @@ use crate::{
     },
     model::EventFd,
 };
-use kernel::prelude::*;
+use kernel::prelude::{
+    Result,
+    EFAULT, //
+};
 use loom::{
     sync::{
         atomic::{

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What of the kernel the code under test uses.
+
+pub(crate) mod prelude {
+    #[derive(Debug, PartialEq, Eq)]
+    pub(crate) struct Error;
+
+    pub(crate) const EFAULT: Error = Error;
+    pub(crate) const ENODEV: Error = Error;
+
+    pub(crate) use std::ffi::c_void;
+
+    /// Loom's threads are none of the system's, so all may be shared.
+    pub(crate) trait Send {}
+    impl<T: ?Sized> Send for T {}
+
+    pub(crate) trait Sync {}
+    impl<T: ?Sized> Sync for T {}
+
+    pub(crate) type Result<T = (), E = Error> = core::result::Result<T, E>;
+}
+
+pub(crate) mod sync {
+    pub(crate) mod atomic {
+        use loom::sync::atomic::{
+            fence,
+            AtomicU64,
+            Ordering, //
+        };
+        use std::{
+            ffi::c_void,
+            ptr,
+            sync::OnceLock, //
+        };
+
+        pub(crate) struct Full;
+        pub(crate) struct Relaxed;
+
+        /// How an operation that changes the value is ordered.
+        pub(crate) trait Order {
+            const OPERATION: Ordering;
+
+            /// The barrier behind it.
+            fn barrier();
+        }
+
+        /// Loom takes `SeqCst` of an operation for `AcqRel`, and of a fence for what it is. The
+        /// kernel's model has a barrier before the operation as well: what holds without it holds
+        /// with it.
+        impl Order for Full {
+            const OPERATION: Ordering = if cfg!(feature = "unordered") {
+                Ordering::Relaxed
+            } else {
+                Ordering::AcqRel
+            };
+
+            fn barrier() {
+                if !cfg!(feature = "unordered") {
+                    fence(Ordering::SeqCst);
+                }
+            }
+        }
+
+        impl Order for Relaxed {
+            const OPERATION: Ordering = Ordering::Relaxed;
+
+            fn barrier() {}
+        }
+
+        /// What fits into an atomic.
+        pub(crate) trait Word: Copy {
+            fn to(self) -> u64;
+            fn of(word: u64) -> Self;
+        }
+
+        impl Word for u64 {
+            fn to(self) -> u64 {
+                self
+            }
+
+            fn of(word: u64) -> Self {
+                word
+            }
+        }
+
+        impl Word for u32 {
+            fn to(self) -> u64 {
+                self.into()
+            }
+
+            fn of(word: u64) -> Self {
+                word as u32
+            }
+        }
+
+        impl Word for *mut c_void {
+            fn to(self) -> u64 {
+                self.addr() as u64
+            }
+
+            fn of(word: u64) -> Self {
+                ptr::without_provenance_mut(word as usize)
+            }
+        }
+
+        /// The kernel's can be made in a constant, loom's can't: so that is made when it is first
+        /// looked at, which has to be before other threads do.
+        pub(crate) struct Atomic<T>(T, OnceLock<AtomicU64>);
+
+        impl<T> Atomic<T> {
+            pub(crate) const fn new(value: T) -> Self {
+                Self(value, OnceLock::new())
+            }
+        }
+
+        impl<T: Word> Atomic<T> {
+            fn inner(&self) -> &AtomicU64 {
+                self.1.get_or_init(|| AtomicU64::new(self.0.to()))
+            }
+
+            pub(crate) fn load(&self, _: Relaxed) -> T {
+                T::of(self.inner().load(Ordering::Relaxed))
+            }
+
+            pub(crate) fn store(&self, value: T, _: Relaxed) {
+                self.inner().store(value.to(), Ordering::Relaxed);
+            }
+
+            /// If it fails, it orders nothing, as in the kernel.
+            pub(crate) fn cmpxchg<O: Order>(&self, old: T, new: T, _: O) -> Result<T, T> {
+                let (inner, expected) = (self.inner(), old.to());
+                if cfg!(feature = "torn") {
+                    let now = inner.load(Ordering::Acquire);
+                    if now != expected {
+                        return Err(T::of(now));
+                    }
+                    inner.store(new.to(), Ordering::Release);
+                } else {
+                    inner
+                        .compare_exchange(expected, new.to(), O::OPERATION, Ordering::Relaxed)
+                        .map_err(T::of)?;
+                }
+                O::barrier();
+                Ok(old)
+            }
+
+            pub(crate) fn xchg<O: Order>(&self, new: T, _: O) -> T {
+                let old = self.inner().swap(new.to(), O::OPERATION);
+                O::barrier();
+                T::of(old)
+            }
+
+            pub(crate) fn fetch_add<O: Order>(&self, n: T, _: O) -> T {
+                let old = self.inner().fetch_add(n.to(), O::OPERATION);
+                O::barrier();
+                T::of(old)
+            }
+        }
+    }
+
+    use super::types::ForeignOwnable;
+    use std::{
+        any::Any,
+        cell::RefCell,
+        collections::HashMap,
+        ffi::c_void,
+        ops::Deref,
+        ptr, //
+    };
+
+    /// The kernel's `Arc`, counted outside of loom: nothing here depends on the order of that.
+    pub(crate) struct Arc<T>(std::sync::Arc<T>);
+
+    impl<T> Arc<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(std::sync::Arc::new(value))
+        }
+
+        pub(crate) fn as_arc_borrow(&self) -> ArcBorrow<'_, T> {
+            ArcBorrow(&self.0)
+        }
+
+        /// How many references there are.
+        pub(crate) fn count(&self) -> usize {
+            std::sync::Arc::strong_count(&self.0)
+        }
+    }
+
+    impl<T> Clone for Arc<T> {
+        fn clone(&self) -> Self {
+            Self(self.0.clone())
+        }
+    }
+
+    impl<T> Deref for Arc<T> {
+        type Target = T;
+
+        fn deref(&self) -> &T {
+            &self.0
+        }
+    }
+
+    impl<T> From<ArcBorrow<'_, T>> for Arc<T> {
+        fn from(borrow: ArcBorrow<'_, T>) -> Self {
+            Self(borrow.0.clone())
+        }
+    }
+
+    pub(crate) struct ArcBorrow<'a, T>(&'a std::sync::Arc<T>);
+
+    impl<T> Clone for ArcBorrow<'_, T> {
+        fn clone(&self) -> Self {
+            *self
+        }
+    }
+
+    impl<T> Copy for ArcBorrow<'_, T> {}
+
+    impl<T> Deref for ArcBorrow<'_, T> {
+        type Target = T;
+
+        fn deref(&self) -> &T {
+            self.0
+        }
+    }
+
+    thread_local! {
+        /// What is foreign, by its address.
+        static FOREIGN: RefCell<HashMap<usize, Box<dyn Any>>> = RefCell::default();
+    }
+
+    impl<T: 'static> ForeignOwnable for Arc<T> {
+        fn into_foreign(self) -> *mut c_void {
+            let address = std::sync::Arc::as_ptr(&self.0).addr();
+            let before = FOREIGN.with_borrow_mut(|all| all.insert(address, Box::new(self.0)));
+            assert!(before.is_none(), "in the list twice");
+            ptr::without_provenance_mut(address)
+        }
+
+        fn from_foreign(foreign: *mut c_void) -> Self {
+            let value = FOREIGN.with_borrow_mut(|all| all.remove(&foreign.addr()));
+            Self(*value.expect("taken twice").downcast().unwrap())
+        }
+    }
+}
+
+pub(crate) mod types {
+    use std::ffi::c_void;
+
+    pub(crate) trait ForeignOwnable {
+        fn into_foreign(self) -> *mut c_void;
+        fn from_foreign(foreign: *mut c_void) -> Self;
+    }
+}
+
+pub(crate) mod irq_work {
+    use super::prelude::*;
+    use loom::thread;
+    use std::sync::Mutex;
+
+    pub(crate) trait Handler {
+        fn run(&self);
+    }
+
+    /// An interrupt is a thread, and there is one for each time that one is asked for: as if on a
+    /// CPU of its own. What CPUs share, and that one that is pending runs later, is in
+    /// `tests/litmus/defer-queue.litmus`.
+    pub(crate) struct PerCpuIrqWork<H: Handler + 'static> {
+        handler: Mutex<Option<&'static H>>,
+        threads: Mutex<Vec<thread::JoinHandle<()>>>,
+    }
+
+    impl<H: Handler> PerCpuIrqWork<H> {
+        pub(crate) const fn unregistered() -> Self {
+            Self {
+                handler: Mutex::new(None),
+                threads: Mutex::new(Vec::new()),
+            }
+        }
+
+        pub(crate) fn register(&'static self, handler: &'static H) -> Result<Registration<H>> {
+            *self.handler.lock().unwrap() = Some(handler);
+            Ok(Registration(self))
+        }
+
+        pub(crate) fn is_registered(&self) -> bool {
+            self.handler.lock().unwrap().is_some()
+        }
+
+        pub(crate) fn queue(&self) {
+            let Some(handler) = *self.handler.lock().unwrap() else {
+                return;
+            };
+            let run = thread::spawn(|| handler.run());
+            self.threads.lock().unwrap().push(run);
+        }
+
+        pub(crate) fn sync(&self) {
+            let threads = std::mem::take(&mut *self.threads.lock().unwrap());
+            for run in threads {
+                run.join().unwrap();
+            }
+        }
+    }
+
+    pub(crate) struct Registration<H: Handler + 'static>(&'static PerCpuIrqWork<H>);
+
+    impl<H: Handler> Drop for Registration<H> {
+        fn drop(&mut self) {
+            *self.0.handler.lock().unwrap() = None;
+        }
+    }
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What is deferred: nothing is forgotten, done twice, or done before it is seen.
+
+use crate::{
+    defer::{
+        DeferQueue,
+        Deferred,
+        Link, //
+    },
+    irq_work::{
+        Handler,
+        Registration, //
+    },
+    sync::{
+        Arc,
+        ArcBorrow, //
+    },
+};
+use loom::{
+    sync::atomic::{
+        AtomicU32,
+        Ordering, //
+    },
+    thread, //
+};
+
+/// What is deferred. Each bit stands for a value that its pusher has put into `data` before.
+struct Object {
+    link: Link,
+    data: [AtomicU32; 2],
+    done: AtomicU32,
+}
+
+impl Deferred for Object {
+    fn link(&self) -> &Link {
+        &self.link
+    }
+
+    fn run(&self, bits: u32) {
+        assert_ne!(bits, 0, "run for nothing");
+        for (i, data) in self.data.iter().enumerate() {
+            if bits & (1 << i) != 0 {
+                assert_eq!(data.load(Ordering::Relaxed), 1, "old data");
+            }
+        }
+        self.done.fetch_or(bits, Ordering::AcqRel);
+    }
+}
+
+type Queue = &'static DeferQueue<Object>;
+
+/// A queue with as many objects. All were pushed once, without an interrupt, so that the atomics are
+/// made here: see `Atomic`.
+fn queue_with<const N: usize>() -> (Queue, Registration<DeferQueue<Object>>, [Arc<Object>; N]) {
+    let queue: Queue = Box::leak(Box::new(DeferQueue::empty()));
+    let registration = queue.register().unwrap();
+    let objects = [(); N].map(|()| {
+        Arc::new(Object {
+            link: queue.link().unwrap(),
+            data: Default::default(),
+            done: AtomicU32::new(0),
+        })
+    });
+    drop(registration);
+    for object in &objects {
+        queue.push(object.as_arc_borrow(), 1 << 7);
+    }
+    queue.run();
+    for object in &objects {
+        assert_eq!(object.done.swap(0, Ordering::Relaxed), 1 << 7);
+    }
+    (queue, queue.register().unwrap(), objects)
+}
+
+fn push(queue: Queue, object: ArcBorrow<'_, Object>, number: usize) {
+    object.data[number].store(1, Ordering::Relaxed);
+    queue.push(object, 1 << number);
+}
+
+fn model(preemptions: usize, f: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(preemptions);
+    builder.check(f);
+}
+
+#[test]
+#[cfg_attr(feature = "unordered", should_panic(expected = "old data"))]
+#[cfg_attr(feature = "torn", should_panic(expected = "twice"))]
+fn what_two_put_off_is_done() {
+    model(3, || {
+        let (queue, _registration, [object]) = queue_with();
+        let other = thread::spawn({
+            let object = object.clone();
+            move || push(queue, object.as_arc_borrow(), 1)
+        });
+        push(queue, object.as_arc_borrow(), 0);
+        other.join().unwrap();
+        queue.flush();
+        assert_eq!(object.done.load(Ordering::Relaxed), 0b11);
+        assert_eq!(object.count(), 1);
+    });
+}
+
+#[test]
+#[cfg_attr(feature = "unordered", should_panic(expected = "old data"))]
+#[cfg_attr(feature = "torn", should_panic)]
+fn two_objects_are_both_done() {
+    model(2, || {
+        let (queue, _registration, objects) = queue_with::<2>();
+        let other = thread::spawn({
+            let object = objects[1].clone();
+            move || push(queue, object.as_arc_borrow(), 1)
+        });
+        push(queue, objects[0].as_arc_borrow(), 0);
+        other.join().unwrap();
+        queue.flush();
+        for (i, object) in objects.iter().enumerate() {
+            assert_eq!(object.done.load(Ordering::Relaxed), 1 << i);
+            assert_eq!(object.count(), 1);
+        }
+    });
+}
+
+/// A run that looks at `next` too late finds the one that a later push has set.
+#[test]
+#[cfg_attr(feature = "unordered", should_panic(expected = "old data"))]
+#[cfg_attr(feature = "torn", should_panic)]
+fn what_is_put_off_anew_is_done() {
+    model(3, || {
+        let (queue, _registration, objects) = queue_with::<2>();
+        push(queue, objects[0].as_arc_borrow(), 0);
+        push(queue, objects[1].as_arc_borrow(), 0);
+        push(queue, objects[0].as_arc_borrow(), 1);
+        queue.flush();
+        for (object, bits) in objects.iter().zip([0b11, 0b1]) {
+            assert_eq!(object.done.load(Ordering::Relaxed), bits);
+            assert_eq!(object.count(), 1);
+        }
+    });
+}
