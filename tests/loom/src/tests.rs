@@ -32,7 +32,7 @@ use std::sync::{
     Arc, //
 };
 
-/// What a read puts its value into. The copy with the number `broken` fails.
+/// What a read puts its value into. From number `broken` on, copies fail.
 #[derive(Default)]
 struct Buf {
     value: Option<u64>,
@@ -44,7 +44,7 @@ impl ReadBuf for Buf {
     fn put<T: Copy + Into<u64>>(&mut self, value: &T) -> Result {
         assert_eq!(self.value, None);
         self.copies += 1;
-        if self.broken == Some(self.copies) {
+        if self.broken.is_some_and(|broken| self.copies >= broken) {
             return Err(EFAULT);
         }
         self.value = Some((*value).into());
