@@ -52,6 +52,23 @@ mod defer;
 mod abstractions {
     pub(crate) use crate::events;
 
+    /// `src/abstractions/atomic.rs`: the same without a call.
+    pub(crate) mod atomic {
+        use kernel::sync::atomic::{
+            Atomic,
+            Full,
+            Relaxed, //
+        };
+
+        pub(crate) fn read_once(atomic: &Atomic<u64>) -> u64 {
+            atomic.load(Relaxed)
+        }
+
+        pub(crate) fn cmpxchg_full(atomic: &Atomic<u64>, old: u64, new: u64) -> Result<u64, u64> {
+            atomic.cmpxchg(old, new, Full)
+        }
+    }
+
     pub(crate) mod user {
         use kernel::prelude::Result;
 

@@ -105,6 +105,9 @@ impl WaitQueue {
                 break;
             }
             woken.wait();
+            if condition() {
+                break;
+            }
         }
         // `finish_wait()`
         self.change(|list| list.retain(|entry| !Arc::ptr_eq(&entry.woken, &woken)));
@@ -169,15 +172,21 @@ impl EventFd {
     }
 
     fn try_read(&self, buf: &mut impl ReadBuf) -> Result<bool> {
-        let taken = self.counter.take_into(self.take, buf);
+        let taken = match self.counter.try_take_into(self.take, buf) {
+            Some(left) => Ok(Some(left)),
+            None => self.counter.take_into(self.take, buf),
+        };
         let Some(left) = taken.inspect_err(|_| self.pass_turn())? else {
             return Ok(false);
         };
         if self.queue.is_active() {
-            self.queue.wake(Events::OUT);
-        }
-        if left != 0 {
-            self.pass_turn();
+            // Nobody polls for room here.
+            if self.writers.load(Relaxed) != 0 {
+                self.queue.wake(Events::OUT);
+            }
+            if left != 0 {
+                self.pass_turn();
+            }
         }
         Ok(true)
     }
