@@ -14,6 +14,7 @@
 # --icount         emulate a machine that takes 1 ns for each instruction, and
 #                  none to wait: what else the host does has no influence
 # --mem MB, --smp N   the guest's memory and processors
+# --append ARGUMENTS  more of the kernel's command line
 # --timeout S      end the guest after S seconds
 # --log FILE       put the kernel log there
 #
@@ -26,7 +27,7 @@ set -euo pipefail
 . "$(dirname "$0")/kernel-log.sh"
 
 KERNEL=cloud SHARE='' MODULES=() OWN_MODULE=1 MEMORY='' CPUS=2 TIMEOUT=1800 LOG='' SHELL_MODE=''
-USERLAND='' ICOUNT=''
+USERLAND='' ICOUNT='' APPEND=''
 
 usage() {
 	sed -n '/^# usage/,/^set /s/^# \{0,1\}//p' "$0" >&2
@@ -42,6 +43,7 @@ parse() {
 		--userland) USERLAND=$2 ;;
 		--mem) MEMORY=$2 ;;
 		--smp) CPUS=$2 ;;
+		--append) APPEND=$2 ;;
 		--timeout) TIMEOUT=$2 ;;
 		--log) LOG=$2 ;;
 		--icount)
@@ -129,7 +131,7 @@ boot() {
 		qemu-system-x86_64 "${arguments[@]}" -nodefaults -no-user-config \
 		-display none -no-reboot -smp "$CPUS" -m "$MEMORY" \
 		-kernel "$KERNEL_DIR/vmlinuz" -initrd "$WORK/initramfs.cpio" \
-		-append "console=ttyS0 loglevel=8 panic=-1 oops=panic 8250.nr_uarts=4 printk.devkmsg=on kunit.enable=1 kunit.autorun=1 kunit.filter_glob=evfd*" \
+		-append "console=ttyS0 loglevel=8 panic=-1 oops=panic 8250.nr_uarts=4 printk.devkmsg=on kunit.enable=1 kunit.autorun=1 kunit.filter_glob=evfd* $APPEND" \
 		-serial "file:$WORK/log" -chardev "$terminal" \
 		-serial chardev:terminal -serial "file:$WORK/status"
 }

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Making descriptors, and setting them. All calls are raw, so that what the C
+ * library does for some of them is in none of the figures.
+ */
+#ifndef EVFD_BENCH_DESCRIPTORS_H
+#define EVFD_BENCH_DESCRIPTORS_H
+
+#include "bench.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <linux/evfd.h>
+
+#define EVFD_DEVICE	"/dev/" EVFD_DEVICE_NAME
+
+/* An ioctl that nobody knows: what any of them costs at least. */
+#define EMPTY_IOCTL	_IO(EVFD_IOC_MAGIC, 0xff)
+
+#define NEVER_NS	INT64_C(3600000000000)
+
+/* Of the process; opened by open_devices(). */
+extern int evfd_device, null_device;
+
+void open_devices(void);
+
+/* Lets the process have so many descriptors, and the table for them be made now. */
+void allow_descriptors(int n);
+
+static inline long empty_ioctl(void)
+{
+	return syscall(SYS_ioctl, evfd_device, EMPTY_IOCTL, NULL);
+}
+
+static inline int new_eventfd(enum variant variant, int flags)
+{
+	struct evfd_eventfd arg = { .flags = flags };
+
+	if (variant == EVFD)
+		return syscall(SYS_ioctl, evfd_device, EVFD_IOC_EVENTFD, &arg);
+	return syscall(SYS_eventfd2, 0, flags);
+}
+
+static inline int new_timer(enum variant variant, int flags)
+{
+	struct evfd_timerfd_create arg = {
+		.clockid = CLOCK_MONOTONIC, .flags = flags,
+	};
+
+	if (variant == EVFD)
+		return syscall(SYS_ioctl, evfd_device, EVFD_IOC_TIMERFD_CREATE, &arg);
+	return syscall(SYS_timerfd_create, CLOCK_MONOTONIC, flags);
+}
+
+static inline int new_signalfd(enum variant variant, uint64_t mask, int flags)
+{
+	struct evfd_signalfd arg = {
+		.ufd = -1,
+		.flags = flags,
+		.mask = (uintptr_t)&mask,
+		.sizemask = sizeof(mask),
+	};
+
+	if (variant == EVFD)
+		return syscall(SYS_ioctl, evfd_device, EVFD_IOC_SIGNALFD, &arg);
+	return syscall(SYS_signalfd4, -1, &mask, sizeof(mask), flags);
+}
+
+static inline long set_native_timer(int fd, int flags, int64_t value, int64_t interval)
+{
+	struct itimerspec setting = {
+		.it_value = { value / 1000000000, value % 1000000000 },
+		.it_interval = { interval / 1000000000, interval % 1000000000 },
+	};
+
+	return syscall(SYS_timerfd_settime, fd, flags, &setting, NULL);
+}
+
+static inline long set_evfd_timer(int fd, int flags, int64_t value, int64_t interval)
+{
+	struct evfd_timerfd_settime arg = {
+		.flags = flags,
+		.new_value.it_value = { value / 1000000000, value % 1000000000 },
+		.new_value.it_interval = { interval / 1000000000, interval % 1000000000 },
+	};
+
+	return syscall(SYS_ioctl, fd, EVFD_IOC_TIMERFD_SETTIME, &arg);
+}
+
+static inline long set_timer(enum variant variant, int fd, int flags, int64_t value,
+			     int64_t interval)
+{
+	if (variant == EVFD)
+		return set_evfd_timer(fd, flags, value, interval);
+	return set_native_timer(fd, flags, value, interval);
+}
+
+static inline uint64_t mask_of(int signal)
+{
+	return UINT64_C(1) << (signal - 1);
+}
+
+static inline long add(int fd, uint64_t value)
+{
+	return syscall(SYS_write, fd, &value, sizeof(value));
+}
+
+static inline long take(int fd)
+{
+	uint64_t value;
+
+	return syscall(SYS_read, fd, &value, sizeof(value));
+}
+
+static inline void epoll_add(int epoll, int fd, uint32_t events)
+{
+	struct epoll_event event = { .events = events, .data.fd = fd };
+
+	must(!syscall(SYS_epoll_ctl, epoll, EPOLL_CTL_ADD, fd, &event));
+}
+
+static inline long epoll_take(int epoll, struct epoll_event *events, int n, int timeout)
+{
+	return syscall(SYS_epoll_wait, epoll, events, n, timeout);
+}
+
+/* For a floor: takes a descriptor's number, and gives it back. */
+static inline void dup_and_close(void)
+{
+	syscall(SYS_close, syscall(SYS_dup, null_device));
+}
+
+#endif /* EVFD_BENCH_DESCRIPTORS_H */

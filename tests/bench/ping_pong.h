@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Two threads, each of which sleeps until the other has written. */
+#ifndef EVFD_BENCH_PING_PONG_H
+#define EVFD_BENCH_PING_PONG_H
+
+#include "counter.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+/* What is read first and written second, of the way there and of that back. */
+struct ping_pong {
+	int there[2], back[2];
+	pthread_t partner;
+	volatile bool ends;
+};
+
+/* Starts the other thread, on that processor. */
+void ping_pong_start(struct ping_pong *game, enum variant variant, const cpu_set_t *cpu);
+void ping_pong_end(struct ping_pong *game);
+
+static inline void ping_pong(struct ping_pong *game)
+{
+	must(add(game->there[1], 1) == 8);
+	must(take(game->back[0]) == 8);
+}
+
+#endif /* EVFD_BENCH_PING_PONG_H */

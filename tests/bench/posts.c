@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Posts of kernel code, timed by evfd_bench.ko. */
+#include "descriptors.h"
+#include "speed.h"
+
+#include <pthread.h>
+#include <sys/ioctl.h>
+
+#include "../modules/bench_posts.h"
+
+#define BATCHES		5
+#define IN_A_ROW	10000
+#define APART		200
+
+/* A way to post, and what it is in the table. */
+struct way {
+	enum bench_posts_way way;
+	const char *variant;
+};
+
+static const struct way ways[] = {
+	{ BENCH_POSTS_NONE, "floor" },
+	{ BENCH_POSTS_NATIVE, "native" },
+	{ BENCH_POSTS_FILE, "evfd" },
+	{ BENCH_POSTS_CTX, "context" },
+};
+
+/**
+ * struct waiter - a thread that sleeps until it is posted, again and again
+ * @fd: the event descriptor
+ * @epoll: an epoll descriptor that watches it, or -1 to block in read()
+ * @wakeups: how often the thread has come back
+ * @ends: the next time is the last
+ * @thread: the thread
+ */
+struct waiter {
+	int fd, epoll;
+	volatile long wakeups;
+	volatile bool ends;
+	pthread_t thread;
+};
+
+static void *wait_again_and_again(void *arg)
+{
+	struct waiter *waiter = arg;
+	struct epoll_event event;
+
+	while (!waiter->ends) {
+		if (waiter->epoll >= 0)
+			must(epoll_take(waiter->epoll, &event, 1, -1) == 1);
+		must(take(waiter->fd) == 8);
+		waiter->wakeups++;
+	}
+	return NULL;
+}
+
+static void start(struct waiter *waiter, bool epoll)
+{
+	waiter->epoll = epoll ? epoll_create1(0) : -1;
+	if (epoll)
+		epoll_add(waiter->epoll, waiter->fd, EPOLLIN);
+	must(!pthread_create(&waiter->thread, NULL, wait_again_and_again, waiter));
+	usleep(10000);
+}
+
+static void end(struct waiter *waiter)
+{
+	waiter->ends = true;
+	must(add(waiter->fd, 1) == 8);
+	must(!pthread_join(waiter->thread, NULL));
+	close(waiter->epoll);
+}
+
+/* Nanoseconds of a post. */
+static double posts(int device, int fd, enum bench_posts_way way, int times, bool apart)
+{
+	struct bench_posts arg = { .fd = fd, .way = way, .times = times, .apart = apart };
+	double values[BATCHES];
+
+	must(!ioctl(device, BENCH_POSTS, &arg));
+	for (int i = 0; i < BATCHES; i++) {
+		must(!ioctl(device, BENCH_POSTS, &arg));
+		values[i] = (double)arg.ns / times;
+	}
+	return median(values, BATCHES);
+}
+
+static int new_target(const struct way *way)
+{
+	int fd = new_eventfd(way->way < BENCH_POSTS_FILE ? NATIVE : EVFD, 0);
+
+	must(fd >= 0);
+	return fd;
+}
+
+static void tell_no_waiter(int device)
+{
+	for (const struct way *way = ways; way < ways + ARRAY_SIZE(ways); way++) {
+		int fd = new_target(way);
+
+		tell("kernel post, no waiter", way->variant,
+		     posts(device, fd, way->way, IN_A_ROW, false));
+		close(fd);
+	}
+}
+
+/* The floor is reading the clock, which is in all of them. */
+static void tell_waiter(int device, const char *operation, bool epoll)
+{
+	for (const struct way *way = ways; way < ways + ARRAY_SIZE(ways); way++) {
+		struct waiter waiter = { .fd = new_target(way) };
+
+		start(&waiter, epoll);
+		tell(operation, way->variant,
+		     posts(device, waiter.fd, way->way, APART, true));
+		/* Each post has found a thread that slept. */
+		must(way->way == BENCH_POSTS_NONE ||
+		     waiter.wakeups == (BATCHES + 1) * APART);
+		end(&waiter);
+		close(waiter.fd);
+	}
+}
+
+void measure_posts(void)
+{
+	int device = open("/dev/" BENCH_POSTS_DEVICE_NAME, O_RDWR | O_CLOEXEC);
+
+	must(device >= 0);
+	tell_no_waiter(device);
+	tell_waiter(device, "kernel post, one blocked reader", false);
+	tell_waiter(device, "kernel post, one epoll waiter", true);
+	close(device);
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Operations on signal descriptors. */
+#include "descriptors.h"
+#include "speed.h"
+
+#define READS		200
+#define TOGETHER	16
+
+static uint64_t the_mask(void)
+{
+	return mask_of(SIGRTMIN);
+}
+
+/* The C library's sigprocmask() would not do anything else. */
+static void block(void)
+{
+	struct rlimit limit = { 2 * READS * TOGETHER, 2 * READS * TOGETHER };
+	uint64_t mask = the_mask();
+
+	must(!setrlimit(RLIMIT_SIGPENDING, &limit));
+	must(!syscall(SYS_rt_sigprocmask, SIG_BLOCK, &mask, NULL, sizeof(mask)));
+}
+
+static void rig_signalfd(struct rig *rig)
+{
+	rig->in = rig->variant == FLOOR ? dup(null_device) :
+		new_signalfd(rig->variant, the_mask(), SFD_NONBLOCK);
+	rig->out = rig->in;
+	must(rig->in >= 0);
+}
+
+static void queue(struct rig *rig, int n)
+{
+	union sigval value = { .sival_int = 1 };
+
+	for (int i = 0; i < n && rig->variant != FLOOR; i++)
+		must(!sigqueue(getpid(), SIGRTMIN, value));
+}
+
+static void queue_1(struct rig *rig)
+{
+	queue(rig, READS);
+}
+
+static void queue_16(struct rig *rig)
+{
+	queue(rig, READS * TOGETHER);
+}
+
+static long read_records(struct rig *rig, int n)
+{
+	struct signalfd_siginfo records[TOGETHER];
+
+	return syscall(SYS_read, rig->in, records, n * sizeof(records[0]));
+}
+
+static void read_1(struct rig *rig, int i)
+{
+	(void)i;
+	must(read_records(rig, 1) == sizeof(struct signalfd_siginfo));
+}
+
+static void read_16(struct rig *rig, int i)
+{
+	(void)i;
+	must(read_records(rig, TOGETHER) == TOGETHER * sizeof(struct signalfd_siginfo));
+}
+
+static void read_nothing(struct rig *rig, int i)
+{
+	(void)i;
+	must(read_records(rig, 1) <= 0);
+}
+
+static void read_nothing_16(struct rig *rig, int i)
+{
+	(void)i;
+	must(read_records(rig, TOGETHER) <= 0);
+}
+
+static void no_call(struct rig *rig, int i)
+{
+	(void)rig;
+	(void)i;
+	must(empty_ioctl() < 0);
+}
+
+static void mask_native(struct rig *rig, int i)
+{
+	uint64_t mask = the_mask();
+
+	(void)i;
+	must(syscall(SYS_signalfd4, rig->in, &mask, sizeof(mask), 0) == rig->in);
+}
+
+static void mask_evfd(struct rig *rig, int i)
+{
+	uint64_t mask = the_mask();
+
+	(void)i;
+	must(!syscall(SYS_ioctl, rig->in, EVFD_IOC_SIGNALFD_SETMASK, &mask));
+}
+
+static void rig_nothing(struct rig *rig)
+{
+	(void)rig;
+}
+
+static void create_and_close(struct rig *rig, int i)
+{
+	(void)i;
+	must(!syscall(SYS_close, new_signalfd(rig->variant, the_mask(), 0)));
+}
+
+static void no_create(struct rig *rig, int i)
+{
+	(void)rig;
+	(void)i;
+	dup_and_close();
+}
+
+static const struct operation operations[] = {
+	{ "signalfd read of 1", rig_signalfd, .prepare = queue_1, .times = READS,
+	  .run = { read_nothing, read_1, read_1 } },
+	{ "signalfd read of 16", rig_signalfd, .prepare = queue_16, .times = READS,
+	  .run = { read_nothing_16, read_16, read_16 } },
+	{ "signalfd read EAGAIN", rig_signalfd, .run = ON_KERNELS(read_nothing) },
+	{ "signalfd re-mask", rig_signalfd, .run = { no_call, mask_native, mask_evfd } },
+	{ "signalfd create+close", rig_nothing,
+	  .run = { no_create, create_and_close, create_and_close } },
+};
+
+void measure_signalfd(void)
+{
+	block();
+	measure(operations, ARRAY_SIZE(operations));
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What each operation takes on one processor. Prints "speed", the operation, what
+ * it was done on and nanoseconds, separated by tabs.
+ */
+#include "descriptors.h"
+#include "speed.h"
+
+int main(void)
+{
+	open_devices();
+	allow_descriptors(2 * MANY);
+	wait_for_boot();
+	measure_eventfd();
+	measure_epoll();
+	measure_ping_pong();
+	measure_posts();
+	measure_timerfd();
+	measure_signalfd();
+	return 0;
+}
