@@ -3,7 +3,7 @@
 #include "descriptors.h"
 #include "speed.h"
 
-#define READS		200
+#define READS		100
 #define TOGETHER	16
 
 static uint64_t the_mask(void)
