@@ -39,6 +39,11 @@ demo:
 check:
 	@EVFD_KERNEL='$(if $(filter file,$(origin KERNEL)),,$(KERNEL))' tests/run.sh
 
+# Both print the tables; the second writes them, and the plot, to Documentation/.
+bench bench-doc:
+	@tools/setup/build-share.sh --bench cloud
+	@tests/bench/tables.sh $(if $(filter bench-doc,$@),--doc)
+
 guest:
 	@[ -n "$$EVFD_CMD" ] || { echo "usage: make guest CMD='...' [KERNEL=cloud|amd64|rt|debug] [SHARE=dir]"; exit 2; } >&2
 	@tools/setup/build-module.sh '$(KERNEL)'
@@ -93,6 +98,8 @@ help:
 	@echo '  make check           run the tests, with KERNEL= those that it can run on that'
 	@echo '                       one; ONLY=suite runs one:'
 	@tests/run.sh --list | sed 's/^/  /'
+	@echo '  make bench           measure each operation, memory and growth, beside native: tables,'
+	@echo '                       and build/bench.json'
 	@echo
 	@echo 'On the machine that is to have it:'
 	@echo '  make preload         build what runs other programs on evfd: build/preload/evfd-run'
@@ -109,10 +116,11 @@ help:
 	@echo '  make fmt, fmt-check  format the Rust code, or check that it is formatted'
 	@echo "  make clippy          check it with the kernel's lints"
 	@echo '  make doc             the documentation, in build/doc'
+	@echo '  make bench-doc       make bench, and put its tables and plot into Documentation/'
 	@echo '  make rust-analyzer   rust-project.json for editors'
 	@echo '  make setup           prepare the cache for KERNEL, and nothing more'
 	@echo '  make update          move to the newest kernel of the series'
 	@echo '  make clean           remove what was built here; the cache stays'
 
-.PHONY: module modules_install sign install uninstall demo check guest shell preload \
-	setup update fmt fmt-check clippy doc rust-analyzer clean help
+.PHONY: module modules_install sign install uninstall demo check bench bench-doc guest shell \
+	preload setup update fmt fmt-check clippy doc rust-analyzer clean help

@@ -12,7 +12,7 @@
 #define EVENTS		64
 
 /* More than the allocator keeps in store of what was freed. */
-#define BALLAST		2000
+#define BALLAST		5000
 
 /* HZ is 250: an interrupt that begins here has long ended at the next tick. */
 #define TICK_NS		4000000

@@ -7,7 +7,7 @@ set -euo pipefail
 
 # What no command in a guest needs, so that the image is small: what compiles,
 # what emulates, and what makes documentation.
-excludes='^(usr/(include|src|games|libx32|libexec)|usr/lib/(gcc|llvm.*|rustlib|modules|python3.*|bfd-plugins|clang)|usr/share/(qemu|seabios|perl|perl5|bash-completion/completions|python-babel-localedata|sphinx|docutils|javascript|xml|sgml|debhelper|vim)|usr/(bin|sbin)/(qemu|clang|llvm|rust|cargo|bindgen|x86_64-linux-gnu-|mandoc|demandoc|sphinx|rst).*|usr/lib/x86_64-linux-gnu/(lib(LLVM|clang|rustc_driver|lld|std-|test-|asan|tsan|ubsan|lsan|hwasan|python).*|perl.*|.*\.a)|var/(cache|lib)/.*|boot|dev/.*|proc/.*|sys/.*|tmp/.*|run/.*)(/|$)'
+excludes='^(usr/(include|src|games|libx32|libexec)|usr/lib/(gcc|llvm.*|rustlib|modules|python3.*|bfd-plugins|clang)|usr/share/(qemu|seabios|perl|perl5|bash-completion/completions|python-babel-localedata|sphinx|docutils|javascript|xml|sgml|debhelper|vim)|usr/(bin|sbin)/(qemu|clang|llvm|rust|cargo|bindgen|x86_64-linux-gnu-|mandoc|demandoc|sphinx|rst|gnuplot).*|usr/lib/x86_64-linux-gnu/(lib(LLVM|clang|rustc_driver|lld|std-|test-|asan|tsan|ubsan|lsan|hwasan|python).*|perl.*|.*\.a)|var/(cache|lib)/.*|boot|dev/.*|proc/.*|sys/.*|tmp/.*|run/.*)(/|$)'
 
 make_userland() {
 	in_root mkfs.erofs --quiet --all-root -T0 --exclude-regex="$excludes" \

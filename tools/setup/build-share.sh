@@ -3,22 +3,28 @@
 # Build what guests use at /mnt/share: all the modules, the samples and the
 # test programs, for a kernel of the cache.
 #
-# usage: build-share.sh [--samples] cloud|amd64|rt|debug
+# usage: build-share.sh [--samples|--bench] cloud|amd64|rt|debug
 #
 # The result is build/KERNEL/share. With --samples, nothing but the samples is
-# built besides evfd.ko.
+# built besides evfd.ko; with --bench, nothing but what measures.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 modules=(samples/shrinker samples/timer)
 programs=(samples)
-if [ "${1:-}" = --samples ]; then
+case ${1:-} in
+--samples) shift ;;
+--bench)
 	shift
-else
+	modules=(tests/modules)
+	programs=(tests/bench)
+	;;
+*)
 	modules+=(tests/modules)
-	programs+=(tests/user tests/modules)
-fi
-[ $# = 1 ] || die "usage: build-share.sh [--samples] cloud|amd64|rt|debug"
+	programs+=(tests/user tests/modules tests/bench)
+	;;
+esac
+[ $# = 1 ] || die "usage: build-share.sh [--samples|--bench] cloud|amd64|rt|debug"
 kernel=$1
 bin=$TOP/build/bin
 

@@ -1,0 +1,218 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Make tables of what the measuring programs print, and judge it by the bounds.
+
+What is printed can be read as it is, and by sphinx: these are its tables.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+BOUNDS = Path(__file__).with_name("bounds")
+VARIANTS = ("floor", "native", "evfd", "pipe")
+FEW, MANY = "1000", "100000"
+
+
+def read_results(path):
+    """Nested dictionaries: result["speed"]["eventfd write"]["evfd"] is a number."""
+    results = {"speed": {}, "two": {}, "memory": {}, "growth": {}}
+    for line in Path(path).read_text().splitlines():
+        table, *keys, value = line.strip().split("\t")
+        if table == "kernel":
+            results["kernel"] = value
+        if table not in results or not keys:
+            continue
+        if table == "growth":
+            kind, phase, variant, n = keys
+            keys = (f"{kind} {phase}", variant, n)
+        place = results[table]
+        for key in keys[:-1]:
+            place = place.setdefault(key, {})
+        place[keys[-1]] = float(value)
+    return results
+
+
+def compare(row, against):
+    """The ratio that a bound is for, or None if there are no figures for it."""
+    try:
+        if against == "above floor":
+            floor = row["floor"]
+            return (row["evfd"] - floor) / (row["native"] - floor)
+        if against == FEW:
+            return row["evfd"][MANY] / row["evfd"][FEW]
+        return row["evfd"] / row[against]
+    except (KeyError, ZeroDivisionError):
+        return None
+
+
+def judge(results):
+    """All the bounds, each with what the ratio is and whether it holds."""
+    judged = []
+    for line in BOUNDS.read_text().splitlines():
+        if not line or line.startswith("#"):
+            continue
+        table, name, against, at_most = line.split("; ")
+        ratio = compare(results[table].get(name, {}), against)
+        judged.append(
+            {
+                "table": table,
+                "name": name,
+                "against": against,
+                "at_most": float(at_most),
+                "ratio": ratio,
+                "holds": ratio is not None and ratio <= float(at_most),
+            }
+        )
+    return judged
+
+
+def number(value, digits=0):
+    return "" if value is None else f"{value:,.{digits}f}"
+
+
+def layout(head, rows):
+    """A simple table of reStructuredText; the first column is text."""
+    rows = [head, *rows]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
+    rule = "  ".join("=" * width for width in widths)
+    lines = [
+        "  ".join(
+            [row[0].ljust(widths[0])]
+            + [row[i].rjust(widths[i]) for i in range(1, len(row))]
+        ).rstrip()
+        for row in rows
+    ]
+    return "\n".join([rule, lines[0], rule, *lines[1:], rule, ""])
+
+
+def table_of(results, unit, digits=0):
+    """A row for each operation, a column for each variant that there is."""
+    used = [v for v in VARIANTS if any(v in row for row in results.values())]
+    head = [unit, *used, "evfd/native"]
+    rows = []
+    for name, row in results.items():
+        cells = [number(row.get(v), digits) for v in used]
+        rows.append([name, *cells, number(compare(row, "native"), 2)])
+    return layout(head, rows)
+
+
+def table_of_growth(growth):
+    """How much more one takes if there are many than if there are few."""
+    head = ["one of so many"]
+    for variant in ("native", "evfd"):
+        head += [f"{variant} {number(int(n))}" for n in (FEW, MANY)] + ["ratio"]
+    rows = []
+    for name, row in growth.items():
+        cells = []
+        for variant in ("native", "evfd"):
+            few, many = (row.get(variant, {}).get(n) for n in (FEW, MANY))
+            ratio = many / few if few and many else None
+            cells += [number(few), number(many), number(ratio, 2)]
+        rows.append([name, *cells])
+    return layout(head, rows)
+
+
+def what(bound):
+    return {
+        "native": f"{bound['name']}: to native's",
+        "pipe": f"{bound['name']}: to a pipe's",
+        "above floor": f"{bound['name']}: above the floor, to native's",
+        FEW: f"{bound['name']}: of 100,000 to of 1,000",
+    }[bound["against"]] + (" bytes" if bound["table"] == "memory" else "")
+
+
+def table_of_bounds(judged):
+    rows = [
+        [
+            what(bound),
+            number(bound["ratio"], 3),
+            number(bound["at_most"], 2),
+            "holds" if bound["holds"] else "MISSED",
+        ]
+        for bound in judged
+    ]
+    return layout(["bound", "ratio", "at most", ""], rows)
+
+
+def tables(results, judged):
+    """Title and text of each."""
+    missed = sum(not bound["holds"] for bound in judged)
+    return [
+        ("One processor, in instructions", table_of(results["speed"], "operation")),
+        ("Two processors, in nanoseconds", table_of(results["two"], "operation")),
+        ("Kernel memory, in bytes", table_of(results["memory"], "a descriptor")),
+        ("Growth, in instructions", table_of_growth(results["growth"])),
+        (
+            f"Bounds: {missed} of {len(judged)} missed",
+            table_of_bounds(judged),
+        ),
+    ]
+
+
+def as_text(results, judged, underline):
+    parts = []
+    for title, text in tables(results, judged):
+        parts.append(f"{title}\n{underline * len(title)}\n\n{text}")
+    return "\n".join(parts)
+
+
+def as_rst(results, judged):
+    return (
+        ".. SPDX-License-Identifier: GPL-2.0\n"
+        '.. "make bench-doc" has written this.\n\n'
+        f"Measured on Debian's kernel {results.get('kernel', 'of no name')}.\n\n"
+        + as_text(results, judged, "-")
+    )
+
+
+def as_tap(judged):
+    lines = []
+    for i, bound in enumerate(judged, 1):
+        ratio = number(bound["ratio"], 3) or "not measured"
+        lines.append(
+            f"{'ok' if bound['holds'] else 'not ok'} {i} - {what(bound)}: "
+            f"{ratio}, at most {bound['at_most']:.2f}"
+        )
+    return "\n".join([*lines, f"1..{len(judged)}", ""])
+
+
+def as_data(growth):
+    """For gnuplot: a block for each kind, in it two columns for each phase."""
+    blocks = []
+    for kind in ("eventfd", "timerfd", "signalfd"):
+        rows = {k: row for k, row in growth.items() if k.startswith(kind)}
+        numbers = next(iter(rows.values()))["native"]
+        lines = [
+            " ".join(
+                [n] + [str(row[v][n]) for row in rows.values() for v in ("native", "evfd")]
+            )
+            for n in numbers
+        ]
+        blocks.append("\n".join(lines))
+    return "\n\n\n".join(blocks) + "\n"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", metavar="FILE", help="write all figures there")
+    parser.add_argument("--rst", metavar="FILE", help="write the tables there")
+    parser.add_argument("--data", metavar="FILE", help="write what is plotted there")
+    parser.add_argument("--tap", action="store_true", help="print a result for each bound")
+    parser.add_argument("results", help="what the programs have printed")
+    args = parser.parse_args()
+
+    results = read_results(args.results)
+    judged = judge(results)
+    if args.json:
+        text = json.dumps(results | {"bounds": judged}, indent=2)
+        Path(args.json).write_text(text + "\n")
+    if args.rst:
+        Path(args.rst).write_text(as_rst(results, judged))
+    if args.data:
+        Path(args.data).write_text(as_data(results["growth"]))
+    print(as_tap(judged) if args.tap else as_text(results, judged, "-"), end="")
+
+
+if __name__ == "__main__":
+    main()

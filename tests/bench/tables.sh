@@ -1,0 +1,26 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Measure, print the tables, and leave the figures in build/bench.json.
+#
+# usage: tables.sh [--doc]
+#
+# With --doc, the tables and the plot in Documentation/ are written anew.
+set -euo pipefail
+# shellcheck source=tests/lib.sh
+source "$(dirname "$0")/../lib.sh"
+cd "$TOP"
+
+raw=build/bench.raw
+data=build/bench-growth.data
+options=(--json build/bench.json --data "$data")
+[ "${1:-}" != --doc ] || options+=(--rst Documentation/speed-tables.inc)
+
+# The plot's licence is where each file has it.
+plot() {
+	tools/setup/in-root.sh gnuplot -e "data = '$data'" tests/bench/growth.gnuplot |
+		sed '1a <!-- SPDX-License-Identifier: GPL-2.0 -->' >"$1"
+}
+
+tests/bench/run.sh >"$raw"
+tools/setup/in-root.sh python3 tests/bench/report.py "${options[@]}" "$raw"
+[ "${1:-}" != --doc ] || plot Documentation/growth.svg

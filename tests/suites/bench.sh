@@ -1,0 +1,19 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Speed, memory and growth beside native, against the bounds of tests/bench/bounds
+# kernels: cloud
+
+set -euo pipefail
+# shellcheck source=tests/lib.sh
+source "$(dirname "$0")/../lib.sh"
+
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+
+status=0
+"$TOP/tests/bench/run.sh" >"$results/raw" || status=$?
+tap_check "the guests ended well, and no complaint of the kernel" [ "$status" = 0 ]
+"$TOP/tools/setup/in-root.sh" --bind "$results" python3 "$TOP/tests/bench/report.py" \
+	--json "$TOP/build/bench.json" --tap "$results/raw" >"$results/tap" || true
+tap_from "$results/tap" bench
+tap_done
