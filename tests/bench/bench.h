@@ -64,11 +64,6 @@ struct operation {
 	void (*run[VARIANTS])(struct rig *rig, int i);
 };
 
-/* The same for the kernel's own and for evfd's, or for all there is. */
-#define ON_BOTH(f)	{ [NATIVE] = (f), [EVFD] = (f) }
-#define ON_ALL(f)	{ [FLOOR] = (f), [NATIVE] = (f), [EVFD] = (f), [PIPE] = (f) }
-#define ON_KERNELS(f)	{ [FLOOR] = (f), [NATIVE] = (f), [EVFD] = (f) }
-
 /* Ends the program if what must hold does not. */
 #define must(condition)							\
 do {									\

@@ -35,11 +35,6 @@ void open_devices(void);
 /* Lets the process have so many descriptors, and the table for them be made now. */
 void allow_descriptors(int n);
 
-static inline long empty_ioctl(void)
-{
-	return syscall(SYS_ioctl, evfd_device, EMPTY_IOCTL, NULL);
-}
-
 static inline int new_eventfd(enum variant variant, int flags)
 {
 	struct evfd_eventfd arg = { .flags = flags };
@@ -130,12 +125,6 @@ static inline void epoll_add(int epoll, int fd, uint32_t events)
 static inline long epoll_take(int epoll, struct epoll_event *events, int n, int timeout)
 {
 	return syscall(SYS_epoll_wait, epoll, events, n, timeout);
-}
-
-/* For a floor: takes a descriptor's number, and gives it back. */
-static inline void dup_and_close(void)
-{
-	syscall(SYS_close, syscall(SYS_dup, null_device));
 }
 
 #endif /* EVFD_BENCH_DESCRIPTORS_H */

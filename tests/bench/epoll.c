@@ -79,12 +79,11 @@ static void write_wait_read_64(struct rig *rig, int i)
 
 static const struct operation operations[] = {
 	{ "eventfd write+epoll_wait+read", rig_epoll,
-	  .run = { write_wait_read_null, write_wait_read, write_wait_read, write_wait_read } },
+	  .run = { write_wait_read_null, [NATIVE ... PIPE] = write_wait_read } },
 	{ "64 ready eventfds: epoll_wait, per event", rig_64_ready, .parts = READY,
-	  .run = { [NATIVE] = wait_64, [EVFD] = wait_64, [PIPE] = wait_64 } },
+	  .run = { [NATIVE ... PIPE] = wait_64 } },
 	{ "64 ready eventfds: write+epoll_wait+read, per event", rig_64, .parts = READY,
-	  .run = { [NATIVE] = write_wait_read_64, [EVFD] = write_wait_read_64,
-		   [PIPE] = write_wait_read_64 } },
+	  .run = { [NATIVE ... PIPE] = write_wait_read_64 } },
 };
 
 void measure_epoll(void)

@@ -3,14 +3,15 @@
 # Plots the growth curves: gnuplot -e "data = 'FILE'" growth.gnuplot >FILE.svg,
 # with the data that report.py has written.
 
-set terminal svg size 1100,420 font "sans,12" background "white"
+set terminal svg size 1100,500 font "sans,12" background "white"
 set multiplot layout 1,3 title "Instructions for one descriptor, of so many"
 set logscale x
 set xrange [800:125000]
-set yrange [0:4500]
-set xtics ("1,000" 1000, "3,000" 3000, "10,000" 10000, "30,000" 30000, "100,000" 100000) rotate by -40
+set yrange [0:4200]
+set xtics ("1,000" 1000, "3,000" 3000, "10,000" 10000, "30,000" 30000, "100,000" 100000) \
+	rotate by -40
 set grid ytics lc rgb "#dddddd"
-set key top left samplen 2 maxrows 4
+set key below samplen 2 maxrows 4
 
 kinds = "eventfd timerfd signalfd"
 phases = "create arm fire close"

@@ -185,7 +185,8 @@ def as_data(growth):
         numbers = next(iter(rows.values()))["native"]
         lines = [
             " ".join(
-                [n] + [str(row[v][n]) for row in rows.values() for v in ("native", "evfd")]
+                [n]
+                + [str(row[v][n]) for row in rows.values() for v in ("native", "evfd")]
             )
             for n in numbers
         ]
@@ -198,7 +199,9 @@ def main():
     parser.add_argument("--json", metavar="FILE", help="write all figures there")
     parser.add_argument("--rst", metavar="FILE", help="write the tables there")
     parser.add_argument("--data", metavar="FILE", help="write what is plotted there")
-    parser.add_argument("--tap", action="store_true", help="print a result for each bound")
+    parser.add_argument(
+        "--tap", action="store_true", help="print a result for each bound"
+    )
     parser.add_argument("results", help="what the programs have printed")
     args = parser.parse_args()
 

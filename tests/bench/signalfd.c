@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Operations on signal descriptors. */
 #include "descriptors.h"
+#include "floor.h"
 #include "speed.h"
 
 #define READS		100
@@ -78,13 +79,6 @@ static void read_nothing_16(struct rig *rig, int i)
 	must(read_records(rig, TOGETHER) <= 0);
 }
 
-static void no_call(struct rig *rig, int i)
-{
-	(void)rig;
-	(void)i;
-	must(empty_ioctl() < 0);
-}
-
 static void mask_native(struct rig *rig, int i)
 {
 	uint64_t mask = the_mask();
@@ -101,22 +95,10 @@ static void mask_evfd(struct rig *rig, int i)
 	must(!syscall(SYS_ioctl, rig->in, EVFD_IOC_SIGNALFD_SETMASK, &mask));
 }
 
-static void rig_nothing(struct rig *rig)
-{
-	(void)rig;
-}
-
 static void create_and_close(struct rig *rig, int i)
 {
 	(void)i;
 	must(!syscall(SYS_close, new_signalfd(rig->variant, the_mask(), 0)));
-}
-
-static void no_create(struct rig *rig, int i)
-{
-	(void)rig;
-	(void)i;
-	dup_and_close();
 }
 
 static const struct operation operations[] = {
@@ -124,7 +106,7 @@ static const struct operation operations[] = {
 	  .run = { read_nothing, read_1, read_1 } },
 	{ "signalfd read of 16", rig_signalfd, .prepare = queue_16, .times = READS,
 	  .run = { read_nothing_16, read_16, read_16 } },
-	{ "signalfd read EAGAIN", rig_signalfd, .run = ON_KERNELS(read_nothing) },
+	{ "signalfd read EAGAIN", rig_signalfd, .run = { [FLOOR ... EVFD] = read_nothing } },
 	{ "signalfd re-mask", rig_signalfd, .run = { no_call, mask_native, mask_evfd } },
 	{ "signalfd create+close", rig_nothing,
 	  .run = { no_create, create_and_close, create_and_close } },

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Operations on timer descriptors. */
 #include "descriptors.h"
+#include "floor.h"
 #include "speed.h"
 
 static void rig_timer(struct rig *rig)
@@ -16,13 +17,6 @@ static void rig_armed(struct rig *rig)
 	rig_timer(rig);
 	if (rig->variant != FLOOR)
 		must(!set_timer(rig->variant, rig->in, 0, NEVER_NS, 0));
-}
-
-static void no_call(struct rig *rig, int i)
-{
-	(void)rig;
-	(void)i;
-	must(empty_ioctl() < 0);
 }
 
 static void no_calls(struct rig *rig, int i)
@@ -92,12 +86,6 @@ static void read_many(struct rig *rig, int i)
 	must(take(rig->many[i]) == 8);
 }
 
-static void read_null(struct rig *rig, int i)
-{
-	(void)i;
-	must(take(rig->in) == 0);
-}
-
 static void rig_periodic(struct rig *rig)
 {
 	rig_timer(rig);
@@ -113,22 +101,10 @@ static void read_tick(struct rig *rig, int i)
 		;
 }
 
-static void rig_nothing(struct rig *rig)
-{
-	(void)rig;
-}
-
 static void create_and_close(struct rig *rig, int i)
 {
 	(void)i;
 	must(!syscall(SYS_close, new_timer(rig->variant, 0)));
-}
-
-static void no_create(struct rig *rig, int i)
-{
-	(void)rig;
-	(void)i;
-	dup_and_close();
 }
 
 static const struct operation operations[] = {
