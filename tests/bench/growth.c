@@ -12,7 +12,7 @@
 #define EVENTS		64
 
 /* More than the allocator keeps in store of what was freed. */
-#define BALLAST		5000
+#define BALLAST		3000
 
 /* HZ is 250: an interrupt that begins here has long ended at the next tick. */
 #define TICK_NS		4000000
@@ -121,10 +121,13 @@ enum phase {
 
 static const char *const phase_names[PHASES] = { "create", "arm", "fire", "close" };
 
-/* What was freed, and other work that was put off, is not the next phase's. */
+/*
+ * What was freed, and other work that was put off, is not the next phase's. Some
+ * of it waits for 5 seconds.
+ */
 static void calm_down(void)
 {
-	usleep(200000);
+	sleep(7);
 }
 
 /*
@@ -182,11 +185,13 @@ static void live(const struct kind *kind, struct crowd *crowd, double *ns)
 }
 
 /* The fewer there are, the more a single interrupt is for each. */
-#define TIMES	3
+#define TIMES	5
 
 static int times_for(int n)
 {
-	return n < 10000 ? TIMES : 1;
+	if (n < 10000)
+		return TIMES;
+	return n < MOST ? 3 : 1;
 }
 
 static void tell_growth(const struct kind *kind, enum variant variant, int n)

@@ -10,7 +10,7 @@
 
 #define BATCHES		5
 #define IN_A_ROW	10000
-#define APART		200
+#define APART		1001
 
 /* A way to post, and what it is in the table. */
 struct way {
@@ -71,18 +71,35 @@ static void end(struct waiter *waiter)
 	close(waiter->epoll);
 }
 
-/* Nanoseconds of a post. */
-static double posts(int device, int fd, enum bench_posts_way way, int times, bool apart)
+static double posts(int device, struct bench_posts arg)
 {
-	struct bench_posts arg = { .fd = fd, .way = way, .times = times, .apart = apart };
+	must(!ioctl(device, BENCH_POSTS, &arg));
+	return (double)arg.ns / arg.times;
+}
+
+/* Nanoseconds of a post among others. */
+static double post_in_a_row(int device, int fd, const struct way *way)
+{
+	const struct bench_posts arg = { .fd = fd, .way = way->way, .times = IN_A_ROW };
 	double values[BATCHES];
 
-	must(!ioctl(device, BENCH_POSTS, &arg));
-	for (int i = 0; i < BATCHES; i++) {
-		must(!ioctl(device, BENCH_POSTS, &arg));
-		values[i] = (double)arg.ns / times;
-	}
+	posts(device, arg);
+	for (int i = 0; i < BATCHES; i++)
+		values[i] = posts(device, arg);
 	return median(values, BATCHES);
+}
+
+/* Nanoseconds of a post by itself. */
+static double post_apart(int device, int fd, const struct way *way)
+{
+	const struct bench_posts arg = {
+		.fd = fd, .way = way->way, .times = 1, .apart = true,
+	};
+	double values[APART];
+
+	for (int i = 0; i < APART; i++)
+		values[i] = posts(device, arg);
+	return median(values, APART);
 }
 
 static int new_target(const struct way *way)
@@ -112,7 +129,7 @@ static void tell_no_waiter(int device)
 		int fd = new_target(way);
 
 		tell_post("kernel post, no waiter", way,
-			  posts(device, fd, way->way, IN_A_ROW, false));
+			  post_in_a_row(device, fd, way));
 		close(fd);
 	}
 }
@@ -124,11 +141,10 @@ static void tell_waiter(int device, const char *operation, bool epoll)
 		struct waiter waiter = { .fd = new_target(way) };
 
 		start(&waiter, epoll);
-		tell_post(operation, way,
-			  posts(device, waiter.fd, way->way, APART, true));
+		tell_post(operation, way, post_apart(device, waiter.fd, way));
 		/* Each post has found a thread that slept. */
 		must(way->way == BENCH_POSTS_NONE ||
-		     waiter.wakeups == (BATCHES + 1) * APART);
+		     waiter.wakeups == APART);
 		end(&waiter);
 		close(waiter.fd);
 	}

@@ -18,6 +18,8 @@ def read_results(path):
     """Nested dictionaries: result["speed"]["eventfd write"]["evfd"] is a number."""
     results = {"speed": {}, "two": {}, "memory": {}, "growth": {}}
     for line in Path(path).read_text().splitlines():
+        if "\t" not in line:
+            continue
         table, *keys, value = line.strip().split("\t")
         if table == "kernel":
             results["kernel"] = value
