@@ -51,6 +51,7 @@ struct rig {
  * @teardown: what closing its descriptors does not do; may be NULL
  * @prepare: called before each batch, and not timed; may be NULL
  * @times: runs in a batch, if there is @prepare
+ * @frees: some of its work is done later, for many at once
  * @parts: what the time of a run is divided by, if not 0
  * @run: does it for the i-th time since @prepare; NULL where it makes no sense
  */
@@ -60,6 +61,7 @@ struct operation {
 	void (*teardown)(struct rig *rig);
 	void (*prepare)(struct rig *rig);
 	int times;
+	bool frees;
 	int parts;
 	void (*run[VARIANTS])(struct rig *rig, int i);
 };

@@ -113,7 +113,7 @@ static const struct operation operations[] = {
 	{ "eventfd read EAGAIN", rig_nonblocking, .run = { [FLOOR ... PIPE] = read_nothing } },
 	{ "eventfd poll ready, timeout 0", rig_ready, .run = { [FLOOR ... PIPE] = poll_now } },
 	{ "eventfd poll ready, may wait", rig_ready, .run = { [FLOOR ... PIPE] = poll_may_wait } },
-	{ "eventfd create+close", rig_nothing,
+	{ "eventfd create+close", rig_nothing, .frees = true,
 	  .run = { no_create, create_and_close, create_and_close, create_and_close_pipe } },
 };
 

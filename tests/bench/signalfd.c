@@ -108,7 +108,7 @@ static const struct operation operations[] = {
 	  .run = { read_nothing_16, read_16, read_16 } },
 	{ "signalfd read EAGAIN", rig_signalfd, .run = { [FLOOR ... EVFD] = read_nothing } },
 	{ "signalfd re-mask", rig_signalfd, .run = { no_call, mask_native, mask_evfd } },
-	{ "signalfd create+close", rig_nothing,
+	{ "signalfd create+close", rig_nothing, .frees = true,
 	  .run = { no_create, create_and_close, create_and_close } },
 };
 

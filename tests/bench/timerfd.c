@@ -116,7 +116,7 @@ static const struct operation operations[] = {
 	  .run = { read_null, read_many, read_many } },
 	{ "timerfd read, every 1 us", rig_periodic,
 	  .run = { read_null, read_tick, read_tick } },
-	{ "timerfd create+close", rig_nothing,
+	{ "timerfd create+close", rig_nothing, .frees = true,
 	  .run = { no_create, create_and_close, create_and_close } },
 };
 
