@@ -8,7 +8,7 @@
 
 #include "../modules/bench_posts.h"
 
-#define BATCHES		5
+#define BATCHES		25
 #define IN_A_ROW	10000
 #define APART		1001
 

@@ -12,6 +12,12 @@ from pathlib import Path
 BOUNDS = Path(__file__).with_name("bounds")
 VARIANTS = ("floor", "native", "evfd", "pipe")
 FEW, MANY = "1000", "100000"
+COMPARISONS = {
+    "native": "to native's",
+    "pipe": "to a pipe's",
+    "above floor": "above the floor, to native's",
+    FEW: "of 100,000 to of 1,000",
+}
 
 
 def read_results(path):
@@ -116,12 +122,10 @@ def table_of_growth(growth):
 
 
 def what(bound):
-    return {
-        "native": f"{bound['name']}: to native's",
-        "pipe": f"{bound['name']}: to a pipe's",
-        "above floor": f"{bound['name']}: above the floor, to native's",
-        FEW: f"{bound['name']}: of 100,000 to of 1,000",
-    }[bound["against"]] + (" bytes" if bound["table"] == "memory" else "")
+    name = bound["name"]
+    if bound["table"] == "memory":
+        name += ", kernel memory"
+    return f"{name}: {COMPARISONS[bound['against']]}"
 
 
 def table_of_bounds(judged):
@@ -169,14 +173,14 @@ def as_rst(results, judged):
 
 
 def as_tap(judged):
-    lines = []
+    lines = [f"1..{len(judged)}"]
     for i, bound in enumerate(judged, 1):
         ratio = number(bound["ratio"], 3) or "not measured"
         lines.append(
             f"{'ok' if bound['holds'] else 'not ok'} {i} - {what(bound)}: "
             f"{ratio}, at most {bound['at_most']:.2f}"
         )
-    return "\n".join([*lines, f"1..{len(judged)}", ""])
+    return "\n".join([*lines, ""])
 
 
 def as_data(growth):
