@@ -90,6 +90,17 @@ impl Counter {
         (old.unwrap_or(new), new)
     }
 
+    /// As [`Counter::post`] when all goes well: all of `n` fits, and the counter does not change
+    /// meanwhile. If not, returns false.
+    #[inline(always)]
+    pub(crate) fn try_post(&self, n: u64) -> bool {
+        let count = self.get();
+        match count.checked_add(n) {
+            Some(sum) => cmpxchg_full(&self.0, count, sum).is_ok(),
+            None => false,
+        }
+    }
+
     /// Reads without a destination that can fail. Returns what was taken and what there was.
     pub(crate) fn take(&self, take: Take) -> (u64, u64) {
         let old = self.update(|count| match count {
@@ -127,20 +138,22 @@ impl Counter {
     }
 
     /// As [`Counter::take_into`] when all goes well: there is something, it can be copied, and the
-    /// counter does not change meanwhile. If not, returns `None`, and `buf` is as it was.
+    /// counter does not change meanwhile. If not, returns false, and `buf` is as it was.
     #[inline(always)]
-    pub(crate) fn try_take_into(&self, take: Take, buf: &mut impl ReadBuf) -> Option<u64> {
+    pub(crate) fn try_take_into(&self, take: Take, buf: &mut impl ReadBuf) -> bool {
         let count = self.get();
         if count == 0 {
-            return None;
+            return false;
         }
         let taken = take.of(count);
-        buf.put(&taken).ok()?;
-        if cmpxchg_full(&self.0, count, count - taken).is_err() {
-            buf.unput::<u64>();
-            return None;
+        if buf.put(&taken).is_err() {
+            return false;
         }
-        Some(count - taken)
+        if cmpxchg_full(&self.0, count, count.wrapping_sub(taken)).is_err() {
+            buf.unput::<u64>();
+            return false;
+        }
+        true
     }
 
     /// What the descriptor is ready for at this moment.

@@ -30,7 +30,6 @@ use crate::{
             UserData, //
         },
         wait::{
-            may_wake,
             ForeignEntry,
             Mode,
             WaitQueue, //
@@ -175,7 +174,7 @@ impl EventFd {
         }
     }
 
-    /// Wakes who waits for one of `events`. Context: where [`may_wake`] says so.
+    /// Wakes who waits for one of `events`. Context: as [`WaitQueue::wake`].
     #[cold]
     fn wake(&self, events: Events) {
         self.queue.wake(events);
@@ -199,21 +198,45 @@ impl EventFd {
     /// that is possible, otherwise as soon as it is. Returns how much was added.
     ///
     /// Context: any, NMI included.
+    #[inline(always)]
     pub(crate) fn post(this: ArcBorrow<'_, Self>, n: u32, mask: Events) -> u32 {
+        if !this.counter.try_post(n.into()) {
+            return Self::post_slowly(this, n, mask);
+        }
+        if this.queue.is_active() {
+            return Self::wake_after_post(this, n, mask);
+        }
+        n
+    }
+
+    /// Posts when it may be that not all fits, or that the counter is being changed.
+    #[cold]
+    #[inline(never)]
+    fn post_slowly(this: ArcBorrow<'_, Self>, n: u32, mask: Events) -> u32 {
+        let (old, new) = this.counter.post(n.into());
+        // No more than `n`.
+        let added = (new - old) as u32;
+        if n != 0 && this.queue.is_active() {
+            Self::wake_after_post(this, n, mask);
+        }
+        added
+    }
+
+    /// Wakes who waits for what `n` that was posted brings. Returns `n`.
+    #[cold]
+    #[inline(never)]
+    fn wake_after_post(this: ArcBorrow<'_, Self>, n: u32, mask: Events) -> u32 {
         if n == 0 {
             return 0;
         }
-        let (old, new) = this.counter.post(n.into());
-        if this.queue.is_active() {
-            let events = Events::IN | mask | Events::ERR.when(new == Counter::FULL);
-            if may_wake() {
-                this.wake(events);
-            } else {
-                DEFERRED.push(this, events.bits());
-            }
+        let full = this.counter.get() == Counter::FULL;
+        let events = Events::IN | mask | Events::ERR.when(full);
+        if !this.queue.try_wake(events) {
+            DEFERRED.push(this, events.bits());
+        } else if this.state.has(uapi::EVFD_EFD_WAKE_ONE) {
+            this.queue.wake(Events::TURN);
         }
-        // No more than `n`.
-        (new - old) as u32
+        n
     }
 
     /// Takes what a read takes, or 0. Context: any but NMI; the lock of the queue may be held.
@@ -242,22 +265,23 @@ impl EventFd {
     /// Reads into `buf`, if there is something. Returns how many bytes were put there.
     fn try_read(&self, buf: &mut impl ReadBuf) -> Result<Option<usize>> {
         let taken = self.counter.take_into(self.take(), buf);
-        let Some(left) = taken.inspect_err(|_| self.pass_turn())? else {
+        if taken.inspect_err(|_| self.pass_turn())?.is_none() {
             return Ok(None);
-        };
+        }
         if self.queue.is_active() {
-            self.wake_after_read(left);
+            self.wake_after_read();
         }
         Ok(Some(size_of::<u64>()))
     }
 
-    /// Wakes who waits when a read has left `left`.
-    #[inline(always)]
-    fn wake_after_read(&self, left: u64) {
+    /// Wakes who waits after a read.
+    #[cold]
+    #[inline(never)]
+    fn wake_after_read(&self) {
         if self.state.room_is_wanted() {
             self.queue.wake(Events::OUT);
         }
-        if left != 0 {
+        if self.take() == Take::One {
             self.pass_turn();
         }
     }
@@ -266,6 +290,9 @@ impl EventFd {
     #[cold]
     #[inline(never)]
     fn read_slowly(&self, mut buf: impl ReadBuf, blocking: Blocking<'_>) -> Result<usize> {
+        if self.counter.get() == 0 {
+            blocking.allowed()?;
+        }
         if let Some(len) = self.try_read(&mut buf)? {
             return Ok(len);
         }
@@ -325,14 +352,11 @@ impl AnonFile for EventFd {
         if buf.room() < size_of::<u64>() {
             return Err(EINVAL);
         }
-        let Some(left) = self.counter.try_take_into(self.take(), &mut buf) else {
-            if self.counter.get() == 0 {
-                blocking.allowed()?;
-            }
+        if !self.counter.try_take_into(self.take(), &mut buf) {
             return self.read_slowly(buf, blocking);
-        };
+        }
         if self.queue.is_active() {
-            self.wake_after_read(left);
+            self.wake_after_read();
         }
         Ok(size_of::<u64>())
     }

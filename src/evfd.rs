@@ -12,6 +12,7 @@
 //! | [`eventfd`] | the event descriptor |
 //! | [`counter`] | its counter |
 //! | [`timerfd`] | the timer descriptor |
+//! | [`timer_kind`] | the two kinds of timer |
 //! | [`timer_state`] | its state |
 //! | [`setting`] | what a program asks a timer for |
 //! | [`schedule`] | the arithmetic of timers |
@@ -47,6 +48,7 @@ mod setting;
 mod signalfd;
 #[cfg(CONFIG_KUNIT = "y")]
 mod tests;
+mod timer_kind;
 mod timer_state;
 mod timerfd;
 

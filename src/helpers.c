@@ -31,14 +31,13 @@ DEFINE_IDA(evfd_helper_ida);
 /*
  * Set while this CPU runs the wake-up callbacks of one of our wait queues.
  * Interrupts are off then, so what reads it as set runs inside the callback.
- * Not on PREEMPT_RT, where they are on; evfd_helper_may_wake() has another
- * way there.
+ * Not on PREEMPT_RT, where they are on; may_wake() has another way there.
  */
 static DEFINE_PER_CPU(bool, evfd_waking);
 
 /*
  * Lockdep takes a spinlock_t in a hardirq handler for wrong, as it would be on
- * PREEMPT_RT. There, evfd_helper_may_wake() says no.
+ * PREEMPT_RT. There, may_wake() says no.
  */
 static DEFINE_WAIT_OVERRIDE_MAP(evfd_wake_map, LD_WAIT_CONFIG);
 
@@ -53,7 +52,24 @@ void evfd_helper_wake_up_locked(struct wait_queue_head *wq, __u32 events)
 		__this_cpu_write(evfd_waking, false);
 }
 
-/* The caller must have had true from evfd_helper_may_wake(), or may sleep. */
+/*
+ * Whether the lock of a wait queue may be taken, and callbacks run, here and
+ * now: whatever the caller may be inside of, none of it is a wake-up callback
+ * and, but in a hardirq handler, none of it a lock that disables interrupts.
+ */
+static inline bool may_wake(void)
+{
+	/* A spinlock_t held, as in every wake-up, disables migration. */
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		return preemptible() && !current->migration_disabled;
+	if (in_nmi())
+		return false;
+	if (in_hardirq())
+		return !this_cpu_read(evfd_waking) && eventfd_signal_allowed();
+	return !irqs_disabled();
+}
+
+/* Only where may_wake() says yes. */
 void evfd_helper_wake_up(struct wait_queue_head *wq, __u32 events)
 {
 	unsigned long flags;
@@ -67,21 +83,12 @@ void evfd_helper_wake_up(struct wait_queue_head *wq, __u32 events)
 		lock_map_release(&evfd_wake_map);
 }
 
-/*
- * Whether the lock of a wait queue may be taken, and callbacks run, here and
- * now: whatever the caller may be inside of, none of it is a wake-up callback
- * and, but in a hardirq handler, none of it a lock that disables interrupts.
- */
-bool evfd_helper_may_wake(void)
+bool evfd_helper_try_wake_up(struct wait_queue_head *wq, __u32 events)
 {
-	/* A spinlock_t held, as in every wake-up, disables migration. */
-	if (IS_ENABLED(CONFIG_PREEMPT_RT))
-		return preemptible() && !current->migration_disabled;
-	if (in_nmi())
+	if (!may_wake())
 		return false;
-	if (in_hardirq())
-		return !this_cpu_read(evfd_waking) && eventfd_signal_allowed();
-	return !irqs_disabled();
+	evfd_helper_wake_up(wq, events);
+	return true;
 }
 
 unsigned long evfd_helper_lock_wait_queue(struct wait_queue_head *wq)

@@ -28,7 +28,7 @@ extern struct ida evfd_helper_ida;
 
 void evfd_helper_wake_up_locked(struct wait_queue_head *wq, __u32 events);
 void evfd_helper_wake_up(struct wait_queue_head *wq, __u32 events);
-bool evfd_helper_may_wake(void);
+bool evfd_helper_try_wake_up(struct wait_queue_head *wq, __u32 events);
 unsigned long evfd_helper_lock_wait_queue(struct wait_queue_head *wq);
 void evfd_helper_unlock_wait_queue(struct wait_queue_head *wq,
 				   unsigned long flags);

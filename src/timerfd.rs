@@ -22,18 +22,14 @@ use crate::{
         clock_steps,
         events::Events,
         poll::PollTable,
-        roster::{
-            Member,
-            Roster, //
-        },
+        roster::Member,
         timed::{
             Guard,
             Timed, //
         },
         timer::{
             Alarm,
-            HrTimer,
-            RawTimer, //
+            HrTimer, //
         },
         uapi,
         user::{
@@ -49,6 +45,7 @@ use crate::{
         Setting,
         TimerClock, //
     },
+    timer_kind::Kind,
     timer_state::TimerState, //
 };
 use kernel::{
@@ -60,41 +57,6 @@ use kernel::{
     transmute::AsBytes,
     uaccess::UserPtr, //
 };
-
-/// A kind of timer: those of alarm clocks take more memory than the others.
-pub(crate) trait Kind: RawTimer + 'static {
-    const ALARM: bool;
-    const OPS: &'static FileOperations<TimerFd<Self>>;
-
-    /// Those to be told when the clock is set.
-    fn roster() -> &'static Roster<Timed<Self, TimerState>>;
-}
-
-impl Kind for HrTimer {
-    const ALARM: bool = false;
-    const OPS: &'static FileOperations<TimerFd<Self>> = {
-        static OPS: FileOperations<TimerFd<HrTimer>> = FileOperations::build();
-        &OPS
-    };
-
-    fn roster() -> &'static Roster<Timed<Self, TimerState>> {
-        static ROSTER: Roster<Timed<HrTimer, TimerState>> = Roster::empty();
-        &ROSTER
-    }
-}
-
-impl Kind for Alarm {
-    const ALARM: bool = true;
-    const OPS: &'static FileOperations<TimerFd<Self>> = {
-        static OPS: FileOperations<TimerFd<Alarm>> = FileOperations::build();
-        &OPS
-    };
-
-    fn roster() -> &'static Roster<Timed<Self, TimerState>> {
-        static ROSTER: Roster<Timed<Alarm, TimerState>> = Roster::empty();
-        &ROSTER
-    }
-}
 
 /// A timer descriptor.
 ///

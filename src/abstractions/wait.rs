@@ -92,10 +92,22 @@ impl WaitQueue {
     /// Wakes all that wait for one of `events` in [`Mode::Shared`], pollers among them, and one in
     /// [`Mode::Exclusive`].
     ///
-    /// Context: where [`may_wake`] says so. Takes the lock of the queue.
+    /// Context: where [`WaitQueue::try_wake`] does it. Takes the lock of the queue.
     pub fn wake(&self, events: Events) {
         // SAFETY: The queue is initialised by the type invariant; as for the context, see above.
         unsafe { helpers::evfd_helper_wake_up(self.as_raw(), events.bits()) }
+    }
+
+    /// Wakes as [`WaitQueue::wake`] and returns true, if that may be done in this context.
+    ///
+    /// Not so in an NMI; inside a wake-up callback; with interrupts off outside a hardirq handler,
+    /// where one might be inside a callback or hold any lock; and on `PREEMPT_RT` wherever sleeping
+    /// is not allowed or a `spinlock_t` is held.
+    ///
+    /// Context: any. Takes the lock of the queue.
+    pub fn try_wake(&self, events: Events) -> bool {
+        // SAFETY: The queue is initialised by the type invariant.
+        unsafe { helpers::evfd_helper_try_wake_up(self.as_raw(), events.bits()) }
     }
 
     /// Sleeps on the queue until `condition` holds.
@@ -187,16 +199,6 @@ impl Drop for QueueLock<'_> {
         // SAFETY: By the type invariant the lock is held, and these are its flags.
         unsafe { helpers::evfd_helper_unlock_wait_queue(self.queue.as_raw(), self.flags) }
     }
-}
-
-/// Whether [`WaitQueue::wake`] may be called in this context.
-///
-/// Not so in an NMI; inside a wake-up callback; with interrupts off outside a hardirq handler,
-/// where one might be inside a callback or hold any lock; and on `PREEMPT_RT` wherever sleeping is
-/// not allowed or a `spinlock_t` is held.
-pub fn may_wake() -> bool {
-    // SAFETY: It looks at the state of this CPU and task, and may be called anywhere.
-    unsafe { helpers::evfd_helper_may_wake() }
 }
 
 /// A `struct wait_queue_entry` that C code has put on the wait queue that it says it is on.

@@ -60,16 +60,19 @@ def judge(results):
     for line in BOUNDS.read_text().splitlines():
         if not line or line.startswith("#"):
             continue
-        table, name, against, at_most = line.split("; ")
+        table, name, against, at_most, *worst = line.split("; ")
         ratio = compare(results[table].get(name, {}), against)
+        no_worse = float(worst[0] if worst else at_most)
         judged.append(
             {
                 "table": table,
                 "name": name,
                 "against": against,
                 "at_most": float(at_most),
+                "no_worse": no_worse,
                 "ratio": ratio,
-                "holds": ratio is not None and ratio <= float(at_most),
+                "reached": ratio is not None and ratio <= float(at_most),
+                "holds": ratio is not None and ratio <= no_worse,
             }
         )
     return judged
@@ -128,13 +131,21 @@ def what(bound):
     return f"{name}: {COMPARISONS[bound['against']]}"
 
 
+def verdict(bound):
+    if bound["reached"]:
+        return "reached"
+    if bound["holds"]:
+        return f"MISSED, but no worse than {bound['no_worse']:.2f}"
+    return f"MISSED, and worse than {bound['no_worse']:.2f}"
+
+
 def table_of_bounds(judged):
     rows = [
         [
             what(bound),
             number(bound["ratio"], 3),
             number(bound["at_most"], 2),
-            "holds" if bound["holds"] else "MISSED",
+            verdict(bound),
         ]
         for bound in judged
     ]
@@ -143,7 +154,7 @@ def table_of_bounds(judged):
 
 def tables(results, judged):
     """Title and text of each."""
-    missed = sum(not bound["holds"] for bound in judged)
+    missed = sum(not bound["reached"] for bound in judged)
     return [
         ("One processor, in instructions", table_of(results["speed"], "operation")),
         ("Two processors, in nanoseconds", table_of(results["two"], "operation")),
@@ -178,7 +189,7 @@ def as_tap(judged):
         ratio = number(bound["ratio"], 3) or "not measured"
         lines.append(
             f"{'ok' if bound['holds'] else 'not ok'} {i} - {what(bound)}: "
-            f"{ratio}, at most {bound['at_most']:.2f}"
+            f"{ratio}, at most {bound['at_most']:.2f}: {verdict(bound)}"
         )
     return "\n".join([*lines, ""])
 

@@ -156,7 +156,9 @@ impl EventFd {
 
     /// A post where waking is possible.
     pub(crate) fn post(&self, n: u64) {
-        self.counter.post(n);
+        if !self.counter.try_post(n) {
+            self.counter.post(n);
+        }
         if self.queue.is_active() {
             self.wake(Events::IN);
         }
@@ -173,20 +175,21 @@ impl EventFd {
 
     fn try_read(&self, buf: &mut impl ReadBuf) -> Result<bool> {
         let taken = match self.counter.try_take_into(self.take, buf) {
-            Some(left) => Ok(Some(left)),
-            None => self.counter.take_into(self.take, buf),
+            true => Ok(Some(())),
+            false => self
+                .counter
+                .take_into(self.take, buf)
+                .map(|left| left.map(|_| ())),
         };
-        let Some(left) = taken.inspect_err(|_| self.pass_turn())? else {
+        if taken.inspect_err(|_| self.pass_turn())?.is_none() {
             return Ok(false);
-        };
+        }
         if self.queue.is_active() {
             // Nobody polls for room here.
             if self.writers.load(Relaxed) != 0 {
                 self.queue.wake(Events::OUT);
             }
-            if left != 0 {
-                self.pass_turn();
-            }
+            self.pass_turn();
         }
         Ok(true)
     }
