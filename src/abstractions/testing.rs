@@ -44,6 +44,9 @@ pub const NMI: Context = helpers::evfd_test_context_EVFD_TEST_NMI;
 /// All CPUs at once, with interrupts off.
 pub const EVERY_CPU: Context = helpers::evfd_test_context_EVFD_TEST_EVERY_CPU;
 
+/// A task on another CPU than the caller's.
+pub const OTHER_CPU: Context = helpers::evfd_test_context_EVFD_TEST_OTHER_CPU;
+
 /// Calls `f` in `context`, and returns when it has returned. Returns whether it was called.
 ///
 /// Context: task, with interrupts on.

@@ -12,6 +12,7 @@
 #include <linux/smp.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 
 #include <asm/apic.h>
 #include <asm/nmi.h>
@@ -138,6 +139,20 @@ static void call_on_cpu(void *c)
 	call(c);
 }
 
+static long call_from_work(void *c)
+{
+	call(c);
+	return 0;
+}
+
+static void on_other_cpu(struct call *c)
+{
+	int cpu = cpumask_any_but(cpu_online_mask, raw_smp_processor_id());
+
+	if (cpu < nr_cpu_ids)
+		work_on_cpu(cpu, call_from_work, c);
+}
+
 bool evfd_helper_call_in(enum evfd_test_context context,
 			 void (*func)(void *arg), void *arg)
 {
@@ -167,6 +182,9 @@ bool evfd_helper_call_in(enum evfd_test_context context,
 		break;
 	case EVFD_TEST_EVERY_CPU:
 		on_each_cpu(call_on_cpu, &c, true);
+		break;
+	case EVFD_TEST_OTHER_CPU:
+		on_other_cpu(&c);
 		break;
 	}
 	return c.done;

@@ -16,11 +16,13 @@ enum evfd_test_context {
 	EVFD_TEST_NMI,
 	EVFD_TEST_WAKE_UP,
 	EVFD_TEST_EVERY_CPU,
+	EVFD_TEST_OTHER_CPU,
 };
 
 /*
  * Calls @func with @arg in @context, and returns when it has returned. In
- * %EVFD_TEST_EVERY_CPU it is called by all at once, with interrupts off.
+ * %EVFD_TEST_EVERY_CPU it is called by all at once, with interrupts off; in
+ * %EVFD_TEST_OTHER_CPU by a task on another than the caller has been on.
  * Context: task, with interrupts on. Return: whether it was called.
  */
 bool evfd_helper_call_in(enum evfd_test_context context,

@@ -18,9 +18,14 @@ mod suite {
                 Member,
                 Roster, //
             },
-            testing::Watch,
+            testing::{
+                call_in,
+                Watch,
+                OTHER_CPU, //
+            },
             timed::{
                 Expire,
+                Guard,
                 Timed, //
             },
             timer::{
@@ -301,6 +306,39 @@ mod suite {
     fn a_stopped_timer_gets_another_clock() -> Result {
         stopped_does_not_expire::<HrTimer>()?;
         stopped_does_not_expire::<Alarm>()
+    }
+
+    /// Starts a timer on another CPU and, when it has expired there, calls `change` with the lock
+    /// held, for which the callback waits. Returns how often the state is told from then on.
+    fn told_after(change: impl Fn(&mut Guard<'_, HrTimer, Probe>)) -> Result<u32> {
+        const SOON: Ktime = 20_000_000;
+        let clock = Clock::Monotonic;
+        let timed = timed::<HrTimer>(clock)?;
+        assert!(call_in(OTHER_CPU, || {
+            timed.lock().start(clock.now() + SOON, 0);
+        }));
+        let mut guard = timed.lock();
+        let due = guard.expires();
+        while clock.now() < due + SOON {}
+        // The machine may have been so slow that the timer has expired before.
+        let before = guard.0;
+        change(&mut guard);
+        drop(guard);
+        let changed = clock.now();
+        while clock.now() < changed + SOON {}
+        let now = timed.lock().0;
+        Ok(now - before)
+    }
+
+    #[test]
+    fn a_callback_for_an_earlier_start_does_nothing() -> Result {
+        for _ in 0..4 {
+            assert_eq!(told_after(|guard| guard.stop())?, 0);
+            let later = Clock::Monotonic.now() + HOUR;
+            assert_eq!(told_after(|guard| guard.start(later, 0))?, 0);
+            assert_eq!(told_after(|guard| guard.start(1, 0))?, 1);
+        }
+        Ok(())
     }
 
     #[test]
