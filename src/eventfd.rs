@@ -178,7 +178,14 @@ impl EventFd {
     #[cold]
     fn wake(&self, events: Events) {
         self.queue.wake(events);
-        if events.intersects(Events::IN) && self.state.has(uapi::EVFD_EFD_WAKE_ONE) {
+        if events.intersects(Events::IN) {
+            self.wake_one();
+        }
+    }
+
+    /// Wakes the first reader of those that are to be woken alone.
+    fn wake_one(&self) {
+        if self.state.has(uapi::EVFD_EFD_WAKE_ONE) {
             self.queue.wake(Events::TURN);
         }
     }
@@ -216,7 +223,7 @@ impl EventFd {
         let (old, new) = this.counter.post(n.into());
         // No more than `n`.
         let added = (new - old) as u32;
-        if n != 0 && this.queue.is_active() {
+        if this.queue.is_active() {
             Self::wake_after_post(this, n, mask);
         }
         added
@@ -233,8 +240,8 @@ impl EventFd {
         let events = Events::IN | mask | Events::ERR.when(full);
         if !this.queue.try_wake(events) {
             DEFERRED.push(this, events.bits());
-        } else if this.state.has(uapi::EVFD_EFD_WAKE_ONE) {
-            this.queue.wake(Events::TURN);
+        } else {
+            this.wake_one();
         }
         n
     }
@@ -293,31 +300,23 @@ impl EventFd {
         if self.counter.get() == 0 {
             blocking.allowed()?;
         }
-        if let Some(len) = self.try_read(&mut buf)? {
-            return Ok(len);
-        }
-        // Once only, as native: who sleeps already is not told of O_NONBLOCK set meanwhile.
-        blocking.allowed()?;
-        loop {
-            self.queue
-                .wait_until(self.read_mode(), || self.counter.get() != 0)?;
-            if let Some(len) = self.try_read(&mut buf)? {
-                return Ok(len);
-            }
-        }
+        blocking.retry(
+            || self.try_read(&mut buf),
+            || {
+                self.queue
+                    .wait_until(self.read_mode(), || self.counter.get() != 0)
+            },
+        )
     }
 
     /// Adds `n`, which did not fit, as soon as it does.
     #[cold]
     #[inline(never)]
     fn add_slowly(&self, n: u64, blocking: Blocking<'_>) -> Result {
-        blocking.allowed()?;
-        loop {
-            self.wait_for_room(n)?;
-            if self.counter.add(n) {
-                return Ok(());
-            }
-        }
+        blocking.retry(
+            || Ok(self.counter.add(n).then_some(())),
+            || self.wait_for_room(n),
+        )
     }
 
     /// Waits until `n` fits.

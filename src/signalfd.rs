@@ -106,21 +106,14 @@ pub(crate) fn read_signals(
     if buf.room() < size_of::<uapi::signalfd_siginfo>() {
         return Err(EINVAL);
     }
-    let mut may_block = false;
-    loop {
-        let done = read_pending(&mask, buf)?;
-        if done != 0 {
-            return Ok(done);
-        }
-        // Once only, as native: who sleeps already is not told of O_NONBLOCK set meanwhile.
-        if !may_block {
-            blocking.allowed()?;
-            may_block = true;
-        }
-        signal::with_queue(|queue| {
-            queue.wait_until(Mode::Shared(Events::IN), || signal::is_pending(mask()))
-        })?;
-    }
+    blocking.retry(
+        || Ok(Some(read_pending(&mask, buf)?).filter(|&done| done != 0)),
+        || {
+            signal::with_queue(|queue| {
+                queue.wait_until(Mode::Shared(Events::IN), || signal::is_pending(mask()))
+            })
+        },
+    )
 }
 
 /// Reads what is there and fits. Returns how many bytes were put into `buf`; fails only if none.

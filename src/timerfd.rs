@@ -255,18 +255,13 @@ impl<K: Kind> TimerFd<K> {
     #[cold]
     #[inline(never)]
     fn read_slowly(&self, mut buf: impl ReadBuf, blocking: Blocking<'_>) -> Result<usize> {
-        if let Some(len) = self.try_read(&mut buf)? {
-            return Ok(len);
-        }
-        // Once only, as native: who sleeps already is not told of O_NONBLOCK set meanwhile.
-        blocking.allowed()?;
-        loop {
-            self.timed
-                .wait_until(Mode::Shared(Events::IN), TimerState::is_readable)?;
-            if let Some(len) = self.try_read(&mut buf)? {
-                return Ok(len);
-            }
-        }
+        blocking.retry(
+            || self.try_read(&mut buf),
+            || {
+                self.timed
+                    .wait_until(Mode::Shared(Events::IN), TimerState::is_readable)
+            },
+        )
     }
 
     /// Reads into `buf`, if there is something. Returns how many bytes were put there.

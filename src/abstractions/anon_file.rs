@@ -66,6 +66,31 @@ impl Blocking<'_> {
         }
         Ok(())
     }
+
+    /// Makes attempts until one finds something, and returns that. `wait` sleeps until another
+    /// attempt may find something.
+    ///
+    /// Whether blocking is allowed is asked once only, as native does: who sleeps already is not
+    /// told of `O_NONBLOCK` set meanwhile.
+    ///
+    /// Context: task, may sleep. Errors: those of `attempt` and `wait`, and as
+    /// [`Blocking::allowed`] if the first attempt finds nothing.
+    pub fn retry<R>(
+        &self,
+        mut attempt: impl FnMut() -> Result<Option<R>>,
+        mut wait: impl FnMut() -> Result,
+    ) -> Result<R> {
+        if let Some(found) = attempt()? {
+            return Ok(found);
+        }
+        self.allowed()?;
+        loop {
+            wait()?;
+            if let Some(found) = attempt()? {
+                return Ok(found);
+            }
+        }
+    }
 }
 
 /// The private data of a file as whoever makes the file owns it. It gives a `T` to borrow.

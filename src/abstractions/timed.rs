@@ -132,7 +132,7 @@ unsafe impl<T: RawTimer, S: Expire> Callback<T> for Timed<T, S> {
         // for a time that was over, of which the state was told then. If it is queued, this is not
         // for that start, but there will be another call.
         // SAFETY: The timer is set up by the type invariant.
-        let is_queued = T::RESTARTS && unsafe { T::is_queued(guard.timed.timer.get()) };
+        let is_queued = unsafe { T::is_queued(guard.timed.timer.get()) };
         if guard.phase() == Phase::Started && !is_queued {
             guard.expire();
         }
@@ -177,9 +177,7 @@ impl<T: RawTimer, S: Expire> Guard<'_, T, S> {
 
     /// Wakes as [`WaitQueue::wake`].
     pub fn wake(&mut self, events: Events) {
-        if self.timed.queue.is_active() {
-            self.lock.wake(events);
-        }
+        self.lock.wake(events);
     }
 
     /// When the timer expires or has expired; 0 if it was not started since it got its clock, or

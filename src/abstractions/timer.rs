@@ -72,7 +72,7 @@ pub unsafe trait RawTimer: Sized {
     unsafe fn expires(this: *mut Self) -> Ktime;
 
     /// Whether the timer is started, and neither has its callback been called since nor was it that
-    /// time already. Only for timers that [restart](RawTimer::RESTARTS).
+    /// time already. Always false for those that do not [restart](RawTimer::RESTARTS).
     ///
     /// # Safety
     ///

@@ -189,8 +189,11 @@ pub struct QueueLock<'a> {
 impl QueueLock<'_> {
     /// Wakes as [`WaitQueue::wake`].
     pub fn wake(&mut self, events: Events) {
-        // SAFETY: The queue is initialised, and its lock is held.
-        unsafe { helpers::evfd_helper_wake_up_locked(self.queue.as_raw(), events.bits()) }
+        // With the lock held this is no more than a short cut.
+        if self.queue.is_active() {
+            // SAFETY: The queue is initialised, and its lock is held.
+            unsafe { helpers::evfd_helper_wake_up_locked(self.queue.as_raw(), events.bits()) }
+        }
     }
 }
 
