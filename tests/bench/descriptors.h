@@ -103,6 +103,14 @@ static inline uint64_t mask_of(int signal)
 	return UINT64_C(1) << (signal - 1);
 }
 
+/* The C library's sigprocmask() would not do anything else. */
+static inline void block_signal(int signal)
+{
+	uint64_t mask = mask_of(signal);
+
+	must(!syscall(SYS_rt_sigprocmask, SIG_BLOCK, &mask, NULL, sizeof(mask)));
+}
+
 static inline long add(int fd, uint64_t value)
 {
 	return syscall(SYS_write, fd, &value, sizeof(value));

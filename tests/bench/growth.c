@@ -222,13 +222,6 @@ static void allow_watches(void)
 	must(!fclose(file));
 }
 
-static void block(int signal)
-{
-	uint64_t mask = mask_of(signal);
-
-	must(!syscall(SYS_rt_sigprocmask, SIG_BLOCK, &mask, NULL, sizeof(mask)));
-}
-
 int main(void)
 {
 	static const int numbers[] = { 1000, 3000, 10000, 30000, MOST };
@@ -236,7 +229,7 @@ int main(void)
 	open_devices();
 	allow_descriptors(MOST + 2 * BALLAST);
 	allow_watches();
-	block(SIGUSR1);
+	block_signal(SIGUSR1);
 	wait_for_boot();
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		for (size_t k = 0; k < ARRAY_SIZE(numbers); k++) {

@@ -16,6 +16,7 @@ use crate::{
         Arc,
         ArcBorrow, //
     },
+    tests::model,
 };
 use loom::{
     sync::atomic::{
@@ -78,17 +79,11 @@ fn push(queue: Queue, object: ArcBorrow<'_, Object>, number: usize) {
     queue.push(object, 1 << number);
 }
 
-fn model(preemptions: usize, f: impl Fn() + Sync + Send + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(preemptions);
-    builder.check(f);
-}
-
 #[test]
 #[cfg_attr(feature = "unordered", should_panic(expected = "old data"))]
 #[cfg_attr(feature = "torn", should_panic(expected = "twice"))]
 fn what_two_put_off_is_done() {
-    model(3, || {
+    model(Some(3), || {
         let (queue, _registration, [object]) = queue_with();
         let other = thread::spawn({
             let object = object.clone();
@@ -106,7 +101,7 @@ fn what_two_put_off_is_done() {
 #[cfg_attr(feature = "unordered", should_panic(expected = "old data"))]
 #[cfg_attr(feature = "torn", should_panic)]
 fn two_objects_are_both_done() {
-    model(2, || {
+    model(Some(2), || {
         let (queue, _registration, objects) = queue_with::<2>();
         let other = thread::spawn({
             let object = objects[1].clone();
@@ -127,7 +122,7 @@ fn two_objects_are_both_done() {
 #[cfg_attr(feature = "unordered", should_panic(expected = "old data"))]
 #[cfg_attr(feature = "torn", should_panic)]
 fn what_is_put_off_anew_is_done() {
-    model(3, || {
+    model(Some(3), || {
         let (queue, _registration, objects) = queue_with::<2>();
         push(queue, objects[0].as_arc_borrow(), 0);
         push(queue, objects[1].as_arc_borrow(), 0);
