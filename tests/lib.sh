@@ -27,6 +27,11 @@ kernels_for() {
 	fi
 }
 
+# soak: succeeds in "make soak", where a suite is to run its long form.
+soak() {
+	[ -n "${EVFD_SOAK:-}" ]
+}
+
 # Programs of tests/user that need a guest with one processor: only so does an
 # emulated machine come back from sleep.
 SLEEPERS=(timer_suspend)

@@ -6,7 +6,7 @@
 #        run.sh [OPTION]... -- PROGRAM ARGUMENT...
 #        run.sh [OPTION]... --shell
 #
-# --kernel KERNEL  cloud (the default), amd64, rt or debug
+# --kernel KERNEL  cloud (the default), amd64, rt, debug, debug-kcsan or debug-rt
 # --share DIR      show DIR, read-only, at /mnt/share
 # --module FILE    load this module after evfd.ko (again for another one)
 # --no-module      do not load evfd.ko
@@ -125,6 +125,7 @@ boot() {
 	arguments+=($(disk userland "$USERLAND"))
 	# shellcheck disable=SC2207
 	[ -z "$SHARE" ] || arguments+=($(disk share "$WORK/share.erofs"))
+	[[ "$KERNEL" != debug* ]] || APPEND="panic_on_warn=1 $APPEND"
 	terminal=stdio,id=terminal,signal=on
 	[ -z "$SHELL_MODE" ] || terminal=stdio,id=terminal,signal=off
 	in_root --bind "$(dirname "$USERLAND")" timeout --foreground -k 5 "$TIMEOUT" setpriv --pdeathsig TERM \
@@ -177,7 +178,7 @@ ROOT=$("$TOP/tools/setup/root.sh")
 [ -n "$USERLAND" ] || USERLAND=$("$TOP/tools/guest/userland.sh")
 if [ -z "$MEMORY" ]; then
 	MEMORY=512
-	[ "$KERNEL" != debug ] || MEMORY=1024
+	[[ "$KERNEL" != debug* ]] || MEMORY=1024
 fi
 if [ -n "$OWN_MODULE" ]; then
 	MODULES=("$TOP/build/$KERNEL/evfd.ko" "${MODULES[@]}")

@@ -9,6 +9,7 @@
 # so that kernels do not share objects. An ARGUMENT goes to make, as W=1 does.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/debug.sh"
 
 arguments=() name=''
 while :; do
@@ -23,7 +24,8 @@ done
 kernel=$1
 shift
 
-kdir=$("$TOP/tools/setup/kernel.sh" "$kernel")/build
+kernel_dir=$("$TOP/tools/setup/kernel.sh" "$kernel")
+kdir=$kernel_dir/build
 out=$TOP/build/${name:-$kernel}
 tree=$out/tree
 mkdir -p "$tree/tests"
@@ -43,7 +45,9 @@ fi
 
 # A module's BTF is made from a vmlinux, which the tree has not.
 flags=(CONFIG_DEBUG_INFO_BTF_MODULES=)
-[ "$kernel" != debug ] || flags=(LLVM=-19)
+case $kernel in
+debug*) mapfile -t flags < <(debug_flags "$kernel" "$kernel_dir") ;;
+esac
 
 # build NAME DIR [ARGUMENT...]
 build() {

@@ -1,45 +1,70 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# The debug kernel, part of kernel.sh: built from the source of Debian's, with
-# the options in debug.config and little else.
+# The debug kernels, part of kernel.sh: built from the source of Debian's, with
+# the options in debug.config, those of debug-*.config and little else.
 
+# debug_config KERNEL: print the options of that kernel.
+debug_config() {
+	local own=${1#debug-}
+	[ "$1" != debug ] || own=kasan
+	cat "$TOP/tools/setup/debug.config" "$TOP/tools/setup/debug-$own.config"
+}
+
+# debug_name KERNEL
 debug_name() {
-	echo "kernel-$VERSION-debug-$(hash_of "$TOP"/tools/setup/{debug.sh,debug.config} "$ROOT/toolchain")"
+	echo "kernel-$VERSION-$1-$({
+		debug_config "$1"
+		cat "$TOP"/tools/setup/{debug.sh,rustc-kcsan} "$ROOT/toolchain"
+	} | hash_of -)"
 }
 
-# KASAN goes with Rust only when clang builds the kernel.
-debug_kmake() {
-	in_root nice make -s -C "$SOURCE" LLVM=-19 "$@"
+# debug_flags KERNEL DIR: print what make is to be told, for the kernel and for
+# modules alike. KASAN goes with Rust only when clang builds the kernel.
+debug_flags() {
+	echo LLVM=-19
+	if [ "$1" = debug-kcsan ]; then
+		printf '%s\n' "RUSTC=$2/rustc-kcsan" "KRUSTFLAGS=-Zsanitizer=thread \
+-Cllvm-args=-tsan-distinguish-volatile=1 -Cllvm-args=-tsan-compound-read-before-write=1"
+	fi
 }
 
-# debug_make FINAL DIR: make in DIR what will be FINAL.
+# debug_make KERNEL FINAL DIR: make in DIR what will be FINAL.
 debug_make() {
-	local final=$1 dir=$2 build=$2/build
+	local kernel=$1 final=$2 dir=$3 build=$3/build flags
 	mkdir "$build" "$dir/modules"
-	debug_kmake O="$build" KCONFIG_ALLCONFIG="$TOP/tools/setup/debug.config" allnoconfig
-	debug_check_config "$build/.config"
-	debug_kmake O="$build" -j"$(nproc)" bzImage modules
+	cp "$TOP/tools/setup/rustc-kcsan" "$dir/"
+	mapfile -t flags < <(debug_flags "$kernel" "$dir")
+	debug_config "$kernel" >"$dir/config"
+	debug_kmake KCONFIG_ALLCONFIG="$dir/config" allnoconfig
+	debug_check_config "$dir/config" "$build/.config"
+	debug_kmake -j"$(nproc)" bzImage modules
 	cp "$build/arch/x86/boot/bzImage" "$dir/vmlinuz"
 	find "$build" -name '*.o' -not -path '*/scripts/*' -not -path '*/tools/*' -delete
 	rm -f "$build"/vmlinux* "$build"/arch/x86/boot/{bzImage,vmlinux.bin}
 	sed -i "s|$dir|$final|g" "$build/Makefile"
 }
 
-# Kconfig silently drops what has an unmet dependency.
+# Part of debug_make.
+debug_kmake() {
+	in_root nice make -s -C "$SOURCE" O="$build" "${flags[@]}" "$@"
+}
+
+# debug_check_config WANTED CONFIG: Kconfig silently drops what has an unmet
+# dependency.
 debug_check_config() {
 	local line lost=0
 	while read -r line; do
 		case $line in
 		CONFIG_*=n)
-			! grep -q "^${line%=n}=" "$1" && continue
+			! grep -q "^${line%=n}=" "$2" && continue
 			;;
 		CONFIG_*)
-			grep -qxF "$line" "$1" && continue
+			grep -qxF "$line" "$2" && continue
 			;;
 		*) continue ;;
 		esac
-		echo "not as debug.config says: $line"
+		echo "not as it should be: $line"
 		lost=1
-	done <"$TOP/tools/setup/debug.config"
+	done <"$1"
 	return $lost
 }

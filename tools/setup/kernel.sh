@@ -4,11 +4,11 @@
 # and print its directory.
 #
 # usage: kernel.sh cloud|amd64|rt[-SERIES]
-#        kernel.sh debug
+#        kernel.sh debug|debug-kcsan|debug-rt
 #        kernel.sh --update
 #
-# The first three are Debian's own kernels, unmodified; debug is built from the
-# same source with the checkers on. A SERIES is one as 7.2, other than the newest
+# The first three are Debian's own kernels, unmodified; the others are built
+# from the same source with checkers on. A SERIES is one as 7.2, other than the newest
 # that evfd is for. The directory holds
 #   vmlinuz   what to boot
 #   build     the tree modules are built in (KDIR)
@@ -125,9 +125,10 @@ case $kernel in
 	update
 	exit
 	;;
-cloud | amd64 | rt | debug) ;;
+cloud | amd64 | rt | debug | debug-kcsan | debug-rt) ;;
 *)
-	die "there is no kernel '$kernel': it is one of cloud, amd64, rt and debug"
+	die "there is no kernel '$kernel': it is one of cloud, amd64, rt," \
+		"debug, debug-kcsan and debug-rt"
 	;;
 esac
 
@@ -138,7 +139,7 @@ ROOT=$("$TOP/tools/setup/root.sh")
 read -r VERSION ABI <"$release_file"
 
 case $kernel in
-debug) name=$(debug_name) ;;
+debug*) name=$(debug_name "$kernel") ;;
 *) name=$(stock_name "$kernel") ;;
 esac
 if [ ! -e "$CACHE/$name" ]; then
@@ -147,8 +148,8 @@ if [ ! -e "$CACHE/$name" ]; then
 		step "fetching the source of kernel $VERSION" \
 			cached "source-$VERSION" make_source
 	case $kernel in
-	debug) step "building the debug kernel (about 8 minutes on two cores)" \
-		cached "$name" debug_make "$CACHE/$name" ;;
+	debug*) step "building the kernel $kernel (about 8 minutes on two cores)" \
+		cached "$name" debug_make "$kernel" "$CACHE/$name" ;;
 	*) step "preparing Debian's kernel $ABI-$(stock_flavour "$kernel")" \
 		cached "$name" stock_make "$kernel" "$CACHE/$name" ;;
 	esac
