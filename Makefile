@@ -39,6 +39,10 @@ demo:
 check:
 	@EVFD_KERNEL='$(if $(filter file,$(origin KERNEL)),,$(KERNEL))' tests/run.sh
 
+# What takes hours, on debug kernels that check does not build.
+soak:
+	@EVFD_SOAK=1 tests/run.sh
+
 # Both print the tables; the second writes them, and the plot, to Documentation/.
 bench bench-doc:
 	@tools/setup/build-share.sh --bench cloud
@@ -93,11 +97,14 @@ help:
 	@echo "  make guest CMD='...' run a command in such a guest (make turns any failure"
 	@echo '                       into 2; tools/guest/run.sh exits as the command does)'
 	@echo '  make shell           the same, with a shell'
-	@echo '    KERNEL=cloud|amd64|rt|debug  chooses the kernel; cloud-7.2 an older one'
+	@echo '    KERNEL=cloud|amd64|rt|debug  chooses the kernel; debug-kcsan, debug-rt, and the'
+	@echo '                                 older cloud-7.2 are there as well'
 	@echo '    SHARE=dir                    shows a directory at /mnt/share'
 	@echo '  make check           run the tests, with KERNEL= those that it can run on that'
 	@echo '                       one; ONLY=suite runs one:'
 	@tests/run.sh --list | sed 's/^/  /'
+	@echo '  make soak            the long forms of those that have one, and the others on the debug'
+	@echo '                       kernels that check leaves out; takes hours'
 	@echo '  make bench           measure each operation, memory and growth, beside native: tables,'
 	@echo '                       and build/bench.json'
 	@echo
@@ -122,5 +129,5 @@ help:
 	@echo '  make update          move to the newest kernel of the series'
 	@echo '  make clean           remove what was built here; the cache stays'
 
-.PHONY: module modules_install sign install uninstall demo check bench bench-doc guest shell \
+.PHONY: module modules_install sign install uninstall demo check soak bench bench-doc guest shell \
 	preload setup update fmt fmt-check clippy doc rust-analyzer clean help

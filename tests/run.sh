@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0
 # Run the test suites: all of them, or with ONLY=suite that one. With EVFD_KERNEL,
 # which "make check KERNEL=" sets, those that boot kernels are run on that one.
+# With EVFD_SOAK, which "make soak" sets, those that have a long form are run in
+# it, and then those that can be on the debug kernels that "make check" leaves out.
 #
 # A suite is an executable tests/suites/NAME.sh that writes TAP, its plan at
 # the end. Its second comment line says what it tests; one that begins with
-# "# kernels:" names the kernels it boots, "or KERNEL" if it can be another.
+# "# kernels:" names the kernels it boots, "or KERNEL" if it can be any other, "or
+# another debug kernel" if it can be one of these.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -23,16 +26,25 @@ kernels_of() {
 	local kernels
 	kernels=$(sed -n 's/^# kernels: *//p' "tests/suites/$1.sh")
 	case $kernels in
-	*', or KERNEL') echo "${EVFD_KERNEL:-${kernels%,*}}" ;;
+	*', or '*) echo "${EVFD_KERNEL:-${kernels%,*}}" ;;
 	*) echo "$kernels" ;;
 	esac
 }
 
 # The suites that can be run on the kernel that was asked for.
 suites_for_kernel() {
+	local suite others='KERNEL'
+	[[ "$EVFD_KERNEL" != debug* ]] || others+='|another debug kernel'
+	for suite in $(suites); do
+		! grep -qE "^# kernels:.*, or ($others)\$" "tests/suites/$suite.sh" || echo "$suite"
+	done
+}
+
+# The suites that have a long form.
+suites_for_soak() {
 	local suite
 	for suite in $(suites); do
-		! grep -q '^# kernels:.*, or KERNEL$' "tests/suites/$suite.sh" || echo "$suite"
+		! grep -qw soak "tests/suites/$suite.sh" || echo "$suite"
 	done
 }
 
@@ -81,20 +93,36 @@ if [ -n "${ONLY:-}" ]; then
 		exit 1
 	}
 	chosen=("$ONLY")
+elif [ -n "${EVFD_SOAK:-}" ]; then
+	mapfile -t chosen < <(suites_for_soak)
 elif [ -n "${EVFD_KERNEL:-}" ]; then
 	mapfile -t chosen < <(suites_for_kernel)
 else
 	mapfile -t chosen < <(suites)
 fi
 
-prepare "${chosen[@]}" || {
-	echo "not ok - what the suites need could not be built"
-	echo "0 passed, 1 failed, 0 skipped"
-	exit 1
+# run SUITE...
+run() {
+	local suite
+	prepare "$@" || {
+		echo "not ok - what the suites need could not be built"
+		failed=$((failed + 1))
+		return
+	}
+	for suite; do
+		run_suite "$suite"
+	done
 }
-for suite in "${chosen[@]}"; do
-	run_suite "$suite"
-done
+
+run "${chosen[@]}"
+if [ -n "${EVFD_SOAK:-}" ] && [ -z "${ONLY:-}" ]; then
+	unset EVFD_SOAK
+	for EVFD_KERNEL in debug-kcsan debug-rt; do
+		export EVFD_KERNEL
+		mapfile -t chosen < <(suites_for_kernel)
+		run "${chosen[@]}"
+	done
+fi
 echo "# in all: $SECONDS s"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ] && [ "$((passed + failed))" != 0 ]

@@ -1,29 +1,30 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # The KUnit suites in evfd.ko, which run when it is loaded.
-# kernels: debug
+# kernels: debug, or another debug kernel
 
 set -euo pipefail
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
 
-log=$TOP/build/debug/guest.log
+kernel=$(kernels_for debug)
+log=$TOP/build/$kernel/guest.log
 
 # The kernel's own parser must find the results well-formed, and none failed.
 # It reads one list of results: the first is the kernel's own, which is empty.
 parse() {
 	local build
-	build=$("$TOP/tools/setup/kernel.sh" debug)/build
+	build=$("$TOP/tools/setup/kernel.sh" "$kernel")/build
 	tr -d '\r' <"$log" | sed -n '/evfd: loading/,$p' | "$TOP/tools/setup/in-root.sh" python3 \
 		"$build/source/tools/testing/kunit/kunit.py" parse
 }
 
 status=0
-guest debug true || status=$?
-tap_from "$log" debug
+guest "$kernel" true || status=$?
+tap_from "$log" "$kernel"
 for suite in evfd_counter evfd_defer evfd_eventfd evfd_record evfd_schedule evfd_signal evfd_timerfd; do
-	tap_check "debug: suite $suite has passed" grep -qE "(^|\] )ok [0-9]+ $suite" "$log"
+	tap_check "$kernel: suite $suite has passed" grep -qE "(^|\] )ok [0-9]+ $suite" "$log"
 done
-tap_check "debug: kunit.py finds no failure" parse
-tap_check "debug: no complaint of the kernel, and no leak" [ "$status" = 0 ]
+tap_check "$kernel: kunit.py finds no failure" parse
+tap_check "$kernel: no complaint of the kernel, and no leak" [ "$status" = 0 ]
 tap_done
