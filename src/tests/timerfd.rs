@@ -203,9 +203,11 @@ mod suite {
     }
 
     fn sequence(value: i64, interval: i64) -> Result<(Ktime, Ktime)> {
-        let mut args = uapi::evfd_timerfd::default();
-        args.clockid = bindings::CLOCK_MONOTONIC as i32;
-        args.flags = uapi::EVFD_TFD_TIMER_SEQ;
+        let mut args = uapi::evfd_timerfd {
+            clockid: bindings::CLOCK_MONOTONIC as i32,
+            flags: uapi::EVFD_TFD_TIMER_SEQ,
+            ..Default::default()
+        };
         args.value.it_value.tv_nsec = value;
         args.value.it_interval.tv_nsec = interval;
         let (_, setting) = Setting::from_timerfd(&args)?;

@@ -55,9 +55,11 @@ too_long() {
 }
 
 # What -W1 and the kernel's checkers print, whatever their exit status.
+# warnings_of_build NAME KERNEL [ARGUMENT...]
 warnings_of_build() {
-	tools/setup/build-module.sh --in style --make W=1 --make KCFLAGS=-Werror \
-		--make KRUSTFLAGS=-Dwarnings cloud samples/shrinker samples/timer tests/modules
+	tools/setup/build-module.sh --in "$1" --make W=1 --make KCFLAGS=-Werror \
+		--make KRUSTFLAGS=-Dwarnings "${@:3}" "$2" \
+		samples/shrinker samples/timer tests/modules
 }
 
 # checkpatch_files IGNORED-TYPES: on the files whose names it reads. It leaves
@@ -136,7 +138,10 @@ source=$(realpath "$kdir/source")
 
 tap_check "Rust code is formatted" make fmt-check
 tap_check "clippy with the kernel's lints has no complaint" make clippy
-tap_check "building with W=1 has no warning" warnings_of_build
+tap_check "building with W=1 by gcc has no warning" warnings_of_build style cloud
+tap_check "nor has it by clang, with the KUnit suites" warnings_of_build style-debug debug
+tap_check "clippy has no complaint about these" \
+	warnings_of_build clippy-debug debug --make CLIPPY=1
 tap_check "the documentation builds without a warning" make doc
 tap_check "no unsafe outside the abstractions" none unsafe_outside
 tap_check "checkpatch --strict has no complaint" checkpatch
