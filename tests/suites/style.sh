@@ -107,6 +107,23 @@ man_missing() {
 		done
 }
 
+# The tests that the design names for what broke elsewhere, but that are not there.
+tests_missing() {
+	sed -n '/^How such code/,/^Lockdep/p' Documentation/design.rst |
+		awk '/^ +(\* )?- / { file = "" }
+		     match($0, /[a-z_.]+: ``/) { file = substr($0, RSTART, RLENGTH - 4) }
+		     file { n = split($0, part, "``")
+			    for (i = 2; i <= n; i += 2) print file, part[i] }' |
+		while read -r file name; do
+			case $file in
+			kunit) grep -qw "fn $name" src/tests/*.rs ;;
+			*.h) grep -qE "^TEST.*\b$name\)" "tests/user/$file" ;;
+			*) cat tests/{user,modules}/"$file".c 2>/dev/null |
+				grep -qE "^TEST.*\b$name\)" ;;
+			esac || echo "$file has no test $name"
+		done
+}
+
 # The programs of sections 2 and 4, for 64 and 32 bits.
 man_programs() {
 	local out=$TOP/build/man/programs
@@ -152,6 +169,7 @@ tap_check "the manual pages name all that there is" none man_missing
 tap_check "the programs in the manual pages compile" man_programs
 tap_check "so do the modules" man_modules
 mapfile -t scripts < <(shell_scripts)
+tap_check "the tests that the design names are there" none tests_missing
 tap_check "shellcheck has no complaint" in_root shellcheck "${scripts[@]}"
 tap_check "every file names its licence" none without_spdx
 tap_check "no file is longer than 500 lines" none too_long
