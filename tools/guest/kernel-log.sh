@@ -17,8 +17,20 @@ bug_patterns=(
 	'list_(add|del) corruption' 'Bad (page|rss)' 'nobody cared'
 )
 
+# What KCSAN reports is left out unless one of our modules is in a stack: the
+# kernel has races of its own, which are known.
+without_races_of_others() {
+	awk '
+		/BUG: KCSAN:/ { report = 1; text = ""; ours = 0 }
+		!report { print; next }
+		{ text = text $0 "\n" }
+		/\[evfd[a-z_]*\]/ { ours = 1 }
+		/==========/ { report = 0; if (ours) printf "%s", text }
+		END { if (report) printf "%s", text }' "$1"
+}
+
 # bug_lines FILE: print the lines that match, and fail if there are none.
 bug_lines() {
 	local IFS='|'
-	grep -aE "${bug_patterns[*]}" "$1"
+	without_races_of_others "$1" | grep -aE "${bug_patterns[*]}"
 }
