@@ -29,7 +29,7 @@ set -euo pipefail
 KERNEL=cloud SHARE='' MODULES=() OWN_MODULE=1 MEMORY='' CPUS=2 TIMEOUT=1800 LOG='' SHELL_MODE=''
 USERLAND='' ICOUNT='' APPEND=''
 # One of so many accesses is watched: the kernel's default is 4000.
-KCSAN_SKIP_WATCH=500
+KCSAN_SKIP_WATCH=2000
 
 usage() {
 	sed -n '/^# usage/,/^set /s/^# \{0,1\}//p' "$0" >&2
