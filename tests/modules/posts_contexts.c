@@ -4,123 +4,32 @@
  * is what was posted, and whoever waits is woken.
  */
 #define _GNU_SOURCE
-#include <pthread.h>
-#include <stdatomic.h>
-#include <sched.h>
-#include <sys/uio.h>
+#include "posts_readers.h"
 
-#include "posts.h"
+/* As many posts as a variant says, or POSTS_PERCENT of that. */
+static __u64 scaled(__u64 posts)
+{
+	const char *percent = getenv("POSTS_PERCENT");
 
-#define MAX_READERS	4
+	return percent ? posts * strtoull(percent, NULL, 10) / 100 : posts;
+}
 
-/* A reader of each kind would do alone; none may rely on another. */
-enum reader_kind {
-	BLOCKING = 1,
-	IN_EPOLL,
-	IN_EPOLL_EDGE,
-	NONBLOCKING,
+static const char *const names[] = {
+	[POST_TEST_TASK] = "task",
+	[POST_TEST_IRQS_OFF] = "irqs off",
+	[POST_TEST_SPINLOCK] = "spinlock",
+	[POST_TEST_RAW_SPINLOCK] = "raw spinlock",
+	[POST_TEST_SOFTIRQ] = "softirq",
+	[POST_TEST_HARDIRQ] = "hardirq",
+	[POST_TEST_NMI] = "nmi",
 };
 
-struct readers {
-	int fd;
-	atomic_ullong total;
-	atomic_bool stop;
-	atomic_int failed;
-	pthread_t threads[MAX_READERS];
-	int nr;
-};
-
-struct reader {
-	struct readers *readers;
-	enum reader_kind kind;
-};
-
-static bool read_now(struct readers *readers, int flags)
+/* The suite adds these up. */
+static void tell(const struct post_test_run *run)
 {
-	__u64 count;
-	struct iovec iov = { .iov_base = &count, .iov_len = sizeof(count) };
-	ssize_t n = preadv2(readers->fd, &iov, 1, -1, flags);
-
-	if (n == sizeof(count)) {
-		atomic_fetch_add(&readers->total, count);
-		return true;
-	}
-	if (n >= 0 || errno != EAGAIN)
-		atomic_fetch_add(&readers->failed, 1);
-	return false;
-}
-
-static void read_in_epoll(struct readers *readers, unsigned int flags)
-{
-	struct epoll_event event = { .events = EPOLLIN | flags };
-	int epfd = epoll_create1(0);
-
-	epoll_ctl(epfd, EPOLL_CTL_ADD, readers->fd, &event);
-	while (!atomic_load(&readers->stop)) {
-		if (epoll_wait(epfd, &event, 1, -1) != 1 ||
-		    event.events != EPOLLIN)
-			atomic_fetch_add(&readers->failed, 1);
-		read_now(readers, RWF_NOWAIT);
-	}
-	close(epfd);
-}
-
-static void *reader_thread(void *data)
-{
-	struct reader *reader = data;
-	struct readers *readers = reader->readers;
-
-	switch (reader->kind) {
-	case BLOCKING:
-		while (!atomic_load(&readers->stop))
-			read_now(readers, 0);
-		break;
-	case IN_EPOLL:
-		read_in_epoll(readers, 0);
-		break;
-	case IN_EPOLL_EDGE:
-		read_in_epoll(readers, EPOLLET);
-		break;
-	case NONBLOCKING:
-		while (!atomic_load(&readers->stop))
-			if (!read_now(readers, RWF_NOWAIT))
-				sched_yield();
-		break;
-	}
-	free(reader);
-	return NULL;
-}
-
-static void start_readers(struct readers *readers,
-			  const enum reader_kind *kinds)
-{
-	for (; *kinds; kinds++) {
-		struct reader *reader = malloc(sizeof(*reader));
-
-		*reader = (struct reader) { readers, *kinds };
-		if (pthread_create(&readers->threads[readers->nr++], NULL,
-				   reader_thread, reader))
-			abort();
-	}
-}
-
-/* Writes until every reader has seen that it shall stop. */
-static __u64 stop_readers(struct readers *readers)
-{
-	__u64 written = 0;
-
-	atomic_store(&readers->stop, true);
-	for (int i = 0; i < readers->nr; i++) {
-		while (pthread_tryjoin_np(readers->threads[i], NULL)) {
-			if (write_count(readers->fd, 1))
-				abort();
-			written++;
-			usleep(1000);
-		}
-	}
-	while (read_now(readers, RWF_NOWAIT))
-		;
-	return written;
+	for (int i = 0; i < POST_TEST_POSTERS; i++)
+		fprintf(stderr, "# %llu posts from %s\n", run->posts,
+			names[run->context[i]]);
 }
 
 FIXTURE(contexts)
@@ -132,7 +41,7 @@ FIXTURE(contexts)
 FIXTURE_VARIANT(contexts)
 {
 	__u32 context[POST_TEST_POSTERS];
-	enum reader_kind kinds[MAX_READERS + 1];
+	enum reader_kind kinds[READERS_MAX + 1];
 	__u64 posts;
 	unsigned int flags;
 };
@@ -256,6 +165,100 @@ FIXTURE_VARIANT_ADD(contexts, nmi_nmi)
 	.posts = 20000,
 };
 
+FIXTURE_VARIANT_ADD(contexts, task_hardirq_oneshot)
+{
+	.context = { POST_TEST_TASK, POST_TEST_HARDIRQ },
+	.kinds = { IN_EPOLL_ONESHOT },
+	.posts = 20000,
+};
+
+FIXTURE_VARIANT_ADD(contexts, softirq_nmi_poll)
+{
+	.context = { POST_TEST_SOFTIRQ, POST_TEST_NMI },
+	.kinds = { IN_POLL },
+	.posts = 20000,
+};
+
+FIXTURE_VARIANT_ADD(contexts, irqs_off_hardirq_select)
+{
+	.context = { POST_TEST_IRQS_OFF, POST_TEST_HARDIRQ },
+	.kinds = { IN_SELECT },
+	.posts = 20000,
+};
+
+FIXTURE_VARIANT_ADD(contexts, task_nmi_aio)
+{
+	.context = { POST_TEST_TASK, POST_TEST_NMI },
+	.kinds = { IN_AIO },
+	.posts = 20000,
+};
+
+FIXTURE_VARIANT_ADD(contexts, hardirq_nmi_uring)
+{
+	.context = { POST_TEST_HARDIRQ, POST_TEST_NMI },
+	.kinds = { IN_URING },
+	.posts = 20000,
+};
+
+FIXTURE_VARIANT_ADD(contexts, task_nmi_uring_multishot)
+{
+	.context = { POST_TEST_TASK, POST_TEST_NMI },
+	.kinds = { IN_URING_MULTISHOT },
+	.posts = 20000,
+};
+
+FIXTURE_VARIANT_ADD(contexts, softirq_hardirq_kernel)
+{
+	.context = { POST_TEST_SOFTIRQ, POST_TEST_HARDIRQ },
+	.kinds = { IN_KERNEL },
+	.posts = 20000,
+};
+
+FIXTURE_VARIANT_ADD(contexts, hardirq_nmi_callback)
+{
+	.context = { POST_TEST_HARDIRQ, POST_TEST_NMI },
+	.kinds = { IN_CALLBACK },
+	.posts = 20000,
+};
+
+FIXTURE_VARIANT_ADD(contexts, task_softirq_nonblocking)
+{
+	.context = { POST_TEST_TASK, POST_TEST_SOFTIRQ },
+	.kinds = { NONBLOCKING },
+	.posts = 20000,
+};
+
+FIXTURE_VARIANT_ADD(contexts, hardirq_nmi_everybody)
+{
+	.context = { POST_TEST_HARDIRQ, POST_TEST_NMI },
+	.kinds = {
+		BLOCKING, NONBLOCKING, IN_EPOLL, IN_EPOLL_EDGE, IN_EPOLL_ONESHOT,
+		IN_POLL, IN_SELECT, IN_AIO, IN_URING, IN_URING_MULTISHOT,
+		IN_KERNEL, IN_CALLBACK,
+	},
+	.posts = 20000,
+};
+
+FIXTURE_VARIANT_ADD(contexts, wake_one_task_nmi_everybody)
+{
+	.context = { POST_TEST_TASK, POST_TEST_NMI },
+	.kinds = {
+		BLOCKING, NONBLOCKING, IN_EPOLL, IN_EPOLL_EDGE, IN_EPOLL_ONESHOT,
+		IN_POLL, IN_SELECT, IN_AIO, IN_URING, IN_URING_MULTISHOT,
+		IN_KERNEL, IN_CALLBACK,
+	},
+	.posts = 20000,
+	.flags = EVFD_EFD_WAKE_ONE,
+};
+
+FIXTURE_VARIANT_ADD(contexts, semaphore_hardirq_nmi_in_kernel)
+{
+	.context = { POST_TEST_HARDIRQ, POST_TEST_NMI },
+	.kinds = { IN_KERNEL, IN_EPOLL, IN_URING },
+	.posts = 2000,
+	.flags = EVFD_EFD_SEMAPHORE,
+};
+
 FIXTURE_VARIANT_ADD(contexts, wake_one_hardirq_nmi)
 {
 	.context = { POST_TEST_HARDIRQ, POST_TEST_NMI },
@@ -288,26 +291,27 @@ FIXTURE_VARIANT_ADD(contexts, semaphore_wake_one_softirq_hardirq)
 	.flags = EVFD_EFD_SEMAPHORE | EVFD_EFD_WAKE_ONE,
 };
 
-TEST_F_TIMEOUT(contexts, sum_read_is_sum_posted, 300)
+TEST_F_TIMEOUT(contexts, sum_read_is_sum_posted, 3000)
 {
 	struct readers *readers = &self->readers;
 	struct post_test_run run = {
 		.fd = readers->fd,
 		.amount = 3,
 		.context = { variant->context[0], variant->context[1] },
-		.posts = variant->posts,
+		.posts = scaled(variant->posts),
 	};
 	__u64 sum = 2 * run.posts * run.amount;
 	__u64 written;
 
-	start_readers(readers, variant->kinds);
+	readers_start(readers, variant->kinds);
 	ASSERT_EQ(0, ioctl(self->dev, POST_TEST_RUN, &run));
 	EXPECT_EQ(sum, run.added[0] + run.added[1]);
 	EXPECT_TRUE(wait_until(atomic_load(&readers->total) == sum))
 		TH_LOG("read %llu of %llu", atomic_load(&readers->total), sum);
-	written = stop_readers(readers);
+	written = readers_stop(readers);
 	EXPECT_EQ(sum + written, atomic_load(&readers->total));
 	EXPECT_EQ(0, atomic_load(&readers->failed));
+	tell(&run);
 }
 
 /* In a stream of posts the next makes up for a lost wake-up; not so here. */
@@ -322,7 +326,7 @@ TEST_F_TIMEOUT(contexts, each_post_wakes, 300)
 	};
 	__u64 sum = 0;
 
-	start_readers(readers, variant->kinds);
+	readers_start(readers, variant->kinds);
 	for (int i = 0; i < 20; i++) {
 		ASSERT_EQ(0, ioctl(self->dev, POST_TEST_RUN, &run));
 		sum += run.added[0] + run.added[1];
@@ -330,7 +334,7 @@ TEST_F_TIMEOUT(contexts, each_post_wakes, 300)
 			TH_LOG("no wake-up for post %d", i);
 	}
 	EXPECT_EQ(40, sum);
-	sum += stop_readers(readers);
+	sum += readers_stop(readers);
 	EXPECT_EQ(sum, atomic_load(&readers->total));
 	EXPECT_EQ(0, atomic_load(&readers->failed));
 }

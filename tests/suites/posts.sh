@@ -7,17 +7,58 @@ set -euo pipefail
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
 
+# What a soak run makes in all, and what percentage of the posts of the programs'
+# variants it makes for that on each kernel, as a short run does.
+SOAK_POSTS=100000000
+declare -A soak_percent=([cloud]=4000 [rt]=600 [debug]=300)
+declare -A short_percent=([debug]=20)
+
+percent_for() {
+	if ! soak; then
+		echo "${short_percent[$1]:-100}"
+	elif [ -n "${EVFD_KERNEL:-}" ]; then
+		echo 5000
+	else
+		echo "${soak_percent[$1]}"
+	fi
+}
+
+# Adds up the lines "# N posts from CONTEXT", which may end as a terminal's do.
+add_up() {
+	awk '{ sub(/\r$/, "") }
+		match($0, /[0-9]+ posts from /) {
+			context = substr($0, RSTART + RLENGTH)
+			n = substr($0, RSTART) + 0
+			posts[context] += n
+			all += n
+		}
+		END {
+			for (context in posts)
+				printf "# %d posts from %s\n", posts[context], context
+			printf "%d\n", all
+		}' "$1"
+}
+
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
+soak && GUEST_OPTIONS=(--timeout 7200)
+posts=0
 
 for kernel in $(kernels_for cloud rt debug); do
-	status=0
-	guest "$kernel" 'cd /mnt/share && insmod evfd_post_test.ko || exit
+	status=0 start=$SECONDS
+	guest "$kernel" "cd /mnt/share && insmod evfd_post_test.ko || exit
 		./posts_api || touch /tmp/failed
 		./posts_hooks || touch /tmp/failed
-		./posts_contexts || touch /tmp/failed
-		rmmod evfd_post_test && [ ! -e /tmp/failed ]' >"$log" || status=$?
+		POSTS_PERCENT=$(percent_for "$kernel") ./posts_contexts || touch /tmp/failed
+		rmmod evfd_post_test && [ ! -e /tmp/failed ]" >"$log" || status=$?
 	tap_from "$log" "$kernel"
 	tap_check "$kernel: every program ended well, and no complaint of the kernel" [ "$status" = 0 ]
+	mapfile -t sums < <(add_up "$log")
+	printf '%s\n' "${sums[@]::${#sums[@]}-1}"
+	posts=$((posts + sums[-1]))
+	echo "# $kernel: ${sums[-1]} posts, $((SECONDS - start)) s"
 done
+if soak; then
+	tap_check "$posts posts in all, none of them lost" [ "$posts" -ge $SOAK_POSTS ]
+fi
 tap_done
