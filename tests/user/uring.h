@@ -14,6 +14,8 @@ struct uring {
 	unsigned int *sq_tail, *sq_array, sq_mask;
 	unsigned int *cq_head, *cq_tail, cq_mask;
 	struct io_uring_cqe *cqes;
+	char *map;
+	size_t size;
 };
 
 static inline bool uring_open(struct uring *ring)
@@ -37,6 +39,8 @@ static inline bool uring_open(struct uring *ring)
 			  ring->fd, IORING_OFF_SQES);
 	if (map == MAP_FAILED || ring->sqes == MAP_FAILED)
 		return false;
+	ring->map = map;
+	ring->size = size;
 	ring->sq_tail = (void *)(map + params.sq_off.tail);
 	ring->sq_array = (void *)(map + params.sq_off.array);
 	ring->sq_mask = *(unsigned int *)(map + params.sq_off.ring_mask);
@@ -45,6 +49,14 @@ static inline bool uring_open(struct uring *ring)
 	ring->cq_mask = *(unsigned int *)(map + params.cq_off.ring_mask);
 	ring->cqes = (void *)(map + params.cq_off.cqes);
 	return true;
+}
+
+/* Gives back what uring_open() has taken, requests under way or not. */
+static inline void uring_close(struct uring *ring)
+{
+	munmap(ring->sqes, ring->entries * sizeof(*ring->sqes));
+	munmap(ring->map, ring->size);
+	close(ring->fd);
 }
 
 /* Queues a request; the caller may change it until uring_submit(). */

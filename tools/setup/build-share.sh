@@ -21,7 +21,7 @@ case ${1:-} in
 	;;
 *)
 	modules+=(tests/modules)
-	programs+=(tests/user tests/modules tests/bench)
+	programs+=(tests/user tests/modules tests/bench tests/stress)
 	;;
 esac
 [ $# = 1 ] || die "usage: build-share.sh [--samples|--bench] cloud|amd64|rt|debug"

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What calls and disturbers race for: descriptors at numbers that stay the
+ * same, whatever is there at a moment, and what is kept of it all.
+ */
+#ifndef STRESS_RACE_H
+#define STRESS_RACE_H
+
+#include "../user/signal.h"
+#include "../user/timer.h"
+#include "../user/uring.h"
+
+#include <linux/aio_abi.h>
+
+/* A descriptor of each kind is at SLOT_FIRST + kind; all others are below. */
+enum kind {
+	EVENT,
+	TIMER,
+	TIMER_2007,
+	SIGNAL,
+	EVENTFS,
+	KINDS,
+};
+
+#define SLOT_FIRST	200
+
+/* More than there are, of each. */
+#define CALLS_MAX	96
+#define DISTURBERS_MAX	16
+
+/* Threads that call. */
+#define CALLERS		2
+
+/* The signals of signal descriptors; and what breaks a call that blocks. */
+#define SIG_READ	SIGUSR2
+#define SIG_READ_RT	(SIGRTMIN + 3)
+#define SIG_BREAK	SIGUSR1
+
+/**
+ * struct record - what all processes keep together
+ * @calls: how often each call was made against each disturber
+ * @disturbed: how often each disturber did its work
+ * @unloaded: how often the module was unloaded
+ * @refused: how often that was refused
+ * @current: the call that is to be made; -1: any
+ * @doing: the call that each caller makes at the moment
+ * @stop: an arena is to end
+ */
+struct record {
+	_Atomic unsigned int calls[DISTURBERS_MAX][CALLS_MAX];
+	_Atomic unsigned int disturbed[DISTURBERS_MAX];
+	_Atomic unsigned int unloaded, refused;
+	_Atomic int current;
+	_Atomic int doing[CALLERS];
+	_Atomic bool stop;
+};
+
+static struct record *record;
+
+/* What a thread that calls has for itself. */
+struct caller {
+	int nr, disturber;
+	unsigned int turn, seed;
+	int ep, pipe[2], socks[2];
+	struct uring ring;
+	aio_context_t aio;
+	pthread_t thread;
+};
+
+static inline unsigned int dice(struct caller *caller, unsigned int sides)
+{
+	return rand_r(&caller->seed) % sides;
+}
+
+/* The slot whose turn it is. */
+static inline int any_slot(const struct caller *caller)
+{
+	return SLOT_FIRST + caller->turn % KINDS;
+}
+
+static inline int slot(enum kind kind)
+{
+	return SLOT_FIRST + kind;
+}
+
+static inline uint64_t signal_mask(unsigned int n)
+{
+	return n % 3 ? sig_bit(SIG_READ) | sig_bit(SIG_READ_RT) :
+		       sig_bit(SIG_READ);
+}
+
+/* A new descriptor, or -1 while the module is not there. */
+static inline int fresh(enum kind kind, unsigned int n)
+{
+	static const int clocks[] = {
+		CLOCK_MONOTONIC, CLOCK_REALTIME, CLOCK_BOOTTIME, CLOCK_TAI,
+		CLOCK_REALTIME_ALARM, CLOCK_BOOTTIME_ALARM,
+	};
+	int file_flags = (n % 4 ? O_NONBLOCK : 0) | (n % 3 ? O_CLOEXEC : 0);
+	int clockid = clocks[n % ARRAY_SIZE(clocks)];
+	uint64_t mask = signal_mask(n);
+	struct evfd_timerfd timer = {
+		.ufd = -1,
+		.clockid = clockid,
+		.value.it_value.tv_nsec = 1 + n % 1000000,
+	};
+	struct evfd_signalfd signal = {
+		.ufd = -1,
+		.flags = file_flags,
+		.mask = (uintptr_t)&mask,
+		.sizemask = sizeof(mask),
+	};
+	struct evfd_eventfs_signal eventfs = {
+		.signal = SIG_READ,
+		.flags = file_flags,
+	};
+
+	switch (kind) {
+	case EVENT:
+		return evfd_new(n % 2, file_flags | n % 4);
+	case TIMER:
+		return evfd_timer_new(clockid, file_flags);
+	case TIMER_2007:
+		return evfd_device_ioctl(EVFD_IOC_TIMERFD, &timer);
+	case SIGNAL:
+		return evfd_device_ioctl(EVFD_IOC_SIGNALFD, &signal);
+	default:
+		return evfd_device_ioctl(EVFD_IOC_EVENTFS_SIGNAL, &eventfs);
+	}
+}
+
+/* Puts a new descriptor where another may be. */
+static inline bool refill(enum kind kind, unsigned int n)
+{
+	int fd = fresh(kind, n);
+	bool good = fd >= 0 && dup3(fd, slot(kind), n % 3 ? O_CLOEXEC : 0) >= 0;
+
+	if (fd >= 0)
+		close(fd);
+	return good;
+}
+
+#endif /* STRESS_RACE_H */

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The calls that only evfd has, good ones and bad. */
+#ifndef STRESS_RACE_IOCTLS_H
+#define STRESS_RACE_IOCTLS_H
+
+#include "race.h"
+#include "../modules/post_test.h"
+
+static inline void race_create(struct caller *caller)
+{
+	int fd = fresh(caller->turn % KINDS, dice(caller, 1000));
+
+	if (fd >= 0)
+		close(fd);
+}
+
+static inline void race_device(struct caller *caller)
+{
+	int fd = open(EVFD_DEVICE, O_RDWR | O_CLOEXEC);
+
+	(void)caller;
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Every ioctl, of devices and descriptors, with memory that is none. */
+static const unsigned long every_ioctl[] = {
+	EVFD_IOC_EVENTFD, EVFD_IOC_TIMERFD_CREATE, EVFD_IOC_TIMERFD,
+	EVFD_IOC_SIGNALFD, EVFD_IOC_EVENTFS_SIGNAL,
+	EVFD_IOC_TIMERFD_SETTIME, EVFD_IOC_TIMERFD_GETTIME,
+	EVFD_IOC_SIGNALFD_SETMASK, TFD_IOC_SET_TICKS,
+	_IO(EVFD_IOC_MAGIC, 0xff),
+};
+
+static inline unsigned long any_ioctl(struct caller *caller)
+{
+	return every_ioctl[dice(caller, ARRAY_SIZE(every_ioctl))];
+}
+
+static inline void race_bad_pointer(struct caller *caller)
+{
+	evfd_device_ioctl(any_ioctl(caller), nowhere());
+	ioctl(any_slot(caller), any_ioctl(caller), nowhere());
+}
+
+/* All bits set are unknown flags, an unknown clock and a bad time. */
+static inline void race_bad_argument(struct caller *caller)
+{
+	uint64_t bad[8];
+
+	memset(bad, 0xff, sizeof(bad));
+	evfd_device_ioctl(any_ioctl(caller), bad);
+	ioctl(any_slot(caller), any_ioctl(caller), bad);
+}
+
+static inline void race_settime(struct caller *caller)
+{
+	struct evfd_itimerspec old;
+	struct evfd_timerfd_settime arg = {
+		.new_value = {
+			.it_value.tv_nsec = dice(caller, 3) * dice(caller, 200000),
+			.it_interval.tv_nsec = dice(caller, 2),
+		},
+		.old_value = caller->turn % 2 ? (uintptr_t)&old : 0,
+	};
+
+	if (caller->turn % 3 == 0) {
+		arg.flags = EVFD_TFD_TIMER_ABSTIME;
+		arg.new_value.it_value = tfd_timespec(tfd_clock(CLOCK_REALTIME) +
+						      dice(caller, 200000));
+	}
+	if (caller->turn % 5 == 0) {
+		arg.flags |= EVFD_TFD_SLACK;
+		arg.slack_ns = dice(caller, 100000);
+	}
+	ioctl(slot(caller->turn % 2 ? TIMER : TIMER_2007),
+	      EVFD_IOC_TIMERFD_SETTIME, &arg);
+}
+
+static inline void race_settime_cancel(struct caller *caller)
+{
+	struct evfd_timerfd_settime arg = {
+		.flags = EVFD_TFD_TIMER_ABSTIME,
+		.new_value.it_value.tv_sec = INT64_C(1) << 32,
+	};
+
+	if (caller->turn % 3)
+		arg.flags |= EVFD_TFD_TIMER_CANCEL_ON_SET;
+	ioctl(slot(TIMER), EVFD_IOC_TIMERFD_SETTIME, &arg);
+}
+
+static inline void race_gettime(struct caller *caller)
+{
+	struct evfd_itimerspec now;
+
+	ioctl(slot(caller->turn % 2 ? TIMER : TIMER_2007),
+	      EVFD_IOC_TIMERFD_GETTIME, &now);
+}
+
+static inline void race_set_ticks(struct caller *caller)
+{
+	uint64_t ticks = 1 + caller->turn;
+
+	ioctl(slot(TIMER), TFD_IOC_SET_TICKS, &ticks);
+}
+
+/* Another setting, and now and then another clock, for the timer there is. */
+static inline void race_timer_2007(struct caller *caller)
+{
+	struct evfd_timerfd arg = {
+		.ufd = slot(TIMER_2007),
+		.clockid = caller->turn % 2 ? CLOCK_REALTIME : CLOCK_MONOTONIC,
+		.flags = caller->turn % 3 ? EVFD_TFD_TIMER_REL : EVFD_TFD_TIMER_SEQ,
+		.value.it_value.tv_nsec = 1 + dice(caller, 100000),
+	};
+
+	evfd_device_ioctl(EVFD_IOC_TIMERFD, &arg);
+}
+
+static inline void race_mask(struct caller *caller)
+{
+	uint64_t mask = signal_mask(caller->turn);
+	struct evfd_signalfd arg = {
+		.ufd = slot(SIGNAL),
+		.flags = caller->turn % 2 ? EVFD_SFD_BLOCK : 0,
+		.mask = (uintptr_t)&mask,
+		.sizemask = sizeof(mask),
+	};
+
+	evfd_device_ioctl(EVFD_IOC_SIGNALFD, &arg);
+	ioctl(slot(SIGNAL), EVFD_IOC_SIGNALFD_SETMASK, &mask);
+}
+
+/* Exclusive eventfs signals look at all threads of the process. */
+static inline void race_exclusive(struct caller *caller)
+{
+	struct evfd_eventfs_signal arg = {
+		.signal = SIG_READ,
+		.flags = EVFD_EVENTFS_EXCLUSIVE,
+	};
+	int fd = evfd_device_ioctl(EVFD_IOC_EVENTFS_SIGNAL, &arg);
+
+	(void)caller;
+	if (fd >= 0)
+		close(fd);
+}
+
+/* From two contexts of the kernel's at once, while its module is there. */
+static inline void race_post(struct caller *caller)
+{
+	struct post_test_run run = {
+		.fd = slot(EVENT),
+		.amount = 1,
+		.context = { dice(caller, POST_TEST_NMI + 1),
+			     dice(caller, POST_TEST_NMI + 1) },
+		.posts = 8,
+	};
+	int dev = open("/dev/" POST_TEST_DEVICE_NAME, O_RDWR | O_CLOEXEC);
+
+	ioctl(dev, POST_TEST_RUN, &run);
+	if (dev >= 0)
+		close(dev);
+}
+
+/* A reference and a wait-queue entry of the kernel's that outlive the file. */
+static inline void race_hook(struct caller *caller)
+{
+	struct post_test_hook hook = {
+		.watched = slot(EVENT),
+		.posted = slot(EVENT),
+		.amount = 1,
+		.times = 2,
+		.flags = caller->turn % 2 ? POST_TEST_DRAIN : 0,
+	};
+	struct post_test_unhook unhook = { };
+	int dev = open("/dev/" POST_TEST_DEVICE_NAME, O_RDWR | O_CLOEXEC);
+
+	ioctl(dev, POST_TEST_HOLD, &hook.watched);
+	if (!ioctl(dev, POST_TEST_HOOK, &hook)) {
+		efd_add(slot(EVENT), 1);
+		if (caller->turn % 3)
+			ioctl(dev, POST_TEST_UNHOOK, &unhook);
+	}
+	if (dev >= 0)
+		close(dev);
+}
+
+#endif /* STRESS_RACE_IOCTLS_H */
