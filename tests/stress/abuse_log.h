@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Calls that are refused leave nothing in the kernel log. */
+#ifndef STRESS_ABUSE_LOG_H
+#define STRESS_ABUSE_LOG_H
+
+#include "abuse.h"
+
+/* What the user has open. */
+static struct {
+	int device, event, timer, signal;
+} own;
+
+static inline void bad_numbers(unsigned int i)
+{
+	ioctl(own.device, _IO(EVFD_IOC_MAGIC, i % 256), 0);
+	ioctl(own.device, _IOWR(i % 256, i / 256 % 256, uint64_t), 0);
+}
+
+static inline void bad_numbers_of_descriptors(unsigned int i)
+{
+	ioctl((&own.device)[i % 4], _IOWR(EVFD_IOC_MAGIC, i % 256, uint64_t[4]), 0);
+}
+
+static const unsigned long made_by[] = {
+	EVFD_IOC_EVENTFD, EVFD_IOC_TIMERFD_CREATE, EVFD_IOC_TIMERFD,
+	EVFD_IOC_SIGNALFD, EVFD_IOC_EVENTFS_SIGNAL,
+};
+
+static inline void bad_pointers(unsigned int i)
+{
+	ioctl(own.device, made_by[i % ARRAY_SIZE(made_by)], nowhere());
+	ioctl(own.timer, i % 2 ? EVFD_IOC_TIMERFD_SETTIME :
+				 EVFD_IOC_TIMERFD_GETTIME, nowhere());
+	ioctl(own.signal, EVFD_IOC_SIGNALFD_SETMASK, nowhere());
+}
+
+static inline void bad_arguments(unsigned int i)
+{
+	uint64_t bad[8];
+
+	memset(bad, 0xff, sizeof(bad));
+	ioctl(own.device, made_by[i % ARRAY_SIZE(made_by)], bad);
+	ioctl(own.timer, EVFD_IOC_TIMERFD_SETTIME, bad);
+}
+
+static inline void bad_descriptors(unsigned int i)
+{
+	struct evfd_timerfd timer = { .ufd = i % 2 ? own.event : 9999 };
+	struct evfd_signalfd signal = { .ufd = timer.ufd, .sizemask = 8 };
+	uint64_t mask = 0;
+
+	signal.mask = (uintptr_t)&mask;
+	ioctl(own.device, EVFD_IOC_TIMERFD, &timer);
+	ioctl(own.device, EVFD_IOC_SIGNALFD, &signal);
+}
+
+static inline void bad_clocks(unsigned int i)
+{
+	struct evfd_timerfd_create arg = { .clockid = i % 2 ? 1000 : -1 };
+
+	if (i % 3 == 0)
+		arg.clockid = CLOCK_REALTIME_ALARM;
+	ioctl(own.device, EVFD_IOC_TIMERFD_CREATE, &arg);
+}
+
+static inline void bad_reads(unsigned int i)
+{
+	int fd = (&own.event)[i % 3];
+
+	syscall(SYS_read, fd, &fd, sizeof(fd));
+	syscall(SYS_read, fd, nowhere(), RECORD_SIZE);
+	lseek(fd, i, SEEK_SET);
+	mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+}
+
+static inline void bad_writes(unsigned int i)
+{
+	int fd = (&own.event)[i % 3];
+
+	syscall(SYS_write, fd, &fd, sizeof(fd));
+	syscall(SYS_write, fd, nowhere(), sizeof(uint64_t));
+	efd_add(fd, UINT64_MAX);
+}
+
+static const struct bad {
+	const char *name;
+	void (*make)(unsigned int i);
+} bads[] = {
+	{ "ioctl numbers", bad_numbers },
+	{ "ioctl numbers of descriptors", bad_numbers_of_descriptors },
+	{ "pointers", bad_pointers },
+	{ "arguments", bad_arguments },
+	{ "descriptors", bad_descriptors },
+	{ "clocks", bad_clocks },
+	{ "reads", bad_reads },
+	{ "writes", bad_writes },
+};
+
+static unsigned int bad_calls;
+
+static inline void call_badly(const void *arg)
+{
+	const struct bad *bad = arg;
+
+	own.device = open(EVFD_DEVICE, O_RDWR | O_CLOEXEC);
+	own.event = efd_new(0, EFD_NONBLOCK);
+	own.timer = tfd_new(CLOCK_MONOTONIC, TFD_NONBLOCK);
+	own.signal = sfd_new(sig_bit(SIGUSR1), SFD_NONBLOCK);
+	if (own.device < 0 || own.event < 0 || own.timer < 0 || own.signal < 0)
+		return;
+	for (unsigned int i = 0; i < bad_calls; i++)
+		bad->make(i);
+	shared->made = bad_calls;
+}
+
+/* What an emulated machine says of its host, whatever runs. */
+static inline bool is_of_the_host(const char *text)
+{
+	return strstr(text, "clocksource") || strstr(text, "took too long") ||
+	       strstr(text, "took too much time") || strstr(text, "sched_clock");
+}
+
+/* How many lines are new; they are shown. */
+static inline int new_lines(int kmsg)
+{
+	char line[1024];
+	ssize_t length;
+	int n = 0;
+
+	while ((length = read(kmsg, line, sizeof(line) - 1)) > 0 ||
+	       (length < 0 && errno == EPIPE)) {
+		if (length < 0)
+			continue;
+		line[length] = '\0';
+		ksft_print_msg("kernel log: %s", line);
+		n += !is_of_the_host(line);
+	}
+	return n;
+}
+
+/* So many calls take longer than anything else that is waited for. */
+static inline void test_log(unsigned int calls)
+{
+	int kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	bad_calls = calls;
+	for (size_t i = 0; i < ARRAY_SIZE(bads); i++) {
+		pid_t user;
+		int lines;
+
+		lseek(kmsg, 0, SEEK_END);
+		user = user_start("evfd", call_badly, &bads[i], false);
+		for (int j = 0; j < 60 && !user_is_ready(user); j++)
+			;
+		lines = new_lines(kmsg);
+		ksft_test_result(!user_end(user) && shared->made == (int)calls && !lines,
+				 "bad %s: %u calls, %d lines in the kernel log\n",
+				 bads[i].name, calls, lines);
+	}
+	close(kmsg);
+}
+
+#endif /* STRESS_ABUSE_LOG_H */

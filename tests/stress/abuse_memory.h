@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Memory that a user takes: whose it is, and where it ends. */
+#ifndef STRESS_ABUSE_MEMORY_H
+#define STRESS_ABUSE_MEMORY_H
+
+#include "abuse.h"
+
+/* How many descriptors are made to see what one costs. */
+#define SAMPLE		10000
+
+/* Beside what native leaves without an owner, and a fifth of that, per descriptor. */
+#define UNOWNED_MORE	64
+
+/* What a cgroup may keep that nobody is in any more. */
+#define CGROUP_RESIDUE	(4 << 20)
+
+static inline int take_eventfd(void)
+{
+	return efd_new(1, EFD_NONBLOCK);
+}
+
+/* A new one with a watch. */
+static inline int take_watched(void)
+{
+	static int ep = -1;
+	struct epoll_event event = { .events = EPOLLIN };
+	int fd = take_eventfd();
+
+	if (ep < 0)
+		ep = epoll_create1(EPOLL_CLOEXEC);
+	if (fd >= 0 && epoll_ctl(ep, EPOLL_CTL_ADD, fd, &event))
+		return -1;
+	return fd;
+}
+
+static inline int take_timer(void)
+{
+	return tfd_new(CLOCK_MONOTONIC, TFD_NONBLOCK);
+}
+
+static inline int take_armed(void)
+{
+	int fd = take_timer();
+
+	return fd >= 0 && tfd_arm(fd, 0, FAR_NS, NS_PER_S) ? -1 : fd;
+}
+
+static inline int take_cancelled(void)
+{
+	int fd = tfd_new(CLOCK_REALTIME, TFD_NONBLOCK);
+	int flags = TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET;
+
+	return fd >= 0 && tfd_arm(fd, flags, (INT64_C(1) << 32) * NS_PER_S, 0) ?
+		-1 : fd;
+}
+
+static inline int take_signals(void)
+{
+	return sfd_new(sig_bit(SIGUSR1), SFD_NONBLOCK);
+}
+
+static const struct take {
+	const char *name;
+	int (*take)(void);
+} takes[] = {
+	{ "eventfd", take_eventfd },
+	{ "eventfd with a watch", take_watched },
+	{ "timerfd", take_timer },
+	{ "timerfd, armed", take_armed },
+	{ "timerfd, cancelled on set", take_cancelled },
+	{ "signalfd", take_signals },
+};
+
+static inline void take_sample(const void *arg)
+{
+	const struct take *take = arg;
+
+	while (shared->made < SAMPLE && take->take() >= 0)
+		shared->made++;
+	shared->error = shared->made < SAMPLE ? errno : 0;
+}
+
+/* By how much a cgroup may exceed its limit for what can't be refused. */
+#define LIMIT_MORE	(1 << 20)
+
+struct cost {
+	int64_t charged, unowned;
+	bool good;
+};
+
+/* What a descriptor costs the user, and what nobody pays, in bytes. */
+static inline struct cost cost_of(const char *impl, const struct take *take)
+{
+	struct cost cost = { };
+	int64_t slab_before;
+	pid_t user;
+
+	if (!cgroup_make("max") || !write_file("/proc/sys/vm/drop_caches", "2"))
+		return cost;
+	slab_before = slab();
+	user = user_start(impl, take_sample, take, true);
+	cost.good = user_is_ready(user) && shared->made == SAMPLE;
+	cost.charged = charged() / SAMPLE;
+	cost.unowned = (slab() - slab_before) / SAMPLE - cost.charged;
+	cost.good = !user_end(user) && cost.good;
+	cost.good = wait_for(charged() < CGROUP_RESIDUE) && cost.good;
+	cgroup_remove();
+	return cost;
+}
+
+static inline void test_charges(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(takes); i++) {
+		struct cost native = cost_of("native", &takes[i]);
+		struct cost evfd = cost_of("evfd", &takes[i]);
+
+		ksft_test_result(native.good && evfd.good &&
+				 evfd.charged * 10 >= native.charged * 9 &&
+				 evfd.unowned * 5 <= (native.unowned > 0 ?
+						      native.unowned * 6 : 0) +
+						     UNOWNED_MORE * 5,
+				 "%s: %lld bytes charged, %lld not; native %lld, %lld\n",
+				 takes[i].name, (long long)evfd.charged,
+				 (long long)evfd.unowned,
+				 (long long)native.charged,
+				 (long long)native.unowned);
+	}
+}
+
+/* Takes all the signals that can be queued, then some of each until the end. */
+static inline void take_all(const void *arg)
+{
+	unsigned int i = 0;
+
+	(void)arg;
+	sig_block(sig_bit(SIGUSR1) | sig_bit(SIGRTMIN));
+	while (!sig_queue(getpid(), SIGRTMIN, 0))
+		shared->count++;
+	while (takes[i++ % ARRAY_SIZE(takes)].take() >= 0)
+		shared->made++;
+	shared->error = errno;
+}
+
+/* Meanwhile the others have all that they want. */
+static inline bool others_go_on(void)
+{
+	bool good = true;
+
+	setenv("EVFD_IMPL", "evfd", 1);
+	for (int i = 0; i < 1000 && good; i++) {
+		int fds[] = { take_eventfd(), take_armed(), take_signals() };
+
+		good = efd_take(fds[0]) == 1;
+		for (size_t j = 0; j < ARRAY_SIZE(fds); j++)
+			good = !close(fds[j]) && good;
+	}
+	return good;
+}
+
+/* It ends by an error, or with the user, whom nobody else has to follow. */
+static inline bool ended_as_it_should(int status)
+{
+	if (WIFSIGNALED(status))
+		return WTERMSIG(status) == SIGKILL &&
+		       number_in(CGROUP "/memory.events", "oom_kill ") > 0;
+	return !status && (shared->error == ENOMEM || shared->error == ENFILE ||
+			   shared->error == EMFILE);
+}
+
+static inline void test_limit(const char *limit)
+{
+	int64_t most = -1;
+	int status = -1;
+	bool good = cgroup_make(limit);
+	pid_t user = user_start("evfd", take_all, NULL, true);
+
+	good = others_go_on() && good;
+	good = user_is_ready(user) && good;
+	good = others_go_on() && good;
+	most = number_in(CGROUP "/memory.peak", NULL);
+	status = user_end(user);
+	ksft_test_result(good && ended_as_it_should(status),
+			 "memory: %d descriptors and %llu signals in %s bytes, errno %d, status %#x; others go on\n",
+			 shared->made, (unsigned long long)shared->count, limit,
+			 shared->error, status);
+	good = most > 0 && most <= atoll(limit) + LIMIT_MORE && wait_for(charged() < CGROUP_RESIDUE);
+	ksft_test_result(good, "memory: %lld bytes at most, %lld are left\n",
+			 (long long)most, (long long)charged());
+	cgroup_remove();
+}
+
+#endif /* STRESS_ABUSE_MEMORY_H */

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * One unprivileged user who does all that can be done to the others: they are
+ * to have what native leaves them, and the user is to pay.
+ *
+ *	stress_abuse SECONDS BAD-CALLS MEMORY-LIMIT
+ */
+#include "abuse_log.h"
+#include "abuse_memory.h"
+#include "abuse_time.h"
+
+#define PRINTK	"/proc/sys/kernel/printk"
+
+/*
+ * The kernel tells of the process that it kills with a call trace, which is no
+ * bug: on the console are errors only while it does.
+ */
+static void test_limit_quietly(const char *limit)
+{
+	write_file(PRINTK, "4");
+	test_limit(limit);
+	write_file(PRINTK, "8");
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 4) {
+		fprintf(stderr, "usage: %s SECONDS BAD-CALLS MEMORY-LIMIT\n", argv[0]);
+		return KSFT_FAIL;
+	}
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED || !raise_files())
+		ksft_exit_fail_msg("can't raise the limit of open files\n");
+
+	ksft_print_header();
+	ksft_set_plan(ARRAY_SIZE(takes) + 2 + 1 + ARRAY_SIZE(watches) +
+		      ARRAY_SIZE(bads));
+	test_charges();
+	test_limit_quietly(argv[3]);
+	test_timers(atoll(argv[1]) * 1000);
+	test_watchers();
+	test_log(atoi(argv[2]));
+	ksft_finished();
+}

@@ -1,0 +1,30 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# An unprivileged user takes no more memory, time and log than native lets them.
+# kernels: cloud debug, or KERNEL
+
+set -euo pipefail
+# shellcheck source=tests/lib.sh
+source "$(dirname "$0")/../lib.sh"
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+soak && GUEST_OPTIONS=(--timeout 3600)
+
+# Seconds of each abuse of time, bad calls of each kind, and the most memory.
+# Of a debug kernel, the same takes ten times as long.
+arguments_for() {
+	case $1 in
+	debug) if soak; then echo 60 100000 67108864; else echo 5 5000 33554432; fi ;;
+	*) if soak; then echo 60 1000000 67108864; else echo 5 100000 16777216; fi ;;
+	esac
+}
+
+for kernel in $(kernels_for cloud debug); do
+	status=0
+	guest "$kernel" "/mnt/share/stress_abuse $(arguments_for "$kernel") 2>&1" \
+		>"$log" || status=$?
+	tap_from "$log" "$kernel"
+	tap_check "$kernel: no complaint of the kernel, and no leak" [ "$status" = 0 ]
+done
+tap_done
