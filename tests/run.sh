@@ -18,8 +18,8 @@ trap 'rm -f "$log"' EXIT
 
 suites() {
 	# What is quick and finds the most comes first.
-	printf '%s\n' style setup kunit memory-model user preload programs posts samples \
-		bench install unload
+	printf '%s\n' style setup kunit memory-model user preload programs posts races abuse \
+		samples bench install unload
 }
 
 kernels_of() {

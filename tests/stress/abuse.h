@@ -15,16 +15,15 @@
 #define CGROUP		"/sys/fs/cgroup/abuse"
 #define UNPRIVILEGED	12345
 
+/* A time that does not come, on any clock. */
+#define NEVER_NS	(INT64_C(0x100000000) * NS_PER_S)
+
 /* What the processes tell each other. */
 static struct shared {
 	_Atomic bool ready, stop;
 	_Atomic int made, error;
 	_Atomic uint64_t count;
 } *shared;
-
-static const char *const implementations[] = { "native", "evfd" };
-
-#define IMPLEMENTATIONS	ARRAY_SIZE(implementations)
 
 static inline bool write_file(const char *path, const char *text)
 {

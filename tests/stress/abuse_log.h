@@ -5,6 +5,8 @@
 
 #include "abuse.h"
 
+#define SHOWN		5
+
 /* What the user has open. */
 static struct {
 	int device, event, timer, signal;
@@ -120,7 +122,7 @@ static inline bool is_of_the_host(const char *text)
 	       strstr(text, "took too much time") || strstr(text, "sched_clock");
 }
 
-/* How many lines are new; they are shown. */
+/* How many lines are new; the first are shown. */
 static inline int new_lines(int kmsg)
 {
 	char line[1024];
@@ -132,8 +134,10 @@ static inline int new_lines(int kmsg)
 		if (length < 0)
 			continue;
 		line[length] = '\0';
-		ksft_print_msg("kernel log: %s", line);
-		n += !is_of_the_host(line);
+		if (is_of_the_host(line))
+			continue;
+		if (n++ < SHOWN)
+			ksft_print_msg("kernel log: %s", line);
 	}
 	return n;
 }

@@ -3,7 +3,7 @@
  * One unprivileged user who does all that can be done to the others: they are
  * to have what native leaves them, and the user is to pay.
  *
- *	stress_abuse SECONDS BAD-CALLS MEMORY-LIMIT
+ *	stress_abuse SECONDS BAD-CALLS DESCRIPTORS MEMORY-LIMIT
  */
 #include "abuse_log.h"
 #include "abuse_memory.h"
@@ -24,10 +24,12 @@ static void test_limit_quietly(const char *limit)
 
 int main(int argc, char **argv)
 {
-	if (argc != 4) {
-		fprintf(stderr, "usage: %s SECONDS BAD-CALLS MEMORY-LIMIT\n", argv[0]);
+	if (argc != 5) {
+		fprintf(stderr, "usage: %s SECONDS BAD-CALLS DESCRIPTORS MEMORY-LIMIT\n",
+			argv[0]);
 		return KSFT_FAIL;
 	}
+	sample = atoi(argv[3]);
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED || !raise_files())
@@ -37,7 +39,7 @@ int main(int argc, char **argv)
 	ksft_set_plan(ARRAY_SIZE(takes) + 2 + 1 + ARRAY_SIZE(watches) +
 		      ARRAY_SIZE(bads));
 	test_charges();
-	test_limit_quietly(argv[3]);
+	test_limit_quietly(argv[4]);
 	test_timers(atoll(argv[1]) * 1000);
 	test_watchers();
 	test_log(atoi(argv[2]));

@@ -86,8 +86,8 @@ static bool caller_start(struct caller *caller, int nr, int disturber)
 }
 
 struct disturbance {
-	int disturber;
 	_Atomic bool failed;
+	int disturber;
 	pthread_t thread;
 };
 

@@ -11,12 +11,12 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 soak && GUEST_OPTIONS=(--timeout 3600)
 
-# Seconds of each abuse of time, bad calls of each kind, and the most memory.
-# Of a debug kernel, the same takes ten times as long.
+# Seconds of each abuse of time, bad calls of each kind, descriptors of each kind, and the
+# most memory. On a debug kernel, the same takes ten times as long.
 arguments_for() {
 	case $1 in
-	debug) if soak; then echo 60 100000 67108864; else echo 5 5000 33554432; fi ;;
-	*) if soak; then echo 60 1000000 67108864; else echo 5 100000 16777216; fi ;;
+	debug*) if soak; then echo 60 100000 10000 33554432; else echo 5 2000 1000 16777216; fi ;;
+	*) if soak; then echo 60 1000000 50000 67108864; else echo 5 100000 10000 16777216; fi ;;
 	esac
 }
 

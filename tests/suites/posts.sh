@@ -11,11 +11,10 @@ source "$(dirname "$0")/../lib.sh"
 # variants it makes for that on each kernel, as a short run does.
 SOAK_POSTS=100000000
 declare -A soak_percent=([cloud]=4000 [rt]=600 [debug]=300)
-declare -A short_percent=([debug]=20)
 
 percent_for() {
 	if ! soak; then
-		echo "${short_percent[$1]:-100}"
+		case $1 in debug*) echo 20 ;; *) echo 100 ;; esac
 	elif [ -n "${EVFD_KERNEL:-}" ]; then
 		echo 5000
 	else
