@@ -73,7 +73,7 @@ checkpatch_files() {
 # <linux/nmi.h> is no substitute for <asm/nmi.h>, whatever INCLUDE_LINUX says.
 # For programs, some of the kernel's names and rules do not exist.
 checkpatch() {
-	local status=0 dir programs=(tests/user tests/bench tests/preload tests/stress tools/preload)
+	local status=0 dir programs=(tests/user tests/bench tests/faults tests/preload tests/stress tools/preload)
 	local ignored=PREFER_KERNEL_TYPES,PREFER_DEFINED_ATTRIBUTE_MACRO,VOLATILE
 	ignored+=,CAMELCASE,ARCH_DEFINES,AVOID_EXTERNS
 	files '*.c' '*.h' "${programs[@]/#/:!}" | checkpatch_files INCLUDE_LINUX || status=1

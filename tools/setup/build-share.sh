@@ -21,7 +21,7 @@ case ${1:-} in
 	;;
 *)
 	modules+=(tests/modules)
-	programs+=(tests/user tests/modules tests/bench tests/stress)
+	programs+=(tests/user tests/modules tests/bench tests/stress tests/faults)
 	;;
 esac
 [ $# = 1 ] || die "usage: build-share.sh [--samples|--bench] cloud|amd64|rt|debug"

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Makes every call with the 1st, 2nd, 3rd ... of what may fail in it failing,
+ * until none is left, and with all of them failing. Each time, the call succeeds
+ * or fails with the error for that, and no reference is left; and one that has
+ * failed has lost nothing: made again, it does all it would have done. But a
+ * signal is taken before its record is copied, which lost_signals() allows for.
+ */
+#include "operations.h"
+
+#include <sys/wait.h>
+
+#include "nth.h"
+#include "strike.h"
+
+/* How many eventfds take the numbers that need no memory, and little memory. */
+#define FEW	63
+#define MANY	1024
+
+/* More would tell that a failure is not what ends the series. */
+#define MOST		200
+
+enum outcome { REFUSED, DONE, NONE_LEFT, WRONG };
+
+static enum outcome wrong(const char *what, long ret)
+{
+	ksft_print_msg("%s: %ld, %s\n", what, ret, strerror(errno));
+	return WRONG;
+}
+
+/*
+ * For each signal, a read copies a record of zeros, takes the signal, and copies
+ * its record. The signal is lost if that is what fails: "Reading" of signals in
+ * Documentation/design.rst.
+ */
+static int lost_signals(const struct fault *fault, int n)
+{
+	return fault->err == EFAULT && n && n % 2 == 0;
+}
+
+static enum outcome make_call(const struct operation *operation,
+			      const struct fault *fault, int n)
+{
+	struct scene scene = { };
+	enum outcome outcome;
+	bool struck;
+	long ret;
+	int error;
+
+	nth_file();
+	if (!operation->prepare(&scene))
+		return wrong("nothing to try it on", 0);
+	nth_arm(n);
+	ret = operation->call(&scene);
+	error = errno;
+	struck = nth_struck(n);
+	errno = error;
+	if (ret < 0 && !struck)
+		return wrong("an error, with nothing failing", ret);
+	if (ret < 0 && error != fault->err)
+		return wrong("another error", ret);
+	scene.lost = struck ? lost_signals(fault, n) : 0;
+	outcome = ret < 0 ? REFUSED : struck ? DONE : NONE_LEFT;
+	if (outcome == REFUSED)
+		ret = operation->call(&scene);
+	if (ret < 0 || !operation->check(&scene, ret))
+		return wrong("not what it should have done", ret);
+	return outcome;
+}
+
+/* Makes the call in a process of its own, which takes all it has with it. */
+static enum outcome make_call_apart(const struct operation *operation,
+				    const struct fault *fault, int n)
+{
+	pid_t child = fork();
+	int status;
+
+	if (!child) {
+		/* Ends what hangs. */
+		alarm(60);
+		_exit(make_call(operation, fault, n));
+	}
+	if (waitpid(child, &status, 0) != child || !WIFEXITED(status)) {
+		ksft_print_msg("the process was killed: status %#x\n", status);
+		return WRONG;
+	}
+	return WEXITSTATUS(status);
+}
+
+static bool series(const struct operation *operation, const struct fault *fault,
+		   int *n, int *refused)
+{
+	long references = module_references();
+	enum outcome outcome;
+	struct strike strike;
+
+	for (*n = 0; *n < MOST; ++*n) {
+		outcome = make_call_apart(operation, fault, *n);
+		if (outcome == NONE_LEFT)
+			return true;
+		strike = strike_read();
+		if (!wait_for(module_references() == references)) {
+			ksft_print_msg("references are left\n");
+			outcome = WRONG;
+		}
+		if (outcome == WRONG) {
+			ksft_print_msg("failure %d (0: all), at %s\n", *n,
+				       strike.site);
+			return false;
+		}
+		*refused += *n && outcome == REFUSED;
+	}
+	ksft_print_msg("the failures do not end\n");
+	return false;
+}
+
+static void run(const struct operation *operation, const struct fault *fault)
+{
+	int n, refused = 0;
+	bool well = series(operation, fault, &n, &refused);
+
+	ksft_test_result(well, "%s, %s: %d failures, %d refused\n",
+			 operation->name, fault->name, n ? n - 1 : 0, refused);
+}
+
+static void run_all(const struct fault *fault)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(operations); i++)
+		run(&operations[i], fault);
+}
+
+/* Numbers of eventfds beyond those that have been used take memory. */
+static void hold(int most)
+{
+	static int held;
+
+	for (; held < most; held++) {
+		if (evfd_new(0, 0) < 0)
+			err(EXIT_FAILURE, "eventfd %d", held);
+	}
+}
+
+static void allow_many_descriptors(void)
+{
+	struct rlimit limit = { 4 * MANY, 4 * MANY };
+
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		err(EXIT_FAILURE, "RLIMIT_NOFILE");
+}
+
+int main(void)
+{
+	static const int amounts[] = { FEW, MANY };
+
+	setenv("EVFD_IMPL", "evfd", 1);
+	ksft_print_header();
+	ksft_set_plan(2 * ARRAY_SIZE(operations) + ARRAY_SIZE(amounts));
+	faults_prepare();
+	strike_prepare();
+	allow_many_descriptors();
+	nth_choose(&faults[COPY]);
+	run_all(&faults[COPY]);
+	nth_choose(&faults[SLAB]);
+	run_all(&faults[SLAB]);
+	for (size_t i = 0; i < ARRAY_SIZE(amounts); i++) {
+		hold(amounts[i]);
+		run(&operations[0], &faults[SLAB]);
+	}
+	sites_print();
+	ksft_finished();
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Loads evfd.ko with the 1st, 2nd, 3rd ... allocation in its initialisation
+ * failing, until none is left: the load fails with ENOMEM and leaves nothing,
+ * or succeeds, and then the module works and can be unloaded.
+ *
+ *	faults_load DIRECTORY-OF-THE-MODULE
+ */
+#include "nth.h"
+
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+
+#include <linux/evfd.h>
+
+#include "kselftest.h"
+
+/* More would tell that a failure is not what ends the series. */
+#define MOST	1000
+
+#define fail(...)							\
+	do {								\
+		ksft_print_msg(__VA_ARGS__);				\
+		ksft_exit_fail();					\
+	} while (0)
+
+static int module_file(const char *directory)
+{
+	char path[256];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/evfd.ko", directory);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		err(EXIT_FAILURE, "%s", path);
+	return fd;
+}
+
+static int unload(void)
+{
+	return syscall(SYS_delete_module, "evfd", O_NONBLOCK);
+}
+
+/* Whether the module that was loaded makes a descriptor. */
+static bool works(void)
+{
+	struct evfd_eventfd arg = { };
+	int device = open("/dev/" EVFD_DEVICE_NAME, O_RDWR | O_CLOEXEC);
+	int fd = ioctl(device, EVFD_IOC_EVENTFD, &arg);
+
+	close(device);
+	return fd >= 0 && !close(fd);
+}
+
+/* Loads; tells whether there was something to fail. */
+static bool load_once(int file, int n, int *refused)
+{
+	bool struck;
+	int ret, error;
+
+	nth_arm(n);
+	ret = syscall(SYS_finit_module, file, "", 0);
+	error = errno;
+	struck = nth_struck(n);
+	if (!ret) {
+		/* The device's node is the work of a kernel thread. */
+		if (!struck && !works())
+			fail("it was loaded, and does not work\n");
+		if (unload())
+			fail("unload: %s\n", strerror(errno));
+	} else if (!struck || error != ENOMEM) {
+		fail("failure %d: the load fails with %s\n", n,
+		     strerror(error));
+	} else {
+		++*refused;
+	}
+	if (!access("/sys/module/evfd", F_OK))
+		fail("failure %d: the module is still there\n", n);
+	return struck;
+}
+
+int main(int argc, char **argv)
+{
+	int n = 1, refused = 0, file;
+
+	if (argc != 2)
+		errx(EXIT_FAILURE, "usage: %s DIRECTORY", argv[0]);
+	file = module_file(argv[1]);
+	ksft_print_header();
+	ksft_set_plan(1);
+	faults_prepare();
+	/* Its suites are run elsewhere. */
+	put_file("/sys/module/kunit/parameters/filter_glob", "none");
+	if (unload())
+		err(EXIT_FAILURE, "unload");
+	nth_choose(&faults[SLAB]);
+	while (n < MOST && load_once(file, n, &refused))
+		n++;
+	ksft_test_result(n < MOST, "load: %d failures, %d refused\n", n - 1,
+			 refused);
+	syscall(SYS_finit_module, file, "", 0);
+	ksft_finished();
+}

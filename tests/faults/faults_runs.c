@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Runs tests of the test programs on evfd with the 1st, 2nd, 3rd ... of what may
+ * fail inside evfd.ko failing, in whichever process or thread that is, until a
+ * run has none left. What the test says does not matter: the system call in which
+ * the failure was returns the error for that or succeeds, the run ends, and no
+ * reference on the module is left.
+ *
+ *	faults_runs [-n RUNS] [-s SECONDS] PROGRAM[:TEST]...
+ *
+ * RUNS and SECONDS are bounds for each test and kind of failure. Without TEST,
+ * all tests of the program are run.
+ */
+#include "strike.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include <linux/evfd.h>
+
+#include "kselftest.h"
+
+/* How long a run may take, which none that comes to its end does. */
+#define DEADLINE_S	180
+
+static int most_runs = 1000, most_seconds = 3600;
+
+/* How often each attribute has counted, which it does not tell. */
+static long counted[FAULTS];
+
+struct series {
+	const char *program, *test;
+	size_t fault;
+	int runs, refused;
+};
+
+/* The run has failed, and the program ends. */
+static void __attribute__((noreturn, format(printf, 2, 3)))
+fail(const struct series *series, const char *format, ...)
+{
+	char what[256];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(what, sizeof(what), format, args);
+	va_end(args);
+	ksft_print_msg("%s:%s, %s %d: %s\n", series->program, series->test,
+		       faults[series->fault].name, series->runs, what);
+	ksft_exit_fail();
+}
+
+static const char *attribute(const struct series *series)
+{
+	return faults[series->fault].attribute;
+}
+
+/*
+ * Has the nth from now on fail, and none after it. An attribute fails what makes
+ * its count a multiple of the interval; it does not count for an interval of 1.
+ */
+static void arm(const struct series *series, int n)
+{
+	put_attribute_number(attribute(series), "interval",
+			     counted[series->fault] + n);
+	put_attribute(attribute(series), "times", "1");
+	put_attribute(attribute(series), "probability", "100");
+}
+
+static bool struck(const struct series *series)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), DEBUGFS "/%s/times", attribute(series));
+	return get_number(path) == 0;
+}
+
+static void disarm(const struct series *series)
+{
+	put_attribute(attribute(series), "probability", "0");
+}
+
+/* Makes a descriptor, which copies, and takes memory. */
+static void use_some(void)
+{
+	struct evfd_eventfd arg = { };
+	int device, fd;
+
+	device = open("/dev/" EVFD_DEVICE_NAME, O_RDWR | O_CLOEXEC);
+	fd = ioctl(device, EVFD_IOC_EVENTFD, &arg);
+	if (fd >= 0)
+		close(fd);
+	close(device);
+}
+
+/* A run had fewer than n: goes on to the nth, so that the count is known. */
+static void count_on(struct series *series, int n)
+{
+	for (int i = 0; !struck(series); i++) {
+		if (i == n)
+			fail(series, "the attribute does not count as it should");
+		use_some();
+	}
+	strike_clear();
+}
+
+static void exec_test(const struct series *series)
+{
+	int null = open("/dev/null", O_RDWR);
+
+	setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	dup2(null, 0);
+	dup2(null, 1);
+	dup2(null, 2);
+	setenv("EVFD_IMPL", "evfd", 1);
+	execl(series->program, series->program, "-t", series->test, NULL);
+	_exit(127);
+}
+
+static bool wait_to_the_end(pid_t pid)
+{
+	struct timespec ms = { .tv_nsec = 2000000 };
+	time_t end = time(NULL) + DEADLINE_S;
+	int status;
+
+	while (!waitpid(pid, &status, WNOHANG)) {
+		if (time(NULL) > end)
+			return false;
+		nanosleep(&ms, NULL);
+	}
+	return !WIFEXITED(status) || WEXITSTATUS(status) != 127;
+}
+
+static void run_test(struct series *series)
+{
+	struct timespec ms = { .tv_nsec = 2000000 };
+	time_t end = time(NULL) + 10;
+	pid_t pid = fork();
+	bool ended;
+
+	if (!pid)
+		exec_test(series);
+	if (pid < 0)
+		fail(series, "fork: %s", strerror(errno));
+	ended = wait_to_the_end(pid);
+	kill(-pid, SIGKILL);
+	if (!ended)
+		fail(series, "it did not end, or could not be run");
+	/* Those that were killed take a moment to go. */
+	while (module_references() && time(NULL) < end)
+		nanosleep(&ms, NULL);
+	if (module_references())
+		fail(series, "%ld references are left", module_references());
+}
+
+/* Whether the system call has returned what it may. */
+static bool returned_well(const struct series *series,
+			  const struct strike *strike)
+{
+	if (!strike->returned || strike->ret >= 0)
+		return true;
+	if (strike->paging && strike->ret == -EFAULT)
+		return true;
+	return strike->ret == -faults[series->fault].err;
+}
+
+static void judge(struct series *series)
+{
+	struct strike strike = strike_read();
+
+	if (!returned_well(series, &strike))
+		fail(series, "the call fails with %s, at %s",
+		     strerror(-strike.ret), strike.site);
+	series->refused += strike.returned && strike.ret < 0;
+}
+
+static bool over(const struct series *series, time_t start)
+{
+	return series->runs >= most_runs || time(NULL) - start >= most_seconds;
+}
+
+static void run_series(const char *program, const char *test, size_t fault)
+{
+	struct series series = { program, test, fault, 0, 0 };
+	time_t start = time(NULL);
+	bool left = true;
+
+	fault_choose(&faults[fault]);
+	while (left && !over(&series, start)) {
+		int n = ++series.runs;
+
+		arm(&series, n);
+		run_test(&series);
+		left = struck(&series);
+		if (left)
+			judge(&series);
+		else
+			count_on(&series, n);
+		disarm(&series);
+		/* Of an interval of 1 nothing was counted. */
+		counted[fault] += counted[fault] + n > 1 ? n : 0;
+	}
+	ksft_test_result_pass("%s:%s, %s: %d failures, %d refused%s\n", program,
+			      test, faults[fault].name, series.runs - !left,
+			      series.refused, left ? ", and there are more" : "");
+}
+
+static struct test {
+	const char *program;
+	char name[64];
+} tests[4096];
+
+static size_t test_count;
+
+static void add_test(const char *program, const char *name)
+{
+	for (size_t i = 0; i < test_count; i++) {
+		if (tests[i].program == program && !strcmp(tests[i].name, name))
+			return;
+	}
+	if (test_count == ARRAY_SIZE(tests))
+		ksft_exit_fail_msg("there are more than %zu tests\n", test_count);
+	tests[test_count].program = program;
+	snprintf(tests[test_count].name, sizeof(tests[0].name), "%s", name);
+	test_count++;
+}
+
+/* The last word of each line of the program's list but the first. */
+static void add_all_tests(const char *program)
+{
+	char command[256], line[256], name[64];
+	size_t before = test_count;
+	FILE *list;
+
+	snprintf(command, sizeof(command), "EVFD_IMPL=evfd %s -l 2>&1", program);
+	list = popen(command, "r");
+	while (list && fgets(line, sizeof(line), list)) {
+		char *word = strrchr(line, ' ');
+
+		if (line[0] != '#' && word && sscanf(word, "%63s", name) == 1)
+			add_test(program, name);
+	}
+	if (!list || pclose(list) || test_count == before)
+		ksft_exit_fail_msg("%s does not tell its tests\n", program);
+}
+
+static void add_tests(char *argument)
+{
+	char *name = strchr(argument, ':');
+
+	if (!name) {
+		add_all_tests(argument);
+		return;
+	}
+	*name++ = '\0';
+	add_test(argument, name);
+}
+
+int main(int argc, char **argv)
+{
+	int option;
+
+	while ((option = getopt(argc, argv, "n:s:")) != -1) {
+		if (option == 'n')
+			most_runs = atoi(optarg);
+		else if (option == 's')
+			most_seconds = atoi(optarg);
+		else
+			errx(EXIT_FAILURE, "usage: %s [-n RUNS] [-s SECONDS] PROGRAM[:TEST]...",
+			     argv[0]);
+	}
+	ksft_print_header();
+	for (; optind < argc; optind++)
+		add_tests(argv[optind]);
+	ksft_set_plan(FAULTS * test_count);
+	faults_prepare();
+	strike_prepare();
+	for (size_t i = 0; i < test_count; i++) {
+		for (size_t fault = 0; fault < FAULTS; fault++)
+			run_series(tests[i].program, tests[i].name, fault);
+	}
+	sites_print();
+	ksft_finished();
+}

@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The calls that faults_calls has fail, each with what it must do in the end. */
+#ifndef EVFD_TESTS_OPERATIONS_H
+#define EVFD_TESTS_OPERATIONS_H
+
+#include "../user/epoll.h"
+#include "../user/signal.h"
+#include "../user/timer.h"
+#include "../user/uring.h"
+
+/* What a call works on. */
+struct scene {
+	int fd, ep;
+	/* How many signals the failure has lost, which a design like it may. */
+	int lost;
+	struct uring ring;
+	uint64_t memory[64];
+};
+
+struct operation {
+	const char *name;
+	/* Makes the scene; in a process of its own for each call. */
+	bool (*prepare)(struct scene *scene);
+	/* Makes the call: negative, and errno, if it fails. */
+	long (*call)(struct scene *scene);
+	/*
+	 * Whether all is as it must be once the call has succeeded, perhaps
+	 * after one that has failed.
+	 */
+	bool (*check)(struct scene *scene, long ret);
+};
+
+static bool nothing(struct scene *scene)
+{
+	(void)scene;
+	return true;
+}
+
+static bool is_descriptor(struct scene *scene, long ret)
+{
+	(void)scene;
+	return fcntl(ret, F_GETFD) >= 0;
+}
+
+static bool is_0(struct scene *scene, long ret)
+{
+	(void)scene;
+	return ret == 0;
+}
+
+/* Making descriptors */
+
+static long make_eventfd(struct scene *scene)
+{
+	(void)scene;
+	return evfd_new(3, 0);
+}
+
+/* The next number is one for which the table of descriptors must grow. */
+static bool fill_table(struct scene *scene)
+{
+	int fd;
+
+	(void)scene;
+	/* evfd_new() has the device open meanwhile, as number 63. */
+	do {
+		fd = dup(0);
+	} while (fd >= 0 && fd < 62);
+	return fd == 62;
+}
+
+static long make_timer(struct scene *scene)
+{
+	(void)scene;
+	return evfd_timer_new(CLOCK_MONOTONIC, 0);
+}
+
+static long make_alarm(struct scene *scene)
+{
+	(void)scene;
+	return evfd_timer_new(CLOCK_BOOTTIME_ALARM, 0);
+}
+
+static long set_2007(int ufd, int clockid)
+{
+	struct evfd_timerfd arg = {
+		.ufd = ufd,
+		.clockid = clockid,
+		.flags = EVFD_TFD_TIMER_REL,
+		.value.it_value = { .tv_nsec = 1 },
+	};
+
+	return evfd_device_ioctl(EVFD_IOC_TIMERFD, &arg);
+}
+
+static long make_timer_2007(struct scene *scene)
+{
+	(void)scene;
+	return set_2007(-1, CLOCK_MONOTONIC);
+}
+
+static long make_signalfd(struct scene *scene)
+{
+	uint64_t mask = sig_bit(SIGUSR1);
+	struct evfd_signalfd arg = {
+		.ufd = -1, .mask = (uintptr_t)&mask, .sizemask = sizeof(mask),
+	};
+
+	(void)scene;
+	return evfd_device_ioctl(EVFD_IOC_SIGNALFD, &arg);
+}
+
+static long make_eventfs(struct scene *scene)
+{
+	struct evfd_eventfs_signal arg = {
+		.signal = SIGUSR1, .flags = EVFD_EVENTFS_NONBLOCK,
+	};
+
+	(void)scene;
+	return evfd_device_ioctl(EVFD_IOC_EVENTFS_SIGNAL, &arg);
+}
+
+/* Scenes */
+
+static bool an_eventfd(struct scene *scene)
+{
+	scene->fd = evfd_new(3, EFD_NONBLOCK);
+	return scene->fd >= 0;
+}
+
+static bool an_empty_eventfd(struct scene *scene)
+{
+	scene->fd = evfd_new(0, EFD_NONBLOCK);
+	return scene->fd >= 0;
+}
+
+static bool a_full_eventfd(struct scene *scene)
+{
+	return an_empty_eventfd(scene) && efd_add(scene->fd, EFD_COUNT_MAX) == 8;
+}
+
+/* Armed for long, so that it makes no ticks; with three ticks. */
+static bool timer_of(struct scene *scene, int clockid)
+{
+	scene->fd = evfd_timer_new(clockid, TFD_NONBLOCK);
+	return scene->fd >= 0 && !tfd_arm(scene->fd, 0, FAR_NS, 0) &&
+	       !tfd_set_ticks(scene->fd, 3);
+}
+
+static bool a_timer(struct scene *scene)
+{
+	return timer_of(scene, CLOCK_MONOTONIC);
+}
+
+static bool an_alarm(struct scene *scene)
+{
+	return timer_of(scene, CLOCK_BOOTTIME_ALARM);
+}
+
+static bool an_alarm_2007(struct scene *scene)
+{
+	scene->fd = set_2007(-1, CLOCK_BOOTTIME_ALARM);
+	return scene->fd >= 0;
+}
+
+static bool a_timer_2007(struct scene *scene)
+{
+	scene->fd = make_timer_2007(scene);
+	return scene->fd >= 0 && poll_now(scene->fd) >= 0;
+}
+
+static bool signals(struct scene *scene)
+{
+	return !sig_block(sig_bit(SIGUSR1) | sig_bit(SIGUSR2)) &&
+	       !kill(getpid(), SIGUSR1) && !kill(getpid(), SIGUSR2) &&
+	       scene->fd >= 0;
+}
+
+static bool a_signalfd(struct scene *scene)
+{
+	scene->fd = sfd_new(sig_bit(SIGUSR1) | sig_bit(SIGUSR2), SFD_NONBLOCK);
+	return signals(scene);
+}
+
+static bool an_eventfs(struct scene *scene)
+{
+	scene->fd = make_eventfs(scene);
+	return signals(scene);
+}
+
+/* Reading and writing */
+
+static long read_some(struct scene *scene)
+{
+	return read(scene->fd, scene->memory, sizeof(scene->memory));
+}
+
+static long readv_some(struct scene *scene)
+{
+	struct iovec iov = { scene->memory, sizeof(scene->memory) };
+
+	return readv(scene->fd, &iov, 1);
+}
+
+static bool was_3(struct scene *scene, long ret)
+{
+	return ret == 8 && scene->memory[0] == 3 && poll_now(scene->fd) != POLLIN &&
+	       efd_take(scene->fd) == -EAGAIN;
+}
+
+static bool was_full(struct scene *scene, long ret)
+{
+	return ret == 8 && scene->memory[0] == EFD_COUNT_MAX &&
+	       efd_count(scene->fd) == 0;
+}
+
+static bool was_1_of_32_bits(struct scene *scene, long ret)
+{
+	uint32_t ticks;
+
+	memcpy(&ticks, scene->memory, sizeof(ticks));
+	return ret == 4 && ticks == 1;
+}
+
+static long read_signals(struct scene *scene)
+{
+	long ret = read_some(scene);
+
+	return ret < 0 && errno == EAGAIN && scene->lost ? 0 : ret;
+}
+
+static long readv_signals(struct scene *scene)
+{
+	long ret = readv_some(scene);
+
+	return ret < 0 && errno == EAGAIN && scene->lost ? 0 : ret;
+}
+
+/* What a read that could not copy all records has left is still there. */
+static int signals_read(struct scene *scene, long ret)
+{
+	int n = ret / RECORD_SIZE;
+
+	while (sfd_take(scene->fd) > 0)
+		n++;
+	return n + scene->lost;
+}
+
+static bool were_two_signals(struct scene *scene, long ret)
+{
+	return signals_read(scene, ret) == 2 && !sig_pending();
+}
+
+static bool was_one_signal(struct scene *scene, long ret)
+{
+	return signals_read(scene, ret) == 1 &&
+	       sig_pending() == sig_bit(SIGUSR2);
+}
+
+static long write_4(struct scene *scene)
+{
+	return efd_add(scene->fd, 4);
+}
+
+static bool is_7(struct scene *scene, long ret)
+{
+	return ret == 8 && efd_count(scene->fd) == 7;
+}
+
+/* Setting and asking */
+
+static long set_timer(struct scene *scene)
+{
+	struct evfd_itimerspec new = { .it_value.tv_sec = 7200 };
+	struct evfd_itimerspec *old = (void *)scene->memory;
+
+	memset(old, 0, sizeof(*old));
+	return tfd_set(scene->fd, 0, &new, old);
+}
+
+/* A call whose old_value can't be written to at the end has set the timer. */
+static bool timer_is_set(struct scene *scene, long ret)
+{
+	int64_t left = tfd_left(scene->fd);
+
+	return ret == 0 && left > FAR_NS && left <= 2 * FAR_NS;
+}
+
+static long get_timer(struct scene *scene)
+{
+	return tfd_get(scene->fd, (void *)scene->memory);
+}
+
+static long set_ticks(struct scene *scene)
+{
+	return tfd_set_ticks(scene->fd, 5);
+}
+
+static bool ticks_are_5(struct scene *scene, long ret)
+{
+	return ret == 0 && tfd_ticks(scene->fd) == 5;
+}
+
+static long set_timer_2007(struct scene *scene)
+{
+	return set_2007(scene->fd, CLOCK_MONOTONIC);
+}
+
+static bool is_its_fd(struct scene *scene, long ret)
+{
+	return ret == scene->fd;
+}
+
+static long change_mask(struct scene *scene)
+{
+	return sfd_set_mask(scene->fd, sig_bit(SIGUSR2));
+}
+
+static long set_mask(struct scene *scene)
+{
+	uint64_t mask = sig_bit(SIGUSR2);
+
+	return ioctl(scene->fd, EVFD_IOC_SIGNALFD_SETMASK, &mask);
+}
+
+static bool mask_is_set(struct scene *scene, long ret)
+{
+	return ret >= 0 && sfd_mask(scene->fd) == sig_bit(SIGUSR2);
+}
+
+/* Waiting */
+
+static bool with_epoll(struct scene *scene)
+{
+	scene->ep = epoll_create1(0);
+	return scene->ep >= 0;
+}
+
+static bool epoll_eventfd(struct scene *scene)
+{
+	return an_eventfd(scene) && with_epoll(scene);
+}
+
+static bool epoll_timer(struct scene *scene)
+{
+	return a_timer(scene) && with_epoll(scene);
+}
+
+static bool epoll_alarm(struct scene *scene)
+{
+	return an_alarm(scene) && with_epoll(scene);
+}
+
+static bool epoll_signalfd(struct scene *scene)
+{
+	return a_signalfd(scene) && with_epoll(scene);
+}
+
+static bool epoll_eventfs(struct scene *scene)
+{
+	return an_eventfs(scene) && with_epoll(scene);
+}
+
+static long add_to_epoll(struct scene *scene)
+{
+	return watch_too(scene->ep, scene->fd, EPOLLIN);
+}
+
+static bool epoll_tells(struct scene *scene, long ret)
+{
+	return ret == 0 && events_within(scene->ep, 0) == EPOLLIN;
+}
+
+/* More than poll() has room for in the stack; it looks at once if it can't wait. */
+static long poll_many(struct scene *scene)
+{
+	struct pollfd pfd[64];
+
+	for (size_t i = 0; i < ARRAY_SIZE(pfd); i++)
+		pfd[i] = (struct pollfd){ .fd = scene->fd, .events = POLLIN };
+	return poll(pfd, ARRAY_SIZE(pfd), 1);
+}
+
+static bool uring_eventfd(struct scene *scene)
+{
+	return an_eventfd(scene) && uring_open(&scene->ring);
+}
+
+static bool uring_empty_eventfd(struct scene *scene)
+{
+	return an_empty_eventfd(scene) && uring_open(&scene->ring);
+}
+
+static long uring_result(struct scene *scene)
+{
+	struct io_uring_cqe cqe = { };
+
+	if (uring_submit(&scene->ring) != 1)
+		return -1;
+	if (uring_next(&scene->ring, &cqe) && cqe.res < 0) {
+		errno = -cqe.res;
+		return -1;
+	}
+	return cqe.res;
+}
+
+static long uring_read(struct scene *scene)
+{
+	uring_queue(&scene->ring, IORING_OP_READ, scene->fd, scene->memory, 8, 1);
+	return uring_result(scene);
+}
+
+static long uring_wait_for(struct scene *scene)
+{
+	uring_poll(&scene->ring, scene->fd, POLLIN, false, 1);
+	return uring_result(scene);
+}
+
+static bool uring_tells(struct scene *scene, long ret)
+{
+	struct io_uring_cqe cqe;
+
+	return ret == 0 && efd_add(scene->fd, 1) == 8 &&
+	       uring_wait(&scene->ring, &cqe) && cqe.res == POLLIN;
+}
+
+static const struct operation operations[] = {
+	{ "make an eventfd", nothing, make_eventfd, is_descriptor },
+	{ "make an eventfd, table full", fill_table, make_eventfd, is_descriptor },
+	{ "make a timer, table full", fill_table, make_timer, is_descriptor },
+	{ "make an alarm timer, table full", fill_table, make_alarm, is_descriptor },
+	{ "make a timer of 2007", nothing, make_timer_2007, is_descriptor },
+	{ "make a signalfd, table full", fill_table, make_signalfd, is_descriptor },
+	{ "make an eventfs, table full", fill_table, make_eventfs, is_descriptor },
+	{ "read an eventfd", an_eventfd, read_some, was_3 },
+	{ "read a full eventfd", a_full_eventfd, read_some, was_full },
+	{ "readv a full eventfd", a_full_eventfd, readv_some, was_full },
+	{ "readv an eventfd", an_eventfd, readv_some, was_3 },
+	{ "write an eventfd", an_eventfd, write_4, is_7 },
+	{ "read a timer", a_timer, read_some, was_3 },
+	{ "readv a timer", a_timer, readv_some, was_3 },
+	{ "read a timer of 2007", a_timer_2007, read_some, was_1_of_32_bits },
+	{ "readv a timer of 2007", a_timer_2007, readv_some, was_1_of_32_bits },
+	{ "readv an alarm timer", an_alarm, readv_some, was_3 },
+	{ "readv an alarm timer of 2007", an_alarm_2007, readv_some, was_1_of_32_bits },
+	{ "read a signalfd", a_signalfd, read_signals, were_two_signals },
+	{ "readv a signalfd", a_signalfd, readv_signals, were_two_signals },
+	{ "read an eventfs", an_eventfs, read_signals, was_one_signal },
+	{ "readv an eventfs", an_eventfs, readv_signals, was_one_signal },
+	{ "set a timer", a_timer, set_timer, timer_is_set },
+	{ "get a timer", a_timer, get_timer, is_0 },
+	{ "set a timer's ticks", a_timer, set_ticks, ticks_are_5 },
+	{ "set a timer of 2007", a_timer_2007, set_timer_2007, is_its_fd },
+	{ "change a mask", a_signalfd, change_mask, mask_is_set },
+	{ "set a mask", a_signalfd, set_mask, mask_is_set },
+	{ "watch an eventfd", epoll_eventfd, add_to_epoll, epoll_tells },
+	{ "watch a timer", epoll_timer, add_to_epoll, epoll_tells },
+	{ "watch an alarm timer", epoll_alarm, add_to_epoll, epoll_tells },
+	{ "watch a signalfd", epoll_signalfd, add_to_epoll, epoll_tells },
+	{ "watch an eventfs", epoll_eventfs, add_to_epoll, epoll_tells },
+	{ "poll many", an_empty_eventfd, poll_many, is_0 },
+	{ "read by io_uring", uring_eventfd, uring_read, was_3 },
+	{ "poll by io_uring", uring_empty_eventfd, uring_wait_for, uring_tells },
+};
+
+#endif /* EVFD_TESTS_OPERATIONS_H */

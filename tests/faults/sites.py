@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""The calls in evfd.ko that may fail for want of memory or in copying.
+
+Reads what "objdump -dr" says of evfd.ko, and prints each such call as a stack trace
+has it: FUNCTION+0xOFFSET, the offset of the instruction behind the call.
+"""
+
+import re
+import sys
+
+# What is not here can't be made to fail: alloc_percpu() takes from memory that the
+# kernel has set apart.
+MAY_FAIL = {
+    "rust_helper_krealloc_node_align",
+    "__kmalloc_cache_noprof",
+    "anon_inode_getfile_fmode",
+    "get_unused_fd_flags",
+    "ida_alloc_range",
+    "misc_register",
+    "rust_helper_poll_wait",
+    "should_fail_usercopy",
+    "_copy_to_iter",
+}
+# KUnit's; what gives memory back, by asking for none of it; initialisation, which no
+# trace names as it is gone by then; and copies of what is inlined where it is called.
+LEFT_OUT = re.compile(
+    r"4evfd5tests|6MembermE|^evfd_helper_watch|drop_in_place|4drop4Drop4drop"
+    r"|^init_module|8AnonFile4poll$|8UniqueId3new$"
+)
+FUNCTION = re.compile(r"^([0-9a-f]+) <(.*)>:$")
+INSTRUCTION = re.compile(r"^\s*[0-9a-f]+:\t[0-9a-f ]+\t(\w+)")
+RELOCATION = re.compile(r"^\s*([0-9a-f]+): R_X86_64_(?:PLT32|PC32)\s+(\w+)-0x4$")
+
+
+def branches(lines):
+    """All calls and jumps: function, mnemonic, offset of what is behind, target."""
+    start = 0
+    function = mnemonic = ""
+    for line in lines:
+        if match := FUNCTION.match(line):
+            start = int(match[1], 16)
+            function = match[2]
+        elif match := INSTRUCTION.match(line):
+            mnemonic = match[1]
+        elif match := RELOCATION.match(line):
+            # The relocation is of the last four bytes of the instruction.
+            yield function, mnemonic, int(match[1], 16) + 4 - start, match[2]
+
+
+found = list(branches(sys.stdin))
+# Who ends with a jump is in no stack trace: their callers are.
+jumps = {function for function, mnemonic, _, target in found
+         if mnemonic == "jmp" and target in MAY_FAIL}
+for function, mnemonic, behind, target in found:
+    if mnemonic == "call" and target in MAY_FAIL | jumps and not LEFT_OUT.search(function):
+        print(f"{function}+{behind:#x}")

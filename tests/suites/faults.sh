@@ -1,0 +1,45 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# What happens when memory, or a copy from or to user memory, fails
+# kernels: debug
+#
+# The long form has everything fail in every test of every program of tests/user.
+set -euo pipefail
+# shellcheck source=tests/lib.sh
+source "$(dirname "$0")/../lib.sh"
+
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+GUEST_OPTIONS=(--append kunit.enable=0)
+
+# run NAME LINE: runs that in a guest, and tells what it told.
+run() {
+	local status=0
+	guest debug "cd /mnt/share; $2" >"$dir/$1" || status=$?
+	tap_from <(grep -v '^# site ' "$dir/$1") "debug, $1"
+	tap_check "debug, $1: no complaint of the kernel, and no leak" [ "$status" = 0 ]
+}
+
+# The calls in evfd.ko that may fail and were not seen to: none.
+sites_left() {
+	tr -d '\r' <"$dir/calls" | sed -n 's/^# site //p' | sort -u >"$dir/seen"
+	"$TOP/tools/setup/in-root.sh" objdump -dr "$TOP/build/debug/evfd.ko" |
+		python3 "$TOP/tests/faults/sites.py" | sort -u >"$dir/sites"
+	[ -s "$dir/sites" ] && ! comm -13 "$dir/seen" "$dir/sites" | grep .
+}
+
+# The others are for the long form.
+some_tests=(counter:read_takes_all epoll:level)
+
+run calls "./faults_calls; a=\$?; ./faults_load /mnt/share; b=\$?
+	./faults_runs ${some_tests[*]/#/./} && [ \$a\$b = 00 ]"
+tap_check "every call in evfd.ko that may fail has failed" sites_left
+if soak; then
+	mapfile -t names < <(user_programs)
+	names=("${names[@]/#/./}")
+	GUEST_OPTIONS+=(--timeout 86400)
+	run "64 bits" "./faults_runs -n 60 -s 120 ${names[*]}"
+	run "32 bits" "./faults_calls32; a=\$?
+		./faults_runs -n 60 -s 120 ${names[*]/%/32} && [ \$a = 0 ]"
+fi
+tap_done
