@@ -10,6 +10,8 @@
 # --share DIR      show DIR, read-only, at /mnt/share
 # --module FILE    load this module after evfd.ko (again for another one)
 # --no-module      do not load evfd.ko
+# --memory FILE    show FILE, of a power of two of bytes, as the memory of a device:
+#                  what the guest writes there is in FILE, however the guest ends
 # --userland FILE  have this file system instead of the toolchain's
 # --icount         emulate a machine that takes 1 ns for each instruction, and
 #                  none to wait: what else the host does has no influence
@@ -27,7 +29,7 @@ set -euo pipefail
 . "$(dirname "$0")/kernel-log.sh"
 
 KERNEL=cloud SHARE='' MODULES=() OWN_MODULE=1 MEMORY='' CPUS=2 TIMEOUT=1800 LOG='' SHELL_MODE=''
-USERLAND='' ICOUNT='' APPEND=''
+USERLAND='' ICOUNT='' APPEND='' DEVICE_MEMORY=''
 # One of so many accesses is watched: the kernel's default is 4000.
 KCSAN_SKIP_WATCH=2000
 
@@ -42,6 +44,7 @@ parse() {
 		--kernel) KERNEL=$2 ;;
 		--share) SHARE=$2 ;;
 		--module) MODULES+=("$2") ;;
+		--memory) DEVICE_MEMORY=$(realpath "$2") ;;
 		--userland) USERLAND=$2 ;;
 		--mem) MEMORY=$2 ;;
 		--smp) CPUS=$2 ;;
@@ -121,12 +124,16 @@ disk() {
 }
 
 boot() {
-	local arguments=() terminal
+	local arguments=() binds=(--bind "$(dirname "$USERLAND")") terminal
 	read -ra arguments < <(accelerator)
 	# shellcheck disable=SC2207
 	arguments+=($(disk userland "$USERLAND"))
 	# shellcheck disable=SC2207
 	[ -z "$SHARE" ] || arguments+=($(disk share "$WORK/share.erofs"))
+	[ -z "$DEVICE_MEMORY" ] || binds+=(--bind "$(dirname "$DEVICE_MEMORY")")
+	[ -z "$DEVICE_MEMORY" ] || arguments+=(
+		-object "memory-backend-file,id=shared,share=on,mem-path=$DEVICE_MEMORY,size=$(stat -c %s "$DEVICE_MEMORY")"
+		-device "ivshmem-plain,memdev=shared")
 	# Not what KCSAN says: the kernel has races of its own.
 	case $KERNEL in
 	debug-kcsan) APPEND="kcsan.skip_watch=$KCSAN_SKIP_WATCH $APPEND" ;;
@@ -134,7 +141,7 @@ boot() {
 	esac
 	terminal=stdio,id=terminal,signal=on
 	[ -z "$SHELL_MODE" ] || terminal=stdio,id=terminal,signal=off
-	in_root --bind "$(dirname "$USERLAND")" timeout --foreground -k 5 "$TIMEOUT" setpriv --pdeathsig TERM \
+	in_root "${binds[@]}" timeout --foreground -k 5 "$TIMEOUT" setpriv --pdeathsig TERM \
 		qemu-system-x86_64 "${arguments[@]}" -nodefaults -no-user-config \
 		-display none -no-reboot -smp "$CPUS" -m "$MEMORY" \
 		-kernel "$KERNEL_DIR/vmlinuz" -initrd "$WORK/initramfs.cpio" \
