@@ -58,7 +58,7 @@ litmus() {
 # loom FEATURE: the tests of tests/loom; with a feature, those that must fail.
 loom() {
 	local feature=$1 log=$out/loom$1.log status=0 name result found=0
-	tools/setup/cargo.sh test --locked --lib --features "$feature" >"$log" 2>&1 || status=$?
+	tools/setup/cargo.sh loom test --locked --lib --features "$feature" >"$log" 2>&1 || status=$?
 	while read -r _ name result; do
 		name=${name##*::}
 		name=${name//_/ }
@@ -81,5 +81,5 @@ for feature in '' unordered torn selfish; do
 	loom "$feature"
 done
 tap_check "clippy has no complaint about the loom tests" \
-	tools/setup/cargo.sh clippy --locked --tests --quiet -- -Dwarnings
+	tools/setup/cargo.sh loom clippy --locked --tests --quiet -- -Dwarnings
 tap_done

@@ -1,15 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Run cargo on tests/loom, in the toolchain root.
+# Run cargo on tests/CRATE, in the toolchain root.
 #
-# usage: cargo.sh ARGUMENT...
+# usage: cargo.sh CRATE ARGUMENT...
 #
 # What it downloads and builds is in the cache. Where it downloads from is for
 # the caller's own settings to say, if there are any: those in the environment
 # and in the caller's config.toml. Whom to trust there is this machine's to say.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
-cd "$TOP/tests/loom"
+[ $# -gt 1 ] || die "usage: cargo.sh CRATE ARGUMENT..."
+crate=$1
+shift
+cd "$TOP/tests/$crate"
 
 home=$CACHE/cargo
 mkdir -p "$home"
@@ -27,7 +30,7 @@ take() {
 take "${CARGO_HOME:-$HOME/.cargo}/config.toml" config.toml
 take "${CARGO_HTTP_CAINFO:-${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}}" ca.crt
 variables=(CARGO_HOME="$home" CARGO_TERM_COLOR=never
-	CARGO_TARGET_DIR="$CACHE/loom-$(hash_of Cargo.lock)")
+	CARGO_TARGET_DIR="$CACHE/$crate-$(hash_of Cargo.lock)")
 while read -r x; do
 	variables+=("$x=${!x}")
 done < <(compgen -e | grep -E '^CARGO_(HTTP|NET|SOURCE|REGISTRY|REGISTRIES)_' || true)
