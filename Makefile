@@ -10,6 +10,8 @@ CERT ?= /var/lib/dkms/mok.pub
 prefix ?= /usr/local
 KERNEL ?= cloud
 SHARE ?=
+TIME ?= 60
+REPRO ?=
 
 # As typed: make is not to expand what is meant for the guest's shell.
 export EVFD_CMD := $(value CMD)
@@ -47,6 +49,9 @@ soak:
 bench bench-doc:
 	@tools/setup/build-share.sh --bench cloud
 	@tests/bench/tables.sh $(if $(filter bench-doc,$@),--doc)
+
+fuzz:
+	@tests/fuzz/run.sh '$(TIME)' 0 $(REPRO)
 
 guest:
 	@[ -n "$$EVFD_CMD" ] || { echo "usage: make guest CMD='...' [KERNEL=cloud|amd64|rt|debug] [SHARE=dir]"; exit 2; } >&2
@@ -105,6 +110,7 @@ help:
 	@tests/run.sh --list | sed 's/^/  /'
 	@echo '  make soak            the long forms of those that have one, and the others on the debug'
 	@echo '                       kernels that check leaves out; takes hours'
+	@echo '  make fuzz            fuzz it for TIME=60 seconds, or repeat REPRO=file'
 	@echo '  make bench           measure each operation, memory and growth, beside native: tables,'
 	@echo '                       and build/bench.json'
 	@echo
@@ -129,5 +135,5 @@ help:
 	@echo '  make update          move to the newest kernel of the series'
 	@echo '  make clean           remove what was built here; the cache stays'
 
-.PHONY: module modules_install sign install uninstall demo check soak bench bench-doc guest shell \
+.PHONY: module modules_install sign install uninstall demo check soak bench bench-doc fuzz guest shell \
 	preload setup update fmt fmt-check clippy doc rust-analyzer clean help

@@ -19,7 +19,7 @@ trap 'rm -f "$log"' EXIT
 suites() {
 	# What is quick and finds the most comes first.
 	printf '%s\n' style setup kunit memory-model user preload programs posts races abuse faults \
-		samples bench install unload
+		fuzz samples bench install unload
 }
 
 kernels_of() {

@@ -11,7 +11,7 @@ cd "$TOP"
 
 fmt() {
 	local files
-	mapfile -t files < <(find src include samples tests/loom -name '*.rs' ! -path '*/generated/*')
+	mapfile -t files < <(find src include samples tests/loom tests/fuzz -name '*.rs' ! -path '*/generated/*')
 	in_root rustfmt --edition 2021 "$@" "${files[@]}"
 }
 

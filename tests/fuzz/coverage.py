@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Which lines of src/ a fuzzer has reached.
+
+usage: coverage.py REACHED SOURCE <DISASSEMBLY
+
+REACHED is a file with a byte for each address of the module's code, as
+src/kcov.rs has it, which is not 0 if KCOV has told of that address; SOURCE is
+the directory src, and DISASSEMBLY what objdump -drl --inlines prints.
+
+Every block begins with a call to KCOV: what follows it, up to the next, was
+run if that call was. Prints a line for each file, the lines that were not
+reached, and in the end the percentage.
+"""
+
+import collections
+import pathlib
+import re
+import sys
+
+# As SECTIONS in src/kcov.rs.
+SECTIONS = {".text": 0, ".init.text": 0x100000, ".exit.text": 0x110000}
+INSTRUCTION = re.compile(r"^ +([0-9a-f]+):\t")
+FUNCTION = re.compile(r"^[0-9a-f]+ <(.*)>:$")
+PLACE = re.compile(r"^(?:inlined by )?(/\S+/tree/src/\S+):(\d+)(?: \(discriminator \d+\))?")
+TEST_ITEM = re.compile(r'^( *)#\[cfg\((?:all\()?CONFIG_KUNIT\b')
+
+
+class Block:
+    """Instructions that are run together, and the lines they are of."""
+
+    def __init__(self):
+        self.places = set()
+        self.reached = None
+
+
+def blocks(lines, reached):
+    """The blocks of a module, by its disassembly."""
+    base, block, places, after_call = 0, Block(), set(), False
+    inlined = False
+    for line in lines:
+        if match := INSTRUCTION.match(line):
+            if after_call:
+                hit = reached[base + int(match[1], 16)] != 0
+                if block.reached is not None:
+                    yield block
+                    block = Block()
+                block.reached = hit
+                after_call = False
+            block.places |= places
+            inlined = True
+        elif "__sanitizer_cov_trace_pc" in line:
+            after_call = True
+        elif match := FUNCTION.match(line):
+            if block.reached is not None:
+                yield block
+            block, places = Block(), set()
+        elif line.startswith("Disassembly of section "):
+            base = SECTIONS[line.split()[-1].rstrip(":")]
+        elif not line.startswith("\t"):
+            # What comes first after an instruction begins a place of its own.
+            if inlined:
+                places, inlined = set(), False
+            if match := PLACE.match(line):
+                places.add((match[1].split("/tree/src/")[1], int(match[2])))
+    if block.reached is not None:
+        yield block
+
+
+def test_lines(source):
+    """The lines that are there for KUnit only."""
+    found, indent = set(), None
+    for number, line in enumerate(source.read_text().splitlines(), 1):
+        if indent is None and (match := TEST_ITEM.match(line)):
+            indent = match[1]
+        if indent is not None:
+            found.add(number)
+            if line in (indent + "}", indent + "};") or (
+                line.startswith(indent) and line.rstrip().endswith(";")
+                and not line[len(indent)].isspace()
+            ):
+                indent = None
+    return found
+
+
+def is_test(name):
+    """Whether a file is a test."""
+    return name.startswith(("tests/", "generated/")) or name == "abstractions/testing.rs"
+
+
+def ranges(numbers):
+    """Numbers as text: 3-5, 8."""
+    out = []
+    for number in sorted(numbers):
+        if out and out[-1][1] == number - 1:
+            out[-1][1] = number
+        else:
+            out.append([number, number])
+    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in out)
+
+
+def main():
+    """Reads, counts and prints."""
+    reached_file, source = (pathlib.Path(a) for a in sys.argv[1:3])
+    reached = reached_file.read_bytes()
+    code, hit = collections.defaultdict(set), collections.defaultdict(set)
+    for block in blocks(sys.stdin, reached):
+        for name, number in block.places:
+            if number:
+                code[name].add(number)
+                if block.reached:
+                    hit[name].add(number)
+    all_code = all_hit = 0
+    for name in sorted(code):
+        if is_test(name):
+            continue
+        lines = code[name] - test_lines(source / name)
+        there = hit[name] & lines
+        all_code += len(lines)
+        all_hit += len(there)
+        missing = f": not {ranges(lines - there)}" if lines != there else ""
+        print(f"{name}: {len(there)} of {len(lines)}{missing}")
+    print(f"lines reached: {all_hit} of {all_code}, {100 * all_hit / all_code:.1f} %")
+
+
+if __name__ == "__main__":
+    main()

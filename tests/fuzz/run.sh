@@ -1,0 +1,61 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Fuzz evfd in a guest with the debug kernel.
+#
+# usage: run.sh SECONDS CALLS [PROGRAM|DIR]
+#
+# Ends after so many seconds, or CALLS calls if that is not 0. With a PROGRAM,
+# or DIR of them, runs these again and again instead. Leaves in build/fuzz/out
+# what came of it: see "Fuzzing" in Documentation/testing.rst.
+set -euo pipefail
+. "$(dirname "$0")/../../tools/setup/lib.sh"
+
+[ $# -ge 2 ] || die "usage: run.sh SECONDS CALLS [PROGRAM|DIR]"
+seconds=$1 calls=$2 repro=${3:-}
+[ "$calls" != 0 ] || calls=1000000000000
+build=$TOP/build/fuzz
+share=$build/share
+memory=$build/memory
+out=$build/out
+
+# A block for KCOV is to be one that the compiler has not merged with others.
+"$TOP/tools/setup/build-module.sh" --in fuzz --make KCOV_INSTRUMENT=y --make KCFLAGS=-g \
+	--make 'KRUSTFLAGS=-Cdebuginfo=2 -Cllvm-args=-sanitizer-coverage-prune-blocks=0' \
+	debug tests/modules
+cargo() {
+	"$TOP/tools/setup/cargo.sh" fuzz "$@"
+}
+step "building the fuzzer" cargo build --release --locked
+fuzzer=$(cargo metadata --format-version 1 --locked --no-deps |
+	sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release/evfd-fuzz
+
+rm -rf "$share" "$out"
+mkdir -p "$share/programs" "$out"
+cp "$build"/evfd.ko "$build"/evfd_post_test.ko "$fuzzer" "$share/"
+how=fuzz
+if [ -n "$repro" ]; then
+	how=repeat
+	cp -rT "$repro" "$share/programs$([ -d "$repro" ] || echo /program)"
+else
+	cp "$TOP"/tests/fuzz/corpus/* "$share/programs/"
+fi
+rm -f "$memory"
+truncate -s 4M "$memory"
+
+# It loads the module itself: what that runs counts too.
+status=0
+"$TOP/tools/guest/run.sh" --kernel debug --no-module --append kunit.autorun=0 \
+	--timeout "$((seconds + 900))" --memory "$memory" --share "$share" \
+	--log "$build/guest.log" -- /mnt/share/evfd-fuzz "$how" /mnt/share "$seconds" "$calls" \
+	/mnt/share/programs || status=$?
+in_root "$fuzzer" take "$memory" "$out"
+in_root objdump -drl --inlines --no-show-raw-insn -j .text -j .init.text -j .exit.text \
+	"$build/evfd.ko" | in_root python3 "$TOP/tests/fuzz/coverage.py" "$out/reached" "$TOP/src" \
+	>"$out/coverage"
+tail -n 1 "$out/coverage"
+if [ -e "$out/crash-last" ]; then
+	say "to run this again: make fuzz REPRO=build/fuzz/out/crash-last"
+	say "or with what was run before it: make fuzz REPRO=build/fuzz/out/crash"
+	[ "$status" != 0 ] || status=1
+fi
+exit "$status"

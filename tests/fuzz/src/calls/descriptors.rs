@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Making event descriptors, and setting them: evfd's ioctls. The layouts and numbers are those of
+//! `include/uapi/linux/evfd.h`.
+
+use super::{descriptor, number, put, Caller, DEVICE};
+use crate::program::{Call, Op};
+use std::sync::atomic::Ordering::SeqCst;
+
+const WRITE: u32 = 1;
+const READ: u32 = 2;
+
+/// The number of an ioctl whose argument is a `T`.
+pub const fn ioctl_number<T>(direction: u32, magic: u8, number: u32) -> u32 {
+    direction << 30 | (size_of::<T>() as u32) << 16 | (magic as u32) << 8 | number
+}
+
+const fn evfd<T>(number: u32) -> u32 {
+    ioctl_number::<T>(WRITE, 0xef, number)
+}
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Itimerspec {
+    interval: [i64; 2],
+    value: [i64; 2],
+}
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct TimerfdSettime {
+    flags: u32,
+    reserved: u32,
+    new_value: Itimerspec,
+    old_value: u64,
+    slack_ns: u64,
+}
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Timerfd {
+    ufd: i32,
+    clockid: i32,
+    flags: u32,
+    reserved: u32,
+    value: Itimerspec,
+}
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Signalfd {
+    ufd: i32,
+    flags: u32,
+    mask: u64,
+    sizemask: u32,
+    reserved: u32,
+}
+
+/// Flags of a new descriptor: bits 0 and 1 are the kind's own, and it blocks only if bit 3 is set.
+fn file_flags(b: u8) -> u32 {
+    let own = u32::from(b & 3);
+    let cloexec = if b & 4 != 0 { libc::O_CLOEXEC } else { 0 };
+    let nonblock = if b & 8 == 0 { libc::O_NONBLOCK } else { 0 };
+    let unknown = if b >= 0xf0 { 1 << 27 } else { 0 };
+    own | (cloexec | nonblock) as u32 | unknown
+}
+
+fn clock(a: u8) -> i32 {
+    // From CLOCK_REALTIME to CLOCK_TAI, those that can be had most often.
+    const CLOCKS: [i32; 8] = [1, 0, 7, 11, 8, 9, 1, 0];
+    if a < 0xf0 {
+        CLOCKS[usize::from(a % 8)]
+    } else {
+        i32::from(a) - 0xf8
+    }
+}
+
+/// A time: most often one that is soon over.
+fn time(a: u8) -> [i64; 2] {
+    match a {
+        0 => [0, 0],
+        1 => [0, 1],
+        2 => [0, 999_999_999],
+        3 => [i64::MAX, 0],
+        4 => [i64::MAX, 999_999_999],
+        5 => [0, 1_000_000_000],
+        6 => [-1, 0],
+        7 => [0, -1],
+        8 => [9_223_372_036, 854_775_807],
+        9 => [1 << 32, 0],
+        10 => [1, 0],
+        11 => [2_000_000_000, 0],
+        12..64 => [0, i64::from(a) * 1000],
+        _ => [0, i64::from(a) * 20_000],
+    }
+}
+
+fn mask(a: u8) -> u64 {
+    match a {
+        0 => super::signals::MOST_SIGNALS,
+        1 => 0,
+        _ => super::signals::some_signals(a),
+    }
+}
+
+impl Caller {
+    /// An ioctl that makes a descriptor.
+    fn create<T: Copy>(&mut self, call: &Call, command: u32, value: T) {
+        let argument = self.argument(call.c, value);
+        let fd = self.ioctl(DEVICE.load(SeqCst), command, argument, call.c);
+        put(call.slot, fd);
+    }
+
+    /// As that, of one that may set a descriptor which there is.
+    fn create_or_set(&mut self, call: &Call, ufd: i32, command: u32, argument: usize) {
+        let fd = self.ioctl(DEVICE.load(SeqCst), command, argument, call.c);
+        if i64::from(ufd) != fd {
+            put(call.slot, fd);
+        }
+    }
+
+    fn timerfd(&mut self, call: &Call) {
+        let ufd = if call.other & 0x80 == 0 {
+            -1
+        } else {
+            descriptor(call.other & 0x7f)
+        };
+        let flags = [0, 1, 1 << 17, 1 << 17 | 1, 1 << 4][usize::from(call.b % 5)];
+        let value = Itimerspec {
+            interval: time(call.b / 5),
+            value: time(call.c & 0x7f),
+        };
+        let arg = Timerfd {
+            ufd,
+            clockid: clock(call.a),
+            flags,
+            reserved: u32::from(call.a == 0xef),
+            value,
+        };
+        let argument = self.argument(if call.b > 0xf0 { 14 } else { 0 }, arg);
+        self.create_or_set(call, ufd, evfd::<Timerfd>(0x11), argument);
+    }
+
+    fn settime(&mut self, call: &Call) {
+        let slack = call.other & 4 != 0;
+        let flags = u32::from(call.other & 3) | u32::from(slack) << 16;
+        let old_value = match call.other >> 4 {
+            0..8 => 0,
+            kind => self.pointer(kind, size_of::<Itimerspec>()) as u64,
+        };
+        let arg = TimerfdSettime {
+            flags: flags | u32::from(call.other == 0xff) << 9,
+            reserved: u32::from(call.other == 0xfb),
+            new_value: Itimerspec {
+                interval: time(call.b),
+                value: time(call.a),
+            },
+            old_value,
+            slack_ns: if slack || call.other == 0xf8 {
+                number(call.b)
+            } else {
+                0
+            },
+        };
+        let argument = self.argument(call.c, arg);
+        self.ioctl(
+            descriptor(call.slot),
+            evfd::<TimerfdSettime>(0x12),
+            argument,
+            call.c,
+        );
+    }
+
+    fn signalfd(&mut self, call: &Call) {
+        let ufd = if call.other & 0x80 == 0 {
+            -1
+        } else {
+            descriptor(call.other & 0x7f)
+        };
+        // The mask lies where data does, the rest where arguments do.
+        let pointer = self.pointer(call.c / 16 * 2, size_of::<u64>());
+        if pointer == self.pointer(0, 0) {
+            // SAFETY: The thread's own page.
+            unsafe { *(pointer as *mut u64) = mask(call.a) };
+        }
+        let arg = Signalfd {
+            ufd,
+            flags: file_flags(call.b) & !2,
+            mask: pointer as u64,
+            sizemask: if call.b & 0x70 == 0x70 { 4 } else { 8 },
+            reserved: u32::from(call.b == 0xef),
+        };
+        let argument = self.argument(call.c, arg);
+        self.create_or_set(call, ufd, evfd::<Signalfd>(0x20), argument);
+        self.changed = true;
+    }
+
+    fn other_ioctl(&mut self, call: &Call) {
+        const COMMANDS: [u32; 8] = [
+            0x5421, // FIONBIO
+            0x5452, // FIOASYNC
+            0x541b, // FIONREAD
+            evfd::<[u32; 2]>(0x7f),
+            evfd::<u32>(0),
+            evfd::<u64>(0x22),
+            evfd::<u64>(0x12),
+            0x5451, // FIOCLEX
+        ];
+        let fd = match call.slot & 0x40 {
+            0 => descriptor(call.slot),
+            _ => DEVICE.load(SeqCst),
+        };
+        let argument = self.argument(call.c, u32::from(call.a >> 4));
+        self.ioctl(fd, COMMANDS[usize::from(call.a % 8)], argument, call.c);
+    }
+
+    pub(super) fn descriptors(&mut self, op: Op, call: &Call) {
+        let fd = descriptor(call.slot);
+        match op {
+            Op::Eventfd => {
+                let arg = [number(call.a) as u32, file_flags(call.b)];
+                self.create(call, evfd::<[u32; 2]>(0x00), arg);
+            }
+            Op::TimerfdCreate => {
+                let arg = [clock(call.a), (file_flags(call.b) & !3) as i32];
+                self.create(call, evfd::<[i32; 2]>(0x10), arg);
+            }
+            Op::Timerfd => self.timerfd(call),
+            Op::Settime => self.settime(call),
+            Op::Gettime => {
+                let size = size_of::<Itimerspec>();
+                let argument = self.pointer(call.c, size);
+                let command = ioctl_number::<Itimerspec>(READ, 0xef, 0x13);
+                self.ioctl(fd, command, argument, call.c);
+            }
+            Op::SetTicks => {
+                let argument = self.argument(call.c, number(call.a));
+                let command = ioctl_number::<u64>(WRITE, b'T', 0);
+                self.ioctl(fd, command, argument, call.c);
+            }
+            Op::Signalfd => self.signalfd(call),
+            Op::Setmask => {
+                let argument = self.argument(call.c, mask(call.a));
+                self.ioctl(fd, evfd::<u64>(0x22), argument, call.c);
+            }
+            Op::EventfsSignal => {
+                let signal = super::signals::signal(call.a);
+                let arg = [signal, (file_flags(call.b) & !2) as i32];
+                self.create(call, evfd::<[i32; 2]>(0x21), arg);
+                self.changed = true;
+            }
+            _ => self.other_ioctl(call),
+        }
+    }
+}

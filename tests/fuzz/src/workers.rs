@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The threads that make the calls of a program.
+
+use crate::{
+    calls::{self, Caller},
+    kcov::Kcov,
+    program::{Program, THREADS},
+};
+use std::{
+    io,
+    sync::{
+        atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering::SeqCst},
+        Arc, Mutex,
+    },
+    thread::{self, Thread},
+    time::Duration,
+};
+
+/// After how long a call is interrupted that blocks.
+const PATIENCE: Duration = Duration::from_millis(2);
+/// How often that is before the program is at its end.
+const INTERRUPTIONS: u32 = 8;
+
+/// What the threads and who starts them have in common.
+struct Job {
+    program: Mutex<Arc<Program>>,
+    /// Threads that have yet to end.
+    busy: AtomicUsize,
+    /// Whether they are to make no more calls.
+    stop: AtomicBool,
+    main: Thread,
+}
+
+/// What is known of one thread.
+struct Worker {
+    thread: Thread,
+    tid: Arc<AtomicI32>,
+    start: Arc<AtomicBool>,
+    result: Arc<WorkerResult>,
+}
+
+/// What a thread has done.
+struct WorkerResult {
+    kcov: Kcov,
+    /// For each call, which it was and up to where it is in `kcov`.
+    ends: Mutex<Vec<(u8, usize)>>,
+    calls: AtomicU64,
+}
+
+/// The threads.
+pub struct Workers {
+    job: Arc<Job>,
+    workers: Vec<Worker>,
+}
+
+/// A thread: makes its calls of each program.
+fn run(index: usize, job: &Job, start: &AtomicBool, tid: &AtomicI32, result: &WorkerResult) {
+    let mut caller = Caller::new(index);
+    result.kcov.enable().expect("KCOV for a thread");
+    // SAFETY: It has no arguments.
+    tid.store(unsafe { libc::gettid() }, SeqCst);
+    caller.reset();
+    loop {
+        while !start.swap(false, SeqCst) {
+            thread::park();
+        }
+        let program = job.program.lock().unwrap().clone();
+        let mut ends = result.ends.lock().unwrap();
+        ends.clear();
+        result.kcov.clear();
+        for call in program.calls.iter().filter(|call| call.thread() == index) {
+            if job.stop.load(SeqCst) {
+                break;
+            }
+            caller.make(call);
+            ends.push((call.op() as u8, result.kcov.len()));
+        }
+        caller.reset();
+        ends.push((u8::MAX, result.kcov.len()));
+        result.calls.store(caller.calls(), SeqCst);
+        drop(ends);
+        drop(program);
+        if job.busy.fetch_sub(1, SeqCst) == 1 {
+            job.main.unpark();
+        }
+    }
+}
+
+impl Workers {
+    pub fn new() -> io::Result<Self> {
+        let job = Arc::new(Job {
+            program: Mutex::default(),
+            busy: AtomicUsize::new(0),
+            stop: AtomicBool::new(false),
+            main: thread::current(),
+        });
+        let mut workers = Vec::new();
+        for index in 0..THREADS {
+            let (tid, start) = (
+                Arc::new(AtomicI32::new(0)),
+                Arc::new(AtomicBool::new(false)),
+            );
+            let result = Arc::new(WorkerResult {
+                kcov: Kcov::new()?,
+                ends: Mutex::default(),
+                calls: AtomicU64::new(0),
+            });
+            let theirs = (job.clone(), start.clone(), tid.clone(), result.clone());
+            let handle = thread::Builder::new()
+                .stack_size(256 << 10)
+                .spawn(move || run(index, &theirs.0, &theirs.1, &theirs.2, &theirs.3))?;
+            while tid.load(SeqCst) == 0 {
+                thread::yield_now();
+            }
+            calls::TIDS[index].store(tid.load(SeqCst), SeqCst);
+            workers.push(Worker {
+                thread: handle.thread().clone(),
+                tid,
+                start,
+                result,
+            });
+        }
+        Ok(Self { job, workers })
+    }
+
+    /// Runs a program to its end.
+    pub fn run(&self, program: &Program) {
+        let mut active = [false; THREADS];
+        program
+            .calls
+            .iter()
+            .for_each(|call| active[call.thread()] = true);
+        *self.job.program.lock().unwrap() = Arc::new(program.clone());
+        self.job.stop.store(false, SeqCst);
+        self.job
+            .busy
+            .store(active.iter().filter(|&&a| a).count(), SeqCst);
+        for (worker, active) in self.workers.iter().zip(active) {
+            worker.result.ends.lock().unwrap().clear();
+            if active {
+                worker.start.store(true, SeqCst);
+                worker.thread.unpark();
+            }
+        }
+        let mut interruptions = 0;
+        while self.job.busy.load(SeqCst) != 0 {
+            thread::park_timeout(PATIENCE);
+            if self.job.busy.load(SeqCst) != 0 {
+                interruptions += 1;
+                self.job.stop.store(interruptions > INTERRUPTIONS, SeqCst);
+                self.interrupt();
+            }
+        }
+        calls::clear();
+    }
+
+    fn interrupt(&self) {
+        for worker in &self.workers {
+            // SAFETY: A signal for which there is a handler.
+            unsafe { libc::syscall(libc::SYS_tkill, worker.tid.load(SeqCst), calls::INTERRUPT) };
+        }
+    }
+
+    /// Tells of each address that was run: in which call, and where in the module.
+    pub fn for_each_reached(&self, mut f: impl FnMut(u8, usize)) {
+        for worker in &self.workers {
+            let mut from = 0;
+            for &(op, to) in worker.result.ends.lock().unwrap().iter() {
+                worker
+                    .result
+                    .kcov
+                    .offsets(from, to)
+                    .for_each(|offset| f(op, offset));
+                from = to;
+            }
+        }
+    }
+
+    /// How many calls were made in all.
+    pub fn calls(&self) -> u64 {
+        self.workers
+            .iter()
+            .map(|w| w.result.calls.load(SeqCst))
+            .sum()
+    }
+}

@@ -1,0 +1,31 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# System calls of many kinds from four threads, chosen by what they reach in the module
+# kernels: debug
+
+set -euo pipefail
+# shellcheck source=tests/lib.sh
+source "$(dirname "$0")/../lib.sh"
+
+# Of a hundred lines of src/, how many the corpus and a minute reach at least.
+LEAST=75
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+# Succeeds if so much was reached.
+enough() {
+	tail -n 1 "$TOP/build/fuzz/out/coverage" |
+		awk -v least="$LEAST" '{ print } { exit !($(NF - 1) >= least) }'
+}
+
+status=0
+if soak; then
+	"$TOP/tests/fuzz/run.sh" 36000 10000000 >"$log" || status=$?
+else
+	"$TOP/tests/fuzz/run.sh" 60 0 >"$log" || status=$?
+fi
+sed 's/^/# /' "$log"
+tap_check "fuzz: the guest came to the end, and no complaint of the kernel" [ "$status" = 0 ]
+tap_check "fuzz: $LEAST % of the lines are reached" enough
+tap_done
