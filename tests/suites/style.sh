@@ -119,8 +119,7 @@ tests_missing() {
 			case $file in
 			kunit) grep -qw "fn $name" src/tests/*.rs ;;
 			*.h) grep -qE "^TEST.*\b$name\)" "tests/user/$file" ;;
-			*) cat tests/{user,modules}/"$file".c 2>/dev/null |
-				grep -qE "^TEST.*\b$name\)" ;;
+			*) grep -qsE "^TEST.*\b$name\)" tests/{user,modules}/"$file".c ;;
 			esac || echo "$file has no test $name"
 		done
 }
