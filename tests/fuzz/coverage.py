@@ -10,7 +10,9 @@ the directory src, and DISASSEMBLY what objdump -drl --inlines prints.
 
 Every block begins with a call to KCOV: what follows it, up to the next, was
 run if that call was. Prints a line for each file, the lines that were not
-reached, and in the end the percentage.
+reached, and in the end the percentage. Lines that begin or end something do not
+count: where a function is inlined they have no code, and the copy of it that
+nothing calls has some.
 """
 
 import collections
@@ -23,6 +25,9 @@ SECTIONS = {".text": 0, ".init.text": 0x100000, ".exit.text": 0x110000}
 INSTRUCTION = re.compile(r"^ +([0-9a-f]+):\t")
 FUNCTION = re.compile(r"^[0-9a-f]+ <(.*)>:$")
 PLACE = re.compile(r"^(?:inlined by )?(/\S+/tree/src/\S+):(\d+)(?: \(discriminator \d+\))?")
+FRAME = re.compile(
+    r'(?:pub(?:\(crate\))? )?(?:unsafe )?(?:extern "C" )?fn |#\[|[{}();,]*$'
+)
 TEST_ITEM = re.compile(r'^( *)#\[cfg\((?:all\()?CONFIG_KUNIT\b')
 
 
@@ -67,10 +72,12 @@ def blocks(lines, reached):
         yield block
 
 
-def test_lines(source):
-    """The lines that are there for KUnit only."""
+def lines_left_out(source):
+    """The lines that are there for KUnit only, or that have no code of their own."""
     found, indent = set(), None
     for number, line in enumerate(source.read_text().splitlines(), 1):
+        if line[:1] not in " \t" or FRAME.match(line.lstrip()):
+            found.add(number)
         if indent is None and (match := TEST_ITEM.match(line)):
             indent = match[1]
         if indent is not None:
@@ -114,7 +121,7 @@ def main():
     for name in sorted(code):
         if is_test(name):
             continue
-        lines = code[name] - test_lines(source / name)
+        lines = code[name] - lines_left_out(source / name)
         there = hit[name] & lines
         all_code += len(lines)
         all_hit += len(there)

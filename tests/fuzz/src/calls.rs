@@ -130,6 +130,7 @@ pub struct Caller {
     requests: bool,
     aio: u64,
     /// What aio has been asked for. The kernel knows requests by where they are.
+    #[allow(clippy::vec_box)]
     iocbs: Vec<Box<waits::Iocb>>,
     timers: Vec<i32>,
     /// Whether the signals that are blocked, or the capabilities, are others than at first.

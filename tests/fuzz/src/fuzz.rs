@@ -191,7 +191,7 @@ where
         let mut guest = self.guest.borrow_mut();
         guest.run(input, |op, offset| {
             // What a call of another kind reaches counts as another place.
-            let index = (offset ^ usize::from(op) * 0x9e5) % MAP;
+            let index = (offset ^ (usize::from(op) * 0x9e5)) % MAP;
             // SAFETY: The map has that size, and lives as long as the executor.
             let count = unsafe { &mut *map.add(index) };
             *count = count.saturating_add(1);

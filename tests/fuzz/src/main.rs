@@ -18,6 +18,12 @@ mod program;
 mod shared;
 mod workers;
 
+/// The ioctls, as the headers have them.
+#[allow(dead_code, non_camel_case_types)]
+mod uapi {
+    include!(concat!(env!("OUT_DIR"), "/uapi.rs"));
+}
+
 use fuzz::Bounds;
 use program::Program;
 use shared::Shared;

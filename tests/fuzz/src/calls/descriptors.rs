@@ -1,60 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Making event descriptors, and setting them: evfd's ioctls. The layouts and numbers are those of
-//! `include/uapi/linux/evfd.h`.
+//! Making event descriptors, and setting them: evfd's ioctls.
 
 use super::{descriptor, number, put, Caller, DEVICE};
-use crate::program::{Call, Op};
-use std::sync::atomic::Ordering::SeqCst;
-
-const WRITE: u32 = 1;
-const READ: u32 = 2;
-
-/// The number of an ioctl whose argument is a `T`.
-pub const fn ioctl_number<T>(direction: u32, magic: u8, number: u32) -> u32 {
-    direction << 30 | (size_of::<T>() as u32) << 16 | (magic as u32) << 8 | number
-}
-
-const fn evfd<T>(number: u32) -> u32 {
-    ioctl_number::<T>(WRITE, 0xef, number)
-}
-
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct Itimerspec {
-    interval: [i64; 2],
-    value: [i64; 2],
-}
-
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct TimerfdSettime {
-    flags: u32,
-    reserved: u32,
-    new_value: Itimerspec,
-    old_value: u64,
-    slack_ns: u64,
-}
-
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct Timerfd {
-    ufd: i32,
-    clockid: i32,
-    flags: u32,
-    reserved: u32,
-    value: Itimerspec,
-}
-
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct Signalfd {
-    ufd: i32,
-    flags: u32,
-    mask: u64,
-    sizemask: u32,
-    reserved: u32,
-}
+use crate::{
+    program::{Call, Op},
+    uapi,
+};
+use std::{mem::size_of, sync::atomic::Ordering::SeqCst};
 
 /// Flags of a new descriptor: bits 0 and 1 are the kind's own, and it blocks only if bit 3 is set.
 fn file_flags(b: u8) -> u32 {
@@ -76,23 +29,24 @@ fn clock(a: u8) -> i32 {
 }
 
 /// A time: most often one that is soon over.
-fn time(a: u8) -> [i64; 2] {
-    match a {
-        0 => [0, 0],
-        1 => [0, 1],
-        2 => [0, 999_999_999],
-        3 => [i64::MAX, 0],
-        4 => [i64::MAX, 999_999_999],
-        5 => [0, 1_000_000_000],
-        6 => [-1, 0],
-        7 => [0, -1],
-        8 => [9_223_372_036, 854_775_807],
-        9 => [1 << 32, 0],
-        10 => [1, 0],
-        11 => [2_000_000_000, 0],
-        12..64 => [0, i64::from(a) * 1000],
-        _ => [0, i64::from(a) * 20_000],
-    }
+fn time(a: u8) -> uapi::evfd_timespec {
+    let (tv_sec, tv_nsec) = match a {
+        0 => (0, 0),
+        1 => (0, 1),
+        2 => (0, 999_999_999),
+        3 => (i64::MAX, 0),
+        4 => (i64::MAX, 999_999_999),
+        5 => (0, 1_000_000_000),
+        6 => (-1, 0),
+        7 => (0, -1),
+        8 => (9_223_372_036, 854_775_807),
+        9 => (1 << 32, 0),
+        10 => (1, 0),
+        11 => (2_000_000_000, 0),
+        12..64 => (0, i64::from(a) * 1000),
+        _ => (0, i64::from(a) * 20_000),
+    };
+    uapi::evfd_timespec { tv_sec, tv_nsec }
 }
 
 fn mask(a: u8) -> u64 {
@@ -125,12 +79,18 @@ impl Caller {
         } else {
             descriptor(call.other & 0x7f)
         };
-        let flags = [0, 1, 1 << 17, 1 << 17 | 1, 1 << 4][usize::from(call.b % 5)];
-        let value = Itimerspec {
-            interval: time(call.b / 5),
-            value: time(call.c & 0x7f),
+        let flags = match call.b % 5 {
+            0 => uapi::EVFD_TFD_TIMER_REL,
+            1 => uapi::EVFD_TFD_TIMER_ABS,
+            2 => uapi::EVFD_TFD_TIMER_SEQ,
+            3 => uapi::EVFD_TFD_TIMER_SEQ | uapi::EVFD_TFD_TIMER_ABS,
+            _ => 1 << 4,
         };
-        let arg = Timerfd {
+        let value = uapi::evfd_itimerspec {
+            it_interval: time(call.b / 5),
+            it_value: time(call.c & 0x7f),
+        };
+        let arg = uapi::evfd_timerfd {
             ufd,
             clockid: clock(call.a),
             flags,
@@ -138,22 +98,23 @@ impl Caller {
             value,
         };
         let argument = self.argument(if call.b > 0xf0 { 14 } else { 0 }, arg);
-        self.create_or_set(call, ufd, evfd::<Timerfd>(0x11), argument);
+        self.create_or_set(call, ufd, uapi::TIMERFD, argument);
     }
 
     fn settime(&mut self, call: &Call) {
         let slack = call.other & 4 != 0;
-        let flags = u32::from(call.other & 3) | u32::from(slack) << 16;
+        let flags = u32::from(call.other & 3) | if slack { uapi::EVFD_TFD_SLACK } else { 0 };
+        let unknown = u32::from(call.other == 0xff) << 9;
         let old_value = match call.other >> 4 {
             0..8 => 0,
-            kind => self.pointer(kind, size_of::<Itimerspec>()) as u64,
+            kind => self.pointer(kind, size_of::<uapi::evfd_itimerspec>()) as u64,
         };
-        let arg = TimerfdSettime {
-            flags: flags | u32::from(call.other == 0xff) << 9,
+        let arg = uapi::evfd_timerfd_settime {
+            flags: flags | unknown,
             reserved: u32::from(call.other == 0xfb),
-            new_value: Itimerspec {
-                interval: time(call.b),
-                value: time(call.a),
+            new_value: uapi::evfd_itimerspec {
+                it_interval: time(call.b),
+                it_value: time(call.a),
             },
             old_value,
             slack_ns: if slack || call.other == 0xf8 {
@@ -165,7 +126,7 @@ impl Caller {
         let argument = self.argument(call.c, arg);
         self.ioctl(
             descriptor(call.slot),
-            evfd::<TimerfdSettime>(0x12),
+            uapi::TIMERFD_SETTIME,
             argument,
             call.c,
         );
@@ -183,7 +144,7 @@ impl Caller {
             // SAFETY: The thread's own page.
             unsafe { *(pointer as *mut u64) = mask(call.a) };
         }
-        let arg = Signalfd {
+        let arg = uapi::evfd_signalfd {
             ufd,
             flags: file_flags(call.b) & !2,
             mask: pointer as u64,
@@ -191,7 +152,7 @@ impl Caller {
             reserved: u32::from(call.b == 0xef),
         };
         let argument = self.argument(call.c, arg);
-        self.create_or_set(call, ufd, evfd::<Signalfd>(0x20), argument);
+        self.create_or_set(call, ufd, uapi::SIGNALFD, argument);
         self.changed = true;
     }
 
@@ -200,10 +161,10 @@ impl Caller {
             0x5421, // FIONBIO
             0x5452, // FIOASYNC
             0x541b, // FIONREAD
-            evfd::<[u32; 2]>(0x7f),
-            evfd::<u32>(0),
-            evfd::<u64>(0x22),
-            evfd::<u64>(0x12),
+            uapi::UNKNOWN_OF_EVENTFD,
+            uapi::SMALL_EVENTFD,
+            uapi::SIGNALFD_SETMASK,
+            uapi::SMALL_SETTIME,
             0x5451, // FIOCLEX
         ];
         let fd = match call.slot & 0x40 {
@@ -218,35 +179,41 @@ impl Caller {
         let fd = descriptor(call.slot);
         match op {
             Op::Eventfd => {
-                let arg = [number(call.a) as u32, file_flags(call.b)];
-                self.create(call, evfd::<[u32; 2]>(0x00), arg);
+                let arg = uapi::evfd_eventfd {
+                    count: number(call.a) as u32,
+                    flags: file_flags(call.b),
+                };
+                self.create(call, uapi::EVENTFD, arg);
             }
             Op::TimerfdCreate => {
-                let arg = [clock(call.a), (file_flags(call.b) & !3) as i32];
-                self.create(call, evfd::<[i32; 2]>(0x10), arg);
+                let arg = uapi::evfd_timerfd_create {
+                    clockid: clock(call.a),
+                    flags: file_flags(call.b) & !3,
+                };
+                self.create(call, uapi::TIMERFD_CREATE, arg);
             }
             Op::Timerfd => self.timerfd(call),
             Op::Settime => self.settime(call),
             Op::Gettime => {
-                let size = size_of::<Itimerspec>();
+                let size = size_of::<uapi::evfd_itimerspec>();
                 let argument = self.pointer(call.c, size);
-                let command = ioctl_number::<Itimerspec>(READ, 0xef, 0x13);
-                self.ioctl(fd, command, argument, call.c);
+                self.ioctl(fd, uapi::TIMERFD_GETTIME, argument, call.c);
             }
             Op::SetTicks => {
                 let argument = self.argument(call.c, number(call.a));
-                let command = ioctl_number::<u64>(WRITE, b'T', 0);
-                self.ioctl(fd, command, argument, call.c);
+                self.ioctl(fd, uapi::SET_TICKS, argument, call.c);
             }
             Op::Signalfd => self.signalfd(call),
             Op::Setmask => {
                 let argument = self.argument(call.c, mask(call.a));
-                self.ioctl(fd, evfd::<u64>(0x22), argument, call.c);
+                self.ioctl(fd, uapi::SIGNALFD_SETMASK, argument, call.c);
             }
             Op::EventfsSignal => {
-                let signal = super::signals::signal(call.a);
-                let arg = [signal, (file_flags(call.b) & !2) as i32];
-                self.create(call, evfd::<[i32; 2]>(0x21), arg);
+                let arg = uapi::evfd_eventfs_signal {
+                    signal: super::signals::signal(call.a),
+                    flags: file_flags(call.b) & !2,
+                };
+                self.create(call, uapi::EVENTFS_SIGNAL, arg);
                 self.changed = true;
             }
             _ => self.other_ioctl(call),

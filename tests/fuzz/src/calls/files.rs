@@ -53,7 +53,7 @@ extern "C" fn child(argument: *mut libc::c_void) -> i32 {
     // SAFETY: This is what `fork()` gives, and it waits. The system calls get what they want.
     unsafe {
         let child = &*argument.cast::<Child>();
-        let mut iov = libc::iovec {
+        let iov = libc::iovec {
             iov_base: data.as_mut_ptr().cast(),
             iov_len: data.len(),
         };
@@ -69,7 +69,7 @@ extern "C" fn child(argument: *mut libc::c_void) -> i32 {
         match child.what % 4 {
             0 => libc::poll(&mut poll, 1, 0),
             1 => libc::epoll_ctl(child.epoll, libc::EPOLL_CTL_ADD, child.fd, &mut event),
-            2 => libc::preadv2(child.fd, &mut iov, 1, -1, libc::RWF_NOWAIT) as i32,
+            2 => libc::preadv2(child.fd, &iov, 1, -1, libc::RWF_NOWAIT) as i32,
             _ => libc::close(child.fd),
         };
         libc::syscall(libc::SYS_exit_group, 0);

@@ -49,7 +49,7 @@ pub fn some_signals(a: u8) -> u64 {
     let chosen = SIGNALS
         .iter()
         .enumerate()
-        .filter(|(i, _)| a & 1 << (i % 8) != 0);
+        .filter(|(i, _)| a & (1 << (i % 8)) != 0);
     chosen.map(|(_, signal)| 1 << (signal - 1)).sum()
 }
 

@@ -78,7 +78,7 @@ impl Caller {
         // SAFETY: Sets of zeros are sets, and the descriptor is below their size.
         let mut sets: [libc::fd_set; 3] = unsafe { mem::zeroed() };
         for (i, set) in sets.iter_mut().enumerate() {
-            if call.a & 1 << i != 0 {
+            if call.a & (1 << i) != 0 {
                 // SAFETY: As above.
                 unsafe { libc::FD_SET(fd, set) };
             }
