@@ -118,6 +118,20 @@ impl Call {
         usize::from(self.thread) % THREADS
     }
 
+    /// In which of `rounds` rounds of a program it is made: what makes descriptors, or takes long,
+    /// in the first only, and what takes them away in the last.
+    pub fn is_made_in(&self, round: usize, rounds: usize) -> bool {
+        match self.op() {
+            Op::Close | Op::CloseTwice | Op::Dup2 | Op::Limit => round + 1 == rounds,
+            Op::Timerfd | Op::Signalfd if self.other & 0x80 != 0 => true,
+            Op::Eventfd | Op::TimerfdCreate | Op::Timerfd | Op::Signalfd => round == 0,
+            Op::EventfsSignal | Op::EpollCreate | Op::PostOpen | Op::Dup => round == 0,
+            Op::Fork | Op::PassFd | Op::Fdinfo | Op::PostRun => round == 0,
+            Op::Sleep | Op::ClockSet | Op::TaiOffset | Op::Sigtimer => round == 0,
+            _ => true,
+        }
+    }
+
     /// Which allocation or user access fails, or 0. It is for calls that do not block.
     pub fn failing(&self) -> u8 {
         let op = self.op();
@@ -176,7 +190,8 @@ impl Display for Call {
     }
 }
 
-/// What is run at once: the calls of each thread in order, those of different threads in any.
+/// What is run at once: the calls of each thread in order and in rounds, those of different threads
+/// in any order.
 #[derive(Clone, Debug, Default, Hash, Serialize, Deserialize)]
 pub struct Program {
     pub calls: Vec<Call>,

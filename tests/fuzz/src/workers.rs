@@ -5,7 +5,7 @@
 use crate::{
     calls::{self, Caller},
     kcov::Kcov,
-    program::{Program, THREADS},
+    program::{Call, Program, THREADS},
 };
 use std::{
     io,
@@ -18,9 +18,12 @@ use std::{
 };
 
 /// After how long a call is interrupted that blocks.
-const PATIENCE: Duration = Duration::from_millis(2);
+const PATIENCE: Duration = Duration::from_millis(1);
 /// How often that is before the program is at its end.
 const INTERRUPTIONS: u32 = 8;
+
+/// How often a program is made, on the same descriptors: to make these takes far longer.
+const ROUNDS: usize = 8;
 
 /// What the threads and who starts them have in common.
 struct Job {
@@ -54,6 +57,14 @@ pub struct Workers {
     workers: Vec<Worker>,
 }
 
+/// The calls of a thread, in the order in which it makes them.
+fn calls_of(program: &Program, index: usize) -> impl Iterator<Item = &Call> {
+    (0..ROUNDS).flat_map(move |round| {
+        let is_due = move |call: &&Call| call.thread() == index && call.is_made_in(round, ROUNDS);
+        program.calls.iter().filter(is_due)
+    })
+}
+
 /// A thread: makes its calls of each program.
 fn run(index: usize, job: &Job, start: &AtomicBool, tid: &AtomicI32, result: &WorkerResult) {
     let mut caller = Caller::new(index);
@@ -69,7 +80,7 @@ fn run(index: usize, job: &Job, start: &AtomicBool, tid: &AtomicI32, result: &Wo
         let mut ends = result.ends.lock().unwrap();
         ends.clear();
         result.kcov.clear();
-        for call in program.calls.iter().filter(|call| call.thread() == index) {
+        for call in calls_of(&program, index) {
             if job.stop.load(SeqCst) {
                 break;
             }
