@@ -116,15 +116,25 @@ static inline pid_t user_start(const char *impl, void (*does)(const void *arg),
 	_exit(0);
 }
 
-/* Whether the user is ready, or has been killed. */
+static inline bool is_dead(pid_t user)
+{
+	siginfo_t info = { };
+
+	return !waitid(P_PID, user, &info, WEXITED | WNOHANG | WNOWAIT) &&
+	       info.si_pid == user;
+}
+
+/*
+ * Whether the user is ready, or has been killed. What a user does takes longer
+ * than anything else that is waited for.
+ */
 static inline bool user_is_ready(pid_t user)
 {
-	siginfo_t info;
-
-	return wait_for(shared->ready ||
-			(info.si_pid = 0,
-			 !waitid(P_PID, user, &info, WEXITED | WNOHANG | WNOWAIT) &&
-			 info.si_pid == user));
+	for (int i = 0; i < 60; i++) {
+		if (wait_for(shared->ready || is_dead(user)))
+			return true;
+	}
+	return false;
 }
 
 static inline int user_end(pid_t user)
