@@ -50,8 +50,15 @@ def branches(lines):
 
 found = list(branches(sys.stdin))
 # Who ends with a jump is in no stack trace: their callers are.
-jumps = {function for function, mnemonic, _, target in found
-         if mnemonic == "jmp" and target in MAY_FAIL}
+jumps = {
+    function
+    for function, mnemonic, _, target in found
+    if mnemonic == "jmp" and target in MAY_FAIL
+}
 for function, mnemonic, behind, target in found:
-    if mnemonic == "call" and target in MAY_FAIL | jumps and not LEFT_OUT.search(function):
+    if (
+        mnemonic == "call"
+        and target in MAY_FAIL | jumps
+        and not LEFT_OUT.search(function)
+    ):
         print(f"{function}+{behind:#x}")

@@ -24,11 +24,13 @@ import sys
 SECTIONS = {".text": 0, ".init.text": 0x100000, ".exit.text": 0x110000}
 INSTRUCTION = re.compile(r"^ +([0-9a-f]+):\t")
 FUNCTION = re.compile(r"^[0-9a-f]+ <(.*)>:$")
-PLACE = re.compile(r"^(?:inlined by )?(/\S+/tree/src/\S+):(\d+)(?: \(discriminator \d+\))?")
+PLACE = re.compile(
+    r"^(?:inlined by )?(/\S+/tree/src/\S+):(\d+)(?: \(discriminator \d+\))?"
+)
 FRAME = re.compile(
     r'(?:pub(?:\(crate\))? )?(?:unsafe )?(?:extern "C" )?fn |#\[|[{}();,]*$'
 )
-TEST_ITEM = re.compile(r'^( *)#\[cfg\((?:all\()?CONFIG_KUNIT\b')
+TEST_ITEM = re.compile(r"^( *)#\[cfg\((?:all\()?CONFIG_KUNIT\b")
 
 
 class Block:
@@ -83,7 +85,8 @@ def lines_left_out(source):
         if indent is not None:
             found.add(number)
             if line in (indent + "}", indent + "};") or (
-                line.startswith(indent) and line.rstrip().endswith(";")
+                line.startswith(indent)
+                and line.rstrip().endswith(";")
                 and not line[len(indent)].isspace()
             ):
                 indent = None
@@ -92,7 +95,9 @@ def lines_left_out(source):
 
 def is_test(name):
     """Whether a file is a test."""
-    return name.startswith(("tests/", "generated/")) or name == "abstractions/testing.rs"
+    return (
+        name.startswith(("tests/", "generated/")) or name == "abstractions/testing.rs"
+    )
 
 
 def ranges(numbers):
