@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Whatever takes a descriptor away races with every call, under KASAN.
-# kernels: debug
+# kernels: debug, or another debug kernel
 
 set -euo pipefail
 # shellcheck source=tests/lib.sh
