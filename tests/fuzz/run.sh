@@ -5,9 +5,9 @@
 # usage: run.sh SECONDS CALLS [PROGRAM|DIR]
 #
 # Ends after so many seconds, or CALLS calls if that is not 0: without kmemleak,
-# which takes nearly half of the time. With a PROGRAM, or DIR of them, runs these
-# again and again instead. Leaves in build/fuzz/out what came of it: see "Fuzzing"
-# in Documentation/testing.rst.
+# which takes nearly half of the time. Leaves in build/fuzz/out what came of it: see
+# "Fuzzing" in Documentation/testing.rst. With a PROGRAM, or DIR of them, runs these
+# again and again instead, and build/fuzz/out is as it was.
 set -euo pipefail
 . "$(dirname "$0")/../../tools/setup/lib.sh"
 
@@ -35,12 +35,16 @@ step "building the fuzzer" cargo build --release --locked
 fuzzer=$(cargo metadata --format-version 1 --locked --no-deps |
 	sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release/evfd-fuzz
 
-rm -rf "$share" "$out"
-mkdir -p "$share/programs" "$out"
-cp "$build"/evfd.ko "$build"/evfd_post_test.ko "$fuzzer" "$share/"
 how=fuzz
 if [ -n "$repro" ]; then
 	how=repeat
+	out=$build/repeated
+	[ -e "$repro" ] || die "REPRO=$repro: there is no such file or directory"
+fi
+rm -rf "$share" "$out"
+mkdir -p "$share/programs" "$out"
+cp "$build"/evfd.ko "$build"/evfd_post_test.ko "$fuzzer" "$share/"
+if [ -n "$repro" ]; then
 	cp -rT "$repro" "$share/programs$([ -d "$repro" ] || echo /program)"
 else
 	cp "$TOP"/tests/fuzz/corpus/* "$share/programs/"
@@ -60,8 +64,8 @@ in_root objdump -drl --inlines --no-show-raw-insn -j .text -j .init.text -j .exi
 	>"$out/coverage"
 tail -n 1 "$out/coverage"
 if [ -e "$out/crash-last" ]; then
-	say "to run this again: make fuzz REPRO=build/fuzz/out/crash-last"
-	say "or with what was run before it: make fuzz REPRO=build/fuzz/out/crash"
+	say "to run this again: make fuzz REPRO=${out#"$TOP/"}/crash-last"
+	say "or with what was run before it: make fuzz REPRO=${out#"$TOP/"}/crash"
 	[ "$status" != 0 ] || status=1
 fi
 exit "$status"
