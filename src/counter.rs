@@ -8,8 +8,8 @@
 
 use crate::abstractions::{
     atomic::{
-        cmpxchg_full,
-        read_once, //
+        read_once,
+        try_cmpxchg_full, //
     },
     events::Events,
     user::ReadBuf, //
@@ -66,11 +66,10 @@ impl Counter {
     /// Changes the counter to `f` of it, if that is something, and returns the value before.
     #[inline(always)]
     fn update(&self, mut f: impl FnMut(u64) -> Option<u64>) -> Option<u64> {
-        let mut old = self.get();
         loop {
-            match cmpxchg_full(&self.0, old, f(old)?) {
-                Ok(old) => return Some(old),
-                Err(now) => old = now,
+            let old = self.get();
+            if try_cmpxchg_full(&self.0, old, f(old)?) {
+                return Some(old);
             }
         }
     }
@@ -96,7 +95,7 @@ impl Counter {
     pub(crate) fn try_post(&self, n: u64) -> bool {
         let count = self.get();
         match count.checked_add(n) {
-            Some(sum) => cmpxchg_full(&self.0, count, sum).is_ok(),
+            Some(sum) => try_cmpxchg_full(&self.0, count, sum),
             None => false,
         }
     }
@@ -126,10 +125,10 @@ impl Counter {
                 buf.put(&taken)?;
                 copied = taken;
             }
-            match cmpxchg_full(&self.0, count, count - taken) {
-                Ok(_) => return Ok(Some(count - taken)),
-                Err(now) => count = now,
+            if try_cmpxchg_full(&self.0, count, count - taken) {
+                return Ok(Some(count - taken));
             }
+            count = self.get();
         }
         if copied != 0 {
             buf.unput::<u64>();
@@ -149,7 +148,7 @@ impl Counter {
         if buf.put(&taken).is_err() {
             return false;
         }
-        if cmpxchg_full(&self.0, count, count.wrapping_sub(taken)).is_err() {
+        if !try_cmpxchg_full(&self.0, count, count.wrapping_sub(taken)) {
             buf.unput::<u64>();
             return false;
         }

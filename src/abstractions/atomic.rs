@@ -19,32 +19,30 @@ pub fn read_once<T: AtomicType>(atomic: &Atomic<T>) -> T {
     unsafe { atomic.as_ptr().read_volatile() }
 }
 
-/// Makes `atomic` `new` if it is `old`, as `cmpxchg(old, new, Full)` does. Returns what it was, as
-/// an error if that is not `old`.
+/// Makes `atomic` `new` if it is `old`, as `cmpxchg(old, new, Full)` does. Returns whether it was.
+///
+/// Without what it was, for which there is a load, the processor's flag is all that is looked at.
 #[inline(always)]
-pub fn cmpxchg_full(atomic: &Atomic<u64>, old: u64, new: u64) -> Result<u64, u64> {
+pub fn try_cmpxchg_full(atomic: &Atomic<u64>, old: u64, new: u64) -> bool {
     // The sanitizers look at what the C functions do.
     #[cfg(all(target_arch = "x86_64", not(any(CONFIG_KASAN, CONFIG_KCSAN))))]
     {
-        let was: u64;
         // SAFETY: The pointer is valid and aligned, and any value is a valid `u64`. The instruction
-        // is a full barrier, as `arch_cmpxchg()` relies on; and the compiler takes the memory for
-        // changed, so that it moves nothing over it.
+        // is a full barrier, as `arch_try_cmpxchg()` relies on; and the compiler takes the memory
+        // for changed, so that it moves nothing over it.
         unsafe {
             core::arch::asm!(
                 "lock cmpxchg qword ptr [{atomic}], {new}",
+                "jne {changed}",
                 atomic = in(reg) atomic.as_ptr(),
                 new = in(reg) new,
-                inout("rax") old => was,
+                inout("rax") old => _,
+                changed = label { return false },
                 options(nostack),
             )
         };
-        if was == old {
-            Ok(was)
-        } else {
-            Err(was)
-        }
+        true
     }
     #[cfg(not(all(target_arch = "x86_64", not(any(CONFIG_KASAN, CONFIG_KCSAN)))))]
-    atomic.cmpxchg(old, new, kernel::sync::atomic::Full)
+    atomic.cmpxchg(old, new, kernel::sync::atomic::Full).is_ok()
 }

@@ -64,8 +64,8 @@ mod abstractions {
             atomic.load(Relaxed)
         }
 
-        pub(crate) fn cmpxchg_full(atomic: &Atomic<u64>, old: u64, new: u64) -> Result<u64, u64> {
-            atomic.cmpxchg(old, new, Full)
+        pub(crate) fn try_cmpxchg_full(atomic: &Atomic<u64>, old: u64, new: u64) -> bool {
+            atomic.cmpxchg(old, new, Full).is_ok()
         }
     }
 
