@@ -119,7 +119,7 @@ TEST_F_TIMEOUT(memory, no_more_than_native, 180)
 
 	/* It keeps what is freed for a while, too. */
 	if (many_are_dear())
-		SKIP(return, "this kernel keeps records of all memory");
+		SKIP(return, "this kernel keeps records beside its memory");
 	ASSERT_NE(NULL, fds);
 	/* What the first ones bring with them is not theirs. */
 	memory_of(-1, variant->id, 1000, fds);
