@@ -15,7 +15,7 @@ soak && GUEST_OPTIONS=(--timeout 3600)
 # most memory. On a debug kernel, the same takes ten times as long.
 arguments_for() {
 	case $1 in
-	debug*) if soak; then echo 60 100000 10000 33554432; else echo 5 2000 2000 16777216; fi ;;
+	debug*) if soak; then echo 60 100000 10000 33554432; else echo 3 1000 1000 8388608; fi ;;
 	*) if soak; then echo 60 1000000 50000 67108864; else echo 5 100000 10000 16777216; fi ;;
 	esac
 }
