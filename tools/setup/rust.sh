@@ -27,7 +27,7 @@ doc() {
 		rustdoc --edition=2021 --crate-name evfd --document-private-items \
 		--target=scripts/target.json --sysroot=/dev/null -Zunstable-options \
 		-Dwarnings -Arustdoc::private-intra-doc-links -Zcrate-attr=no_std \
-		-Zcrate-attr='feature(arbitrary_self_types,used_with_arg)' \
+		-Zcrate-attr='feature(arbitrary_self_types,asm_goto,used_with_arg)' \
 		-L rust --extern kernel --extern pin_init --extern zerocopy \
 		--extern zerocopy_derive @include/generated/rustc_cfg \
 		--cfg MODULE -o "$out" "$TOP/src/evfd.rs")
