@@ -118,8 +118,8 @@ tests_missing() {
 		while read -r file name; do
 			case $file in
 			kunit) grep -qw "fn $name" src/tests/*.rs ;;
-			*.h) grep -qE "^TEST.*\b$name\)" "tests/user/$file" ;;
-			*) grep -qsE "^TEST.*\b$name\)" tests/{user,modules}/"$file".c ;;
+			*.h) grep -qE "^TEST.*\b${name}[,)]" "tests/user/$file" ;;
+			*) grep -qsE "^TEST.*\b${name}[,)]" tests/{user,modules}/"$file".c ;;
 			esac || echo "$file has no test $name"
 		done
 }

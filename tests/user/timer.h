@@ -6,7 +6,7 @@
 #ifndef EVFD_TESTS_TIMER_H
 #define EVFD_TESTS_TIMER_H
 
-#include "common.h"
+#include "timer_turn.h"
 
 #include <inttypes.h>
 #include <sys/timerfd.h>
@@ -70,11 +70,16 @@ static inline int tfd_set(int fd, int flags, const struct evfd_itimerspec *new,
 		.flags = flags,
 		.old_value = (uintptr_t)old,
 	};
+	int ret;
 
-	if (!impl_is_evfd())
-		return syscall(TFD_SYS_SETTIME, fd, flags, new, old);
-	arg.new_value = *new;
-	return ioctl(fd, EVFD_IOC_TIMERFD_SETTIME, &arg);
+	if (impl_is_evfd()) {
+		arg.new_value = *new;
+		return ioctl(fd, EVFD_IOC_TIMERFD_SETTIME, &arg);
+	}
+	native_turn_take();
+	ret = syscall(TFD_SYS_SETTIME, fd, flags, new, old);
+	native_turn_give();
+	return ret;
 }
 
 /* timerfd_gettime() */

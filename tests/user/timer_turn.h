@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Settings of native timers, made in turn where two at once end the kernel.
+ *
+ * On PREEMPT_RT a setting that meets the callback waits for it by
+ * hrtimer_cancel_wait_running(), which looks at the timer without a lock; another
+ * setting may be in hrtimer_setup() then, where the timer has no base for a moment
+ * (do_timerfd_settime() of 7.3.4). evfd's are never made in turn.
+ */
+#ifndef EVFD_TESTS_TIMER_TURN_H
+#define EVFD_TESTS_TIMER_TURN_H
+
+#include "common.h"
+
+#include <err.h>
+#include <sys/utsname.h>
+
+/* Shared with the children, or NULL where there is no need for it. */
+static _Atomic bool *native_turn;
+
+__attribute__((constructor)) static inline void native_turn_prepare(void)
+{
+	struct utsname name;
+
+	if (uname(&name) || !strstr(name.version, "PREEMPT_RT"))
+		return;
+	native_turn = mmap(NULL, sizeof(*native_turn), PROT_READ | PROT_WRITE,
+			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (native_turn == MAP_FAILED)
+		err(EXIT_FAILURE, "mmap");
+}
+
+static inline void native_turn_take(void)
+{
+	while (native_turn && atomic_exchange(native_turn, true))
+		sched_yield();
+}
+
+static inline void native_turn_give(void)
+{
+	if (native_turn)
+		*native_turn = false;
+}
+
+#endif /* EVFD_TESTS_TIMER_TURN_H */
