@@ -7,13 +7,8 @@
  *	faults_load DIRECTORY-OF-THE-MODULE
  */
 #include "nth.h"
-
-#include <sys/ioctl.h>
-#include <sys/syscall.h>
-
-#include <linux/evfd.h>
-
-#include "kselftest.h"
+#include "../module.h"
+#include "../user/common.h"
 
 /* More would tell that a failure is not what ends the series. */
 #define MOST	1000
@@ -24,49 +19,29 @@
 		ksft_exit_fail();					\
 	} while (0)
 
-static int module_file(const char *directory)
-{
-	char path[256];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/evfd.ko", directory);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		err(EXIT_FAILURE, "%s", path);
-	return fd;
-}
-
-static int unload(void)
-{
-	return syscall(SYS_delete_module, "evfd", O_NONBLOCK);
-}
-
 /* Whether the module that was loaded makes a descriptor. */
 static bool works(void)
 {
-	struct evfd_eventfd arg = { };
-	int device = open("/dev/" EVFD_DEVICE_NAME, O_RDWR | O_CLOEXEC);
-	int fd = ioctl(device, EVFD_IOC_EVENTFD, &arg);
+	int fd = evfd_new(0, 0);
 
-	close(device);
 	return fd >= 0 && !close(fd);
 }
 
 /* Loads; tells whether there was something to fail. */
-static bool load_once(int file, int n, int *refused)
+static bool load_once(const char *directory, int n, int *refused)
 {
 	bool struck;
 	int ret, error;
 
 	nth_arm(n);
-	ret = syscall(SYS_finit_module, file, "", 0);
+	ret = load_module(directory, "evfd");
 	error = errno;
 	struck = nth_struck(n);
 	if (!ret) {
 		/* The device's node is the work of a kernel thread. */
 		if (!struck && !works())
 			fail("it was loaded, and does not work\n");
-		if (unload())
+		if (unload_module("evfd"))
 			fail("unload: %s\n", strerror(errno));
 	} else if (!struck || error != ENOMEM) {
 		fail("failure %d: the load fails with %s\n", n,
@@ -81,23 +56,22 @@ static bool load_once(int file, int n, int *refused)
 
 int main(int argc, char **argv)
 {
-	int n = 1, refused = 0, file;
+	int n = 1, refused = 0;
 
 	if (argc != 2)
 		errx(EXIT_FAILURE, "usage: %s DIRECTORY", argv[0]);
-	file = module_file(argv[1]);
 	ksft_print_header();
 	ksft_set_plan(1);
 	faults_prepare();
 	/* Its suites are run elsewhere. */
 	put_file("/sys/module/kunit/parameters/filter_glob", "none");
-	if (unload())
+	if (unload_module("evfd"))
 		err(EXIT_FAILURE, "unload");
 	nth_choose(&faults[SLAB]);
-	while (n < MOST && load_once(file, n, &refused))
+	while (n < MOST && load_once(argv[1], n, &refused))
 		n++;
 	ksft_test_result(n < MOST, "load: %d failures, %d refused\n", n - 1,
 			 refused);
-	syscall(SYS_finit_module, file, "", 0);
+	load_module(argv[1], "evfd");
 	ksft_finished();
 }

@@ -12,17 +12,10 @@
  * all tests of the program are run.
  */
 #include "strike.h"
+#include "../user/common.h"
 
-#include <signal.h>
 #include <stdarg.h>
-#include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
-
-#include <linux/evfd.h>
-
-#include "kselftest.h"
 
 /* How long a run may take, which none that comes to its end does. */
 #define DEADLINE_S	180
@@ -86,14 +79,10 @@ static void disarm(const struct series *series)
 /* Makes a descriptor, which copies, and takes memory. */
 static void use_some(void)
 {
-	struct evfd_eventfd arg = { };
-	int device, fd;
+	int fd = evfd_new(0, 0);
 
-	device = open("/dev/" EVFD_DEVICE_NAME, O_RDWR | O_CLOEXEC);
-	fd = ioctl(device, EVFD_IOC_EVENTFD, &arg);
 	if (fd >= 0)
 		close(fd);
-	close(device);
 }
 
 /* A run had fewer than n: goes on to the nth, so that the count is known. */
@@ -123,22 +112,19 @@ static void exec_test(const struct series *series)
 
 static bool wait_to_the_end(pid_t pid)
 {
-	struct timespec ms = { .tv_nsec = 2000000 };
 	time_t end = time(NULL) + DEADLINE_S;
 	int status;
 
 	while (!waitpid(pid, &status, WNOHANG)) {
 		if (time(NULL) > end)
 			return false;
-		nanosleep(&ms, NULL);
+		sleep_ms(2);
 	}
 	return !WIFEXITED(status) || WEXITSTATUS(status) != 127;
 }
 
 static void run_test(struct series *series)
 {
-	struct timespec ms = { .tv_nsec = 2000000 };
-	time_t end = time(NULL) + 10;
 	pid_t pid = fork();
 	bool ended;
 
@@ -151,9 +137,7 @@ static void run_test(struct series *series)
 	if (!ended)
 		fail(series, "it did not end, or could not be run");
 	/* Those that were killed take a moment to go. */
-	while (module_references() && time(NULL) < end)
-		nanosleep(&ms, NULL);
-	if (module_references())
+	if (!wait_for(!module_references()))
 		fail(series, "%ld references are left", module_references());
 }
 

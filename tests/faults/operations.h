@@ -222,18 +222,20 @@ static bool was_1_of_32_bits(struct scene *scene, long ret)
 	return ret == 4 && ticks == 1;
 }
 
+/* Where the failure has lost the only signal, a read finds none. */
+static long none_if_lost(struct scene *scene, long ret)
+{
+	return ret < 0 && errno == EAGAIN && scene->lost ? 0 : ret;
+}
+
 static long read_signals(struct scene *scene)
 {
-	long ret = read_some(scene);
-
-	return ret < 0 && errno == EAGAIN && scene->lost ? 0 : ret;
+	return none_if_lost(scene, read_some(scene));
 }
 
 static long readv_signals(struct scene *scene)
 {
-	long ret = readv_some(scene);
-
-	return ret < 0 && errno == EAGAIN && scene->lost ? 0 : ret;
+	return none_if_lost(scene, readv_some(scene));
 }
 
 /* What a read that could not copy all records has left is still there. */

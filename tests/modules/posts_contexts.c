@@ -231,22 +231,14 @@ FIXTURE_VARIANT_ADD(contexts, task_softirq_nonblocking)
 FIXTURE_VARIANT_ADD(contexts, hardirq_nmi_everybody)
 {
 	.context = { POST_TEST_HARDIRQ, POST_TEST_NMI },
-	.kinds = {
-		BLOCKING, NONBLOCKING, IN_EPOLL, IN_EPOLL_EDGE, IN_EPOLL_ONESHOT,
-		IN_POLL, IN_SELECT, IN_AIO, IN_URING, IN_URING_MULTISHOT,
-		IN_KERNEL, IN_CALLBACK,
-	},
+	.kinds = EVERYBODY,
 	.posts = 20000,
 };
 
 FIXTURE_VARIANT_ADD(contexts, wake_one_task_nmi_everybody)
 {
 	.context = { POST_TEST_TASK, POST_TEST_NMI },
-	.kinds = {
-		BLOCKING, NONBLOCKING, IN_EPOLL, IN_EPOLL_EDGE, IN_EPOLL_ONESHOT,
-		IN_POLL, IN_SELECT, IN_AIO, IN_URING, IN_URING_MULTISHOT,
-		IN_KERNEL, IN_CALLBACK,
-	},
+	.kinds = EVERYBODY,
 	.posts = 20000,
 	.flags = EVFD_EFD_WAKE_ONE,
 };

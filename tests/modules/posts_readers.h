@@ -29,6 +29,12 @@ enum reader_kind {
 	IN_CALLBACK,
 };
 
+#define EVERYBODY {							\
+	BLOCKING, NONBLOCKING, IN_EPOLL, IN_EPOLL_EDGE, IN_EPOLL_ONESHOT,	\
+	IN_POLL, IN_SELECT, IN_AIO, IN_URING, IN_URING_MULTISHOT,		\
+	IN_KERNEL, IN_CALLBACK,							\
+}
+
 struct readers {
 	int fd;
 	atomic_ullong total;
@@ -138,7 +144,7 @@ static inline void read_in_uring(struct readers *readers)
 		else
 			readers_check(readers, false);
 	}
-	close(ring.fd);
+	uring_close(&ring);
 }
 
 static inline void read_in_uring_multishot(struct readers *readers)
@@ -156,7 +162,7 @@ static inline void read_in_uring_multishot(struct readers *readers)
 		readers_check(readers, cqe.res == POLLIN);
 		read_now(readers, RWF_NOWAIT);
 	}
-	close(ring.fd);
+	uring_close(&ring);
 }
 
 /* evfd_ctx_do_read() */

@@ -26,6 +26,7 @@
 
 #include "kselftest.h"
 #include "../fd_passing.h"
+#include "../module.h"
 #include "post_test.h"
 
 static const char *directory;
@@ -41,26 +42,9 @@ static unsigned int round_nr;
 			     strerror(errno));				\
 	} while (0)
 
-static void load(const char *module)
-{
-	char path[256];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s.ko", directory, module);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	must(fd >= 0);
-	must(syscall(SYS_finit_module, fd, "", 0) == 0);
-	close(fd);
-}
-
-static int unload(const char *module)
-{
-	return syscall(SYS_delete_module, module, O_NONBLOCK);
-}
-
 static void expect_refused(void)
 {
-	if (unload("evfd") == 0)
+	if (unload_module("evfd") == 0)
 		fail("evfd was unloaded although it is in use");
 	must(errno == EWOULDBLOCK);
 }
@@ -206,7 +190,7 @@ static void kernel_reference(unsigned long hold)
 	struct post_test_post post = { .amount = 1 };
 	int dev, fd, before;
 
-	load("evfd_post_test");
+	must(load_module(directory, "evfd_post_test") == 0);
 	fd = make_descriptor();
 	dev = open_device("/dev/" POST_TEST_DEVICE_NAME);
 	before = references();
@@ -219,7 +203,7 @@ static void kernel_reference(unsigned long hold)
 	expect_refused();
 	must(ioctl(dev, POST_TEST_HELD_POST, &post) == 0 && post.result == 1);
 	close(dev);
-	must(unload("evfd_post_test") == 0);
+	must(unload_module("evfd_post_test") == 0);
 }
 
 static void kernel_context(void)
@@ -287,12 +271,12 @@ int main(int argc, char **argv)
 	ksft_set_plan(ARRAY_SIZE(uses));
 	make_rounds_short();
 	if (access("/sys/module/evfd", F_OK) == 0)
-		must(unload("evfd") == 0);
+		must(unload_module("evfd") == 0);
 
 	for (round_nr = 0; round_nr < rounds; round_nr++) {
-		load("evfd");
+		must(load_module(directory, "evfd") == 0);
 		uses[use_of(round_nr)].run();
-		must(unload("evfd") == 0);
+		must(unload_module("evfd") == 0);
 		done[use_of(round_nr)]++;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(uses); i++)

@@ -140,8 +140,6 @@ static inline struct cost cost_of(const char *impl, const struct take *take)
 
 static inline void test_charges(void)
 {
-	bool records = !access("/sys/kernel/debug/debug_objects", F_OK);
-
 	for (size_t i = 0; i < ARRAY_SIZE(takes); i++) {
 		struct cost native = cost_of("native", &takes[i]);
 		struct cost evfd = cost_of("evfd", &takes[i]);
@@ -149,7 +147,8 @@ static inline void test_charges(void)
 		ksft_test_result(native.good && evfd.good &&
 				 (evfd.charged + CHARGE_BATCH / sample) * 10 >=
 					 native.charged * 9 &&
-				 (records || evfd.unowned <= UNOWNED_MAX),
+				 (kernel_checks_itself() ||
+				  evfd.unowned <= UNOWNED_MAX),
 				 "%s: %lld bytes charged, %lld not; native %lld, %lld\n",
 				 takes[i].name, (long long)evfd.charged,
 				 (long long)evfd.unowned,

@@ -8,6 +8,7 @@
 
 #include "race.h"
 #include "../fd_passing.h"
+#include "../module.h"
 
 #include <sys/wait.h>
 
@@ -197,24 +198,6 @@ static inline bool disturb_thread(unsigned int n)
 	return disturb_close(n + 1) && !pthread_join(thread, NULL);
 }
 
-static inline bool load_module(void)
-{
-	char path[256];
-	bool good;
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/evfd.ko", module_directory);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	good = fd >= 0 && !syscall(SYS_finit_module, fd, "", 0);
-	close(fd);
-	return good;
-}
-
-static inline bool unload_module(const char *name)
-{
-	return !syscall(SYS_delete_module, name, O_NONBLOCK);
-}
-
 /*
  * Refused while there is a descriptor; without one it is a race with those who
  * make more.
@@ -225,14 +208,14 @@ static inline bool disturb_unload(unsigned int n)
 
 	for (int i = 0; i < KINDS; i++)
 		good = refill(i, n) && good;
-	good = good && !unload_module("evfd") && errno == EWOULDBLOCK;
+	good = good && unload_module("evfd") && errno == EWOULDBLOCK;
 	record->refused++;
 	for (int i = 0; i < KINDS; i++)
 		close(slot(i));
 	for (int i = 0; i < 20; i++) {
-		if (unload_module("evfd")) {
+		if (!unload_module("evfd")) {
 			record->unloaded++;
-			return good && load_module();
+			return good && !load_module(module_directory, "evfd");
 		}
 		sleep_ms(1);
 	}

@@ -233,7 +233,8 @@ static void report_what_is_left(void)
 {
 	ksft_test_result(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD,
 			 "no process is left\n");
-	ksft_test_result(wait_for(unload_module("evfd")) && load_module(),
+	ksft_test_result(wait_for(!unload_module("evfd")) &&
+			 !load_module(module_directory, "evfd"),
 			 "nothing is left that the module is needed for\n");
 }
 

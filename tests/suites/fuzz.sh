@@ -19,12 +19,11 @@ enough() {
 		awk -v least="$LEAST" '{ print } { exit !($(NF - 1) >= least) }'
 }
 
+# In seconds, and calls.
+bounds=(60 0)
+soak && bounds=(36000 10000000)
 status=0
-if soak; then
-	"$TOP/tests/fuzz/run.sh" 36000 10000000 >"$log" || status=$?
-else
-	"$TOP/tests/fuzz/run.sh" 60 0 >"$log" || status=$?
-fi
+"$TOP/tests/fuzz/run.sh" "${bounds[@]}" >"$log" || status=$?
 sed 's/^/# /' "$log"
 tap_check "fuzz: the guest came to the end, and no complaint of the kernel" [ "$status" = 0 ]
 tap_check "fuzz: $LEAST % of the lines are reached" enough

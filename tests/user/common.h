@@ -70,6 +70,15 @@ static inline bool impl_is_no_native(void)
 	return !impl_is("native");
 }
 
+/*
+ * Whether this is a debug kernel: it keeps records of its own beside what it
+ * allocates, and has larger locks. It has not the memory for as much, nor the time.
+ */
+static inline bool kernel_checks_itself(void)
+{
+	return !access("/sys/kernel/debug/debug_objects", F_OK);
+}
+
 /* Makes a descriptor with evfd; fails as eventfd2() does. */
 static inline int evfd_new(unsigned int count, int flags)
 {

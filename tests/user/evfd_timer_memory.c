@@ -118,7 +118,7 @@ TEST_F_TIMEOUT(memory, no_more_than_native, 180)
 	int *fds = calloc(2 * self->n, sizeof(*fds));
 
 	/* It keeps what is freed for a while, too. */
-	if (many_are_dear())
+	if (kernel_checks_itself())
 		SKIP(return, "this kernel keeps records beside its memory");
 	ASSERT_NE(NULL, fds);
 	/* What the first ones bring with them is not theirs. */

@@ -317,7 +317,7 @@ TEST_F(ends, io_uring)
 		ASSERT_EQ(0, kill(getpid(), SIGUSR1));
 		EXPECT_FALSE(uring_next(&ring, &cqe));
 		EXPECT_EQ(SIGUSR1, sfd_take(self->fd));
-		close(ring.fd);
+		uring_close(&ring);
 	}
 }
 

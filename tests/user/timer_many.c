@@ -142,7 +142,7 @@ FIXTURE_SETUP(many)
 {
 	/* Once is enough for as many as that. */
 	self->all = 20000;
-	if (many_are_dear())
+	if (kernel_checks_itself())
 		self->all = 3000;
 	else if (variant->all && impl_is_evfd() && sizeof(long) == 8)
 		self->all = 100000;

@@ -19,15 +19,6 @@ static inline bool many_allow(int n)
 	return dup2(0, last) == last && !close(last);
 }
 
-/*
- * A kernel that checks itself keeps a record of each timer, and has larger locks
- * in them: it has not the memory for as many, nor the time.
- */
-static inline bool many_are_dear(void)
-{
-	return !access("/sys/kernel/debug/debug_objects", F_OK);
-}
-
 /* Opens what many_new() needs: the device, or nothing. */
 static inline int many_open(bool evfd)
 {

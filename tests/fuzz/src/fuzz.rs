@@ -58,13 +58,20 @@ struct Guest {
     told: u64,
 }
 
-/// Has `f` load or unload a module, and notes what that reaches.
+/// Has `f` load or unload a module, with what that reaches noted by `kcov`.
 fn traced<R>(kcov: &Kcov, f: impl FnOnce() -> R) -> R {
     kcov.clear();
     kcov.enable().expect("KCOV");
     let result = f();
     kcov.disable();
     result
+}
+
+/// Marks all that `kcov` has noted as reached.
+fn mark(shared: &mut Shared, kcov: &Kcov) {
+    for offset in kcov.offsets(0, kcov.len()) {
+        shared.reached[offset] = 1;
+    }
 }
 
 fn load(path: &Path) -> io::Result<()> {
@@ -99,9 +106,7 @@ impl Guest {
         let kcov = Kcov::new()?;
         traced(&kcov, || load(&modules.join("evfd.ko")))?;
         kcov::find_module()?;
-        for offset in kcov.offsets(0, kcov.len()) {
-            shared.reached[offset] = 1;
-        }
+        mark(shared, &kcov);
         load(&modules.join("evfd_post_test.ko"))?;
         calls::signals::block_all();
         calls::prepare();
@@ -156,9 +161,7 @@ impl Guest {
         unload(c"evfd_post_test");
         calls::close_device();
         traced(&self.kcov, || unload(c"evfd"));
-        for offset in self.kcov.offsets(0, self.kcov.len()) {
-            self.shared.reached[offset] = 1;
-        }
+        mark(self.shared, &self.kcov);
         println!(
             "{} programs, {} calls, {} s",
             self.shared.programs(),
