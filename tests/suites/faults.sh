@@ -12,12 +12,18 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 GUEST_OPTIONS=(--append kunit.enable=0)
 
-# run NAME LINE: runs that in a guest, and tells what it told.
-run() {
+# start NAME LINE: runs that in a guest.
+start() {
 	local status=0
 	guest debug "cd /mnt/share; $2" >"$dir/$1" || status=$?
+	echo "$status" >"$dir/$1.status"
+}
+
+# tell NAME: tells what it told.
+tell() {
 	tap_from <(grep -v '^# site ' "$dir/$1") "debug, $1"
-	tap_check "debug, $1: no complaint of the kernel, and no leak" [ "$status" = 0 ]
+	tap_check "debug, $1: no complaint of the kernel, and no leak" \
+		[ "$(cat "$dir/$1.status")" = 0 ]
 }
 
 # The calls in evfd.ko that may fail and were not seen to: none.
@@ -31,15 +37,19 @@ sites_left() {
 # The others are for the long form.
 some_tests=(counter:read_takes_all epoll:level)
 
-run calls "./faults_calls; a=\$?; ./faults_load /mnt/share; b=\$?
+start calls "./faults_calls; a=\$?; ./faults_load /mnt/share; b=\$?
 	./faults_runs ${some_tests[*]/#/./} && [ \$a\$b = 00 ]"
+tell calls
 tap_check "every call in evfd.ko that may fail has failed" sites_left
 if soak; then
 	mapfile -t names < <(user_programs)
 	names=("${names[@]/#/./}")
 	GUEST_OPTIONS+=(--timeout 86400)
-	run "64 bits" "./faults_runs -n 60 -s 120 ${names[*]}"
-	run "32 bits" "./faults_calls32; a=\$?
-		./faults_runs -n 60 -s 120 ${names[*]/%/32} && [ \$a = 0 ]"
+	start "64 bits" "./faults_runs -n 60 -s 120 ${names[*]}" &
+	start "32 bits" "./faults_calls32; a=\$?
+		./faults_runs -n 60 -s 120 ${names[*]/%/32} && [ \$a = 0 ]" &
+	wait
+	tell "64 bits"
+	tell "32 bits"
 fi
 tap_done
