@@ -3,7 +3,7 @@
 # Run the test suites: all of them, or with ONLY=suite that one. With EVFD_KERNEL,
 # which "make check KERNEL=" sets, those that boot kernels are run on that one.
 # With EVFD_SOAK, which "make soak" sets, those that have a long form are run in
-# it, and then those that can be on the debug kernels that "make check" leaves out.
+# it, and then on each debug kernel those that can be.
 #
 # A suite is an executable tests/suites/NAME.sh that writes TAP, its plan at
 # the end. Its second comment line says what it tests; one that begins with
@@ -117,7 +117,7 @@ run() {
 run "${chosen[@]}"
 if [ -n "${EVFD_SOAK:-}" ] && [ -z "${ONLY:-}" ]; then
 	unset EVFD_SOAK
-	for EVFD_KERNEL in debug-kcsan debug-rt; do
+	for EVFD_KERNEL in debug debug-kcsan debug-rt; do
 		export EVFD_KERNEL
 		mapfile -t chosen < <(suites_for_kernel)
 		run "${chosen[@]}"
