@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The sample modules: what they refuse, and that closing them ends it. */
-#include <sys/syscall.h>
 #include <sys/utsname.h>
 
 #include "posts.h"
+#include "../module.h"
 #include "../../samples/evfd_samples.h"
 
 FIXTURE(samples)
@@ -145,14 +145,13 @@ static bool rust_device_keeps_its_module(void)
 
 TEST_F(samples, open_device_keeps_the_module)
 {
-	EXPECT_EQ(-1, syscall(SYS_delete_module, "evfd_shrinker", O_NONBLOCK));
+	EXPECT_EQ(-1, unload_module("evfd_shrinker"));
 	EXPECT_EQ(EWOULDBLOCK, errno);
 	if (rust_device_keeps_its_module()) {
-		EXPECT_EQ(-1, syscall(SYS_delete_module, "evfd_timer",
-				      O_NONBLOCK));
+		EXPECT_EQ(-1, unload_module("evfd_timer"));
 		EXPECT_EQ(EWOULDBLOCK, errno);
 	}
-	EXPECT_EQ(-1, syscall(SYS_delete_module, "evfd", O_NONBLOCK));
+	EXPECT_EQ(-1, unload_module("evfd"));
 	EXPECT_EQ(EWOULDBLOCK, errno);
 }
 
