@@ -72,6 +72,15 @@ static inline unsigned int dice(struct caller *caller, unsigned int sides)
 	return rand_r(&caller->seed) % sides;
 }
 
+/* What is there to read, if anything is; does not block, as any write may. */
+static inline void read_nowait(int fd)
+{
+	struct signalfd_siginfo buf;
+	struct iovec iov = { .iov_base = &buf, .iov_len = sizeof(buf) };
+
+	preadv2(fd, &iov, 1, -1, RWF_NOWAIT);
+}
+
 /* The slot whose turn it is. */
 static inline int any_slot(const struct caller *caller)
 {

@@ -54,10 +54,7 @@ static inline void race_writev(struct caller *caller)
 
 static inline void race_nowait(struct caller *caller)
 {
-	struct signalfd_siginfo buf;
-	struct iovec iov = { .iov_base = &buf, .iov_len = sizeof(buf) };
-
-	preadv2(any_slot(caller), &iov, 1, -1, RWF_NOWAIT);
+	read_nowait(any_slot(caller));
 }
 
 static inline void race_read_nowhere(struct caller *caller)
