@@ -30,15 +30,21 @@ __attribute__((constructor)) static inline void native_turn_prepare(void)
 		err(EXIT_FAILURE, "mmap");
 }
 
+/* Not through libevfd-preload.so, which makes them evfd's. */
+static inline bool native_turn_needed(void)
+{
+	return native_turn && !impl_is_no_native();
+}
+
 static inline void native_turn_take(void)
 {
-	while (native_turn && atomic_exchange(native_turn, true))
+	while (native_turn_needed() && atomic_exchange(native_turn, true))
 		sched_yield();
 }
 
 static inline void native_turn_give(void)
 {
-	if (native_turn)
+	if (native_turn_needed())
 		*native_turn = false;
 }
 
