@@ -87,12 +87,14 @@ FIXTURE(timers)
 	int ours;
 	int native;
 	int others[6];
+	/* A page, between two that can be written. */
 	void *read_only;
 };
 
 FIXTURE_SETUP(timers)
 {
 	int pipes[2];
+	char *pages;
 
 	self->ours = timerfd_create(CLOCK_MONOTONIC, 0);
 	self->native = raw(__NR_timerfd_create, CLOCK_MONOTONIC, 0, 0, 0, 0);
@@ -106,8 +108,10 @@ FIXTURE_SETUP(timers)
 	self->others[3] = eventfd(0, 0);
 	self->others[4] = raw(__NR_eventfd2, 0, 0, 0, 0, 0);
 	self->others[5] = open(EVFD_DEVICE, O_RDWR);
-	self->read_only = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	ASSERT_NE(MAP_FAILED, self->read_only);
+	pages = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, pages);
+	self->read_only = pages + 4096;
+	ASSERT_EQ(0, mprotect(self->read_only, 4096, PROT_READ));
 }
 
 FIXTURE_TEARDOWN(timers)
@@ -224,16 +228,18 @@ TEST_F(timers, names)
 TEST_F(timers, times_of_32_bits)
 {
 	int32_t value[4] = { 5, 6, 1000, 7 }, bad[4] = { 0, 0, 0, -1 }, old[4], now[4];
-	const void *new[] = { value, bad, nowhere(), NULL };
-	void *to[] = { old, nowhere(), self->read_only, NULL };
+	const void *new[] = { value, bad, nowhere(), self->read_only };
+	/* In the last two, one half of the structure can be written. */
+	char *edge = self->read_only;
+	void *to[] = { old, nowhere(), edge, edge - 8, edge + 4096 - 8 };
 
-	for (size_t i = 0; i < 16; i++) {
+	for (size_t i = 0; i < 4 * ARRAY_SIZE(to); i++) {
 		EXPECT_EQ(raw(__NR_timerfd_settime, self->native, 0, (long)new[i % 4],
 			      (long)to[i / 4], 0),
 			  result(syscall(SYS_timerfd_settime, self->ours, 0, new[i % 4],
 					 to[i / 4])));
 	}
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(to); i++)
 		EXPECT_EQ(raw(__NR_timerfd_gettime, self->native, (long)to[i], 0, 0, 0),
 			  result(syscall(SYS_timerfd_gettime, self->ours, to[i])));
 	ASSERT_EQ(0, syscall(SYS_timerfd_settime, self->ours, 0, value, NULL));
