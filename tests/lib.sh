@@ -18,6 +18,21 @@ guest() {
 		--log "$TOP/build/$kernel/guest.log" -- "$@"
 }
 
+# keep FILE COMMAND...: run a command as guest is one, with its output in FILE and
+# its exit status in FILE.status.
+keep() {
+	local file=$1 status=0
+	shift
+	"$@" >"$file" || status=$?
+	echo "$status" >"$file.status"
+}
+
+# ended_well FILE NAME: tell whether a guest, run by keep, did.
+ended_well() {
+	tap_check "$2: all ended well, and no complaint of the kernel" \
+		[ "$(cat "$1.status")" = 0 ]
+}
+
 # kernels_for KERNEL...: the one that "make check KERNEL=" asks for, or these.
 kernels_for() {
 	if [ -n "${EVFD_KERNEL:-}" ]; then

@@ -7,8 +7,8 @@ set -euo pipefail
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
 
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
 soak && GUEST_OPTIONS=(--timeout 3600)
 
 # Seconds of each abuse of time, bad calls of each kind, descriptors of each kind, and the
@@ -21,10 +21,9 @@ arguments_for() {
 }
 
 for kernel in $(kernels_for cloud debug); do
-	status=0
-	guest "$kernel" "/mnt/share/stress_abuse $(arguments_for "$kernel") 2>&1" \
-		>"$log" || status=$?
-	tap_from "$log" "$kernel"
-	tap_check "$kernel: no complaint of the kernel, and no leak" [ "$status" = 0 ]
+	keep "$results/$kernel" guest "$kernel" \
+		"/mnt/share/stress_abuse $(arguments_for "$kernel") 2>&1"
+	tap_from "$results/$kernel" "$kernel"
+	ended_well "$results/$kernel" "$kernel"
 done
 tap_done

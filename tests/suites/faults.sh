@@ -8,30 +8,27 @@ set -euo pipefail
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
 
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
 GUEST_OPTIONS=(--append kunit.enable=0)
 
 # start NAME LINE: runs that in a guest.
 start() {
-	local status=0
-	guest debug "cd /mnt/share; $2" >"$dir/$1" || status=$?
-	echo "$status" >"$dir/$1.status"
+	keep "$results/$1" guest debug "cd /mnt/share; $2"
 }
 
 # tell NAME: tells what it told.
 tell() {
-	tap_from <(grep -v '^# site ' "$dir/$1") "debug, $1"
-	tap_check "debug, $1: no complaint of the kernel, and no leak" \
-		[ "$(cat "$dir/$1.status")" = 0 ]
+	tap_from <(grep -v '^# site ' "$results/$1") "debug, $1"
+	ended_well "$results/$1" "debug, $1"
 }
 
 # The calls in evfd.ko that may fail and were not seen to: none.
 sites_left() {
-	tr -d '\r' <"$dir/calls" | sed -n 's/^# site //p' | sort -u >"$dir/seen"
+	tr -d '\r' <"$results/calls" | sed -n 's/^# site //p' | sort -u >"$results/seen"
 	"$TOP/tools/setup/in-root.sh" objdump -dr "$TOP/build/debug/evfd.ko" |
-		python3 "$TOP/tests/faults/sites.py" | sort -u >"$dir/sites"
-	[ -s "$dir/sites" ] && ! comm -13 "$dir/seen" "$dir/sites" | grep .
+		python3 "$TOP/tests/faults/sites.py" | sort -u >"$results/sites"
+	[ -s "$results/sites" ] && ! comm -13 "$results/seen" "$results/sites" | grep .
 }
 
 # The others are for the long form.

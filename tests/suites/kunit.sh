@@ -19,12 +19,13 @@ parse() {
 		"$build/source/tools/testing/kunit/kunit.py" parse
 }
 
-status=0
-guest "$kernel" true || status=$?
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+keep "$results/output" guest "$kernel" true
 tap_from "$log" "$kernel"
 for suite in evfd_counter evfd_defer evfd_eventfd evfd_record evfd_schedule evfd_signal evfd_timerfd; do
 	tap_check "$kernel: suite $suite has passed" grep -qE "(^|\] )ok [0-9]+ $suite" "$log"
 done
 tap_check "$kernel: kunit.py finds no failure" parse
-tap_check "$kernel: no complaint of the kernel, and no leak" [ "$status" = 0 ]
+ended_well "$results/output" "$kernel"
 tap_done

@@ -38,20 +38,20 @@ add_up() {
 		}' "$1"
 }
 
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
 soak && GUEST_OPTIONS=(--timeout 7200)
 posts=0
 
 for kernel in $(kernels_for cloud rt debug); do
-	status=0 start=$SECONDS
-	guest "$kernel" "cd /mnt/share && insmod evfd_post_test.ko || exit
+	log=$results/$kernel start=$SECONDS
+	keep "$log" guest "$kernel" "cd /mnt/share && insmod evfd_post_test.ko || exit
 		./posts_api || touch /tmp/failed
 		./posts_hooks || touch /tmp/failed
 		POSTS_PERCENT=$(percent_for "$kernel") ./posts_contexts || touch /tmp/failed
-		rmmod evfd_post_test && [ ! -e /tmp/failed ]" >"$log" || status=$?
+		rmmod evfd_post_test && [ ! -e /tmp/failed ]"
 	tap_from "$log" "$kernel"
-	tap_check "$kernel: every program ended well, and no complaint of the kernel" [ "$status" = 0 ]
+	ended_well "$log" "$kernel"
 	mapfile -t sums < <(add_up "$log")
 	printf '%s\n' "${sums[@]::${#sums[@]}-1}"
 	posts=$((posts + sums[-1]))

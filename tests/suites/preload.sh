@@ -27,18 +27,10 @@ build() {
 	cp "$TOP/tests/preload"/*.sh "$TOP/tests/lib.sh" "$share/"
 }
 
-# run_guest NAME COMMAND...: leaves its output in $results/NAME, its status in .status.
-run_guest() {
-	local name=$1 status=0
-	shift
-	"$TOP/tools/guest/run.sh" --kernel "$kernel" --share "$share" -- "$@" \
-		>"$results/$name" || status=$?
-	echo "$status" >"$results/$name.status"
-}
-
-ended_well() {
-	tap_check "$1: the guest ended well and its kernel log is clean" \
-		[ "$(cat "$results/$1.status")" = 0 ]
+# start NAME SCRIPT ARGUMENT...: runs that in a guest, with its output in $results/NAME.
+start() {
+	keep "$results/$1" "$TOP/tools/guest/run.sh" --kernel "$kernel" --share "$share" \
+		-- bash "/mnt/share/$2" "${@:3}"
 }
 
 # Tells what each program that should have run did.
@@ -57,19 +49,19 @@ report() {
 		tap_from <(grep -v '^@end ' "$file") "$program"
 		tap_check "$program: its descriptors were evfd's" grep -qx '@end 0 ours' "$file"
 	done
-	ended_well "$name"
+	ended_well "$results/$name" "$name"
 }
 
 build
 # Programs named evfd_* test what only evfd's ioctls have.
 mapfile -t programs < <(user_programs | grep -v '^evfd_')
 programs32=("${programs[@]/%/32}")
-run_guest "64 bits" bash /mnt/share/programs.sh arguments calls "${programs[@]}" &
-run_guest "32 bits" bash /mnt/share/programs.sh arguments32 calls32 "${programs32[@]}" &
+start "64 bits" programs.sh arguments calls "${programs[@]}" &
+start "32 bits" programs.sh arguments32 calls32 "${programs32[@]}" &
 wait
 report "64 bits" arguments calls "${programs[@]}"
 report "32 bits" arguments32 calls32 "${programs32[@]}"
-run_guest ways bash /mnt/share/ways.sh
+start ways ways.sh
 tap_from "$results/ways" "ways"
-ended_well ways
+ended_well "$results/ways" ways
 tap_done

@@ -7,8 +7,8 @@ set -euo pipefail
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
 
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
 seconds=50
 if soak; then
 	seconds=600
@@ -17,12 +17,11 @@ fi
 
 # Loading the module runs its KUnit suites, which are tested once elsewhere.
 for kernel in $(kernels_for debug); do
-	status=0
-	guest "$kernel" "cd /mnt/share && insmod evfd_post_test.ko || exit
+	keep "$results/$kernel" guest "$kernel" "cd /mnt/share && insmod evfd_post_test.ko || exit
 		echo none >/sys/module/kunit/parameters/filter_glob
 		echo 1 >/sys/kernel/rcu_expedited
-		./stress_races $seconds /mnt/share 2>&1" >"$log" || status=$?
-	tap_from "$log" "$kernel"
-	tap_check "$kernel: no complaint of the kernel, and no leak" [ "$status" = 0 ]
+		./stress_races $seconds /mnt/share 2>&1"
+	tap_from "$results/$kernel" "$kernel"
+	ended_well "$results/$kernel" "$kernel"
 done
 tap_done

@@ -7,16 +7,16 @@ set -euo pipefail
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
 
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
 
 first=$(kernels_for cloud)
 
 # The demo compares what the tutorial and the timer print with what they should.
-status=0
-guest "$first" bash /mnt/share/demo.sh >"$log" || status=$?
+log=$results/demo
+keep "$log" guest "$first" bash /mnt/share/demo.sh
 sed 's/^/# /' "$log"
-tap_check "demo: the samples print what they should" [ "$status" = 0 ]
+ended_well "$log" "demo, which compares what the samples print"
 for text in '== Two processes:' 'Parent read 7 (0x7) from efd' \
 	'== The same with a semaphore:' 'Tick 5'; do
 	tap_check "demo prints '$text'" grep -qF "$text" "$log"
@@ -39,11 +39,10 @@ tap_check "the README's program prints what it should" \
 	[ "$(guest "$first" /mnt/share/readme)" = 4 ]
 
 for kernel in $(kernels_for cloud debug); do
-	status=0
-	guest "$kernel" 'insmod /mnt/share/evfd_shrinker.ko &&
+	keep "$results/$kernel" guest "$kernel" 'insmod /mnt/share/evfd_shrinker.ko &&
 		insmod /mnt/share/evfd_timer.ko && /mnt/share/samples_api &&
-		rmmod evfd_timer evfd_shrinker' >"$log" || status=$?
-	tap_from "$log" "$kernel"
-	tap_check "$kernel: every program ended well, and no complaint of the kernel" [ "$status" = 0 ]
+		rmmod evfd_timer evfd_shrinker'
+	tap_from "$results/$kernel" "$kernel"
+	ended_well "$results/$kernel" "$kernel"
 done
 tap_done

@@ -8,19 +8,16 @@ set -euo pipefail
 source "$(dirname "$0")/../lib.sh"
 
 kernel=$(kernels_for debug)
-logs=$(mktemp -d)
-trap 'rm -rf "$logs"' EXIT
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
 
 # A round keeps one processor busy: two guests take half the time of one.
 for half in 1 2; do
-	guest "$kernel" /mnt/share/unload_rounds 500 /mnt/share >"$logs/$half" &
-	guests[half]=$!
+	keep "$results/$half" guest "$kernel" /mnt/share/unload_rounds 500 /mnt/share &
 done
+wait
 for half in 1 2; do
-	status=0
-	wait "${guests[half]}" || status=$?
-	tap_from "$logs/$half" "$kernel, guest $half"
-	tap_check "$kernel, guest $half: no complaint of the kernel, and no leak" \
-		[ "$status" = 0 ]
+	tap_from "$results/$half" "$kernel, guest $half"
+	ended_well "$results/$half" "$kernel, guest $half"
 done
 tap_done

@@ -73,23 +73,21 @@ report() {
 
 # run KERNEL NAME PROGRAM...: runs the programs in a guest of their own.
 run() {
-	local kernel=$1 dir=$results/$1-$2 status=0 start=$SECONDS
+	local kernel=$1 dir=$results/$1-$2 start=$SECONDS
 	shift 2
 	mkdir "$dir"
-	guest "$kernel" "$(guest_line "$@")" >"$dir/output" || status=$?
-	echo "$status $((SECONDS - start))" >"$dir/status"
+	keep "$dir/output" guest "$kernel" "$(guest_line "$@")"
+	echo "$((SECONDS - start))" >"$dir/seconds"
 }
 
 # report_run KERNEL NAME PROGRAM...: tells what came of that.
 report_run() {
-	local kernel=$1 name=$2 dir=$results/$1-$2 status seconds
+	local kernel=$1 name=$2 dir=$results/$1-$2
 	shift 2
-	read -r status seconds <"$dir/status"
 	split_output "$dir" <"$dir/output"
 	report "$kernel" "$dir" "$@"
-	tap_check "$kernel, $name: the guest ended well and its kernel log is clean" \
-		[ "$status" = 0 ]
-	echo "# $kernel, $name: all programs took $seconds s"
+	ended_well "$dir/output" "$kernel, $name"
+	echo "# $kernel, $name: all programs took $(cat "$dir/seconds") s"
 }
 
 # Most programs leave a processor of the guest idle most of the time: two guests
