@@ -334,6 +334,10 @@ mod suite {
 
     #[test]
     fn a_callback_for_an_earlier_start_does_nothing() -> Result {
+        if !call_in(OTHER_CPU, || ()) {
+            // With one CPU, no callback waits for the lock.
+            return Ok(());
+        }
         for _ in 0..4 {
             assert_eq!(told_after(|guard| guard.stop())?, 0);
             let later = Clock::Monotonic.now() + HOUR;
