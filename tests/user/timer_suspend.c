@@ -4,7 +4,8 @@
  * the sleep or does not.
  *
  * This needs a machine that can sleep with its memory on and has an RTC. With
- * one processor only: an emulated one may not come back.
+ * one processor only: an emulated one may not come back. Nor does a kernel with
+ * KCSAN, which would watch what it does before there is a CPU area.
  */
 #include "timer.h"
 
@@ -44,7 +45,8 @@ static bool can_sleep(void)
 {
 	return has_word("/sys/power/state", "mem") &&
 	       has_word("/sys/power/mem_sleep", "deep") &&
-	       sysconf(_SC_NPROCESSORS_ONLN) == 1;
+	       sysconf(_SC_NPROCESSORS_ONLN) == 1 &&
+	       access("/sys/kernel/debug/kcsan", F_OK);
 }
 
 /* Returns when the machine is awake again: how long it slept, or -errno. */
