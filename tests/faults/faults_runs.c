@@ -15,6 +15,7 @@
 #include "../user/common.h"
 
 #include <stdarg.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
 
 /* How long a run may take, which none that comes to its end does. */
@@ -22,18 +23,22 @@
 
 static int most_runs = 1000, most_seconds = 3600;
 
-/* How often each attribute has counted, which it does not tell. */
+/* How often each attribute has counted, which it does not tell, after settle(). */
 static long counted[FAULTS];
+
+/* More than other threads count while a failure is reported. */
+#define SLACK		16
 
 struct series {
 	const char *program, *test;
 	size_t fault;
 	int runs, refused;
+	bool failed;
 };
 
-/* The run has failed, and the program ends. */
-static void __attribute__((noreturn, format(printf, 2, 3)))
-fail(const struct series *series, const char *format, ...)
+/* The run has failed, and the series ends. */
+static void __attribute__((format(printf, 2, 3)))
+fail(struct series *series, const char *format, ...)
 {
 	char what[256];
 	va_list args;
@@ -43,7 +48,7 @@ fail(const struct series *series, const char *format, ...)
 	va_end(args);
 	ksft_print_msg("%s:%s, %s %d: %s\n", series->program, series->test,
 		       faults[series->fault].name, series->runs, what);
-	ksft_exit_fail();
+	series->failed = true;
 }
 
 static const char *attribute(const struct series *series)
@@ -53,7 +58,7 @@ static const char *attribute(const struct series *series)
 
 /*
  * Has the nth from now on fail, and none after it. An attribute fails what makes
- * its count a multiple of the interval; it does not count for an interval of 1.
+ * its count a multiple of the interval.
  */
 static void arm(const struct series *series, int n)
 {
@@ -76,6 +81,18 @@ static void disarm(const struct series *series)
 	put_attribute(attribute(series), "probability", "0");
 }
 
+/*
+ * Whether what a process does counts, and may fail. Those that it forks inherit it.
+ * What interrupts them, whoever it is for, does not count.
+ */
+static void may_fail(pid_t pid, bool may)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/make-it-fail", pid);
+	put_file(path, may ? "1" : "0");
+}
+
 /* Makes a descriptor, which copies, and takes memory. */
 static void use_some(void)
 {
@@ -85,15 +102,26 @@ static void use_some(void)
 		close(fd);
 }
 
-/* A run had fewer than n: goes on to the nth, so that the count is known. */
-static void count_on(struct series *series, int n)
+/*
+ * Goes on to a count that is known, as it is not after a run of which the nth was
+ * to fail: there were fewer, or another thread has counted on.
+ */
+static void settle(struct series *series, int n)
 {
+	int most = n + SLACK;
+
+	may_fail(getpid(), true);
+	arm(series, most);
 	for (int i = 0; !struck(series); i++) {
-		if (i == n)
-			fail(series, "the attribute does not count as it should");
+		if (i == most)
+			ksft_exit_fail_msg("%s has not counted from 0: used before?\n",
+					   attribute(series));
 		use_some();
 	}
+	disarm(series);
+	may_fail(getpid(), false);
 	strike_clear();
+	counted[series->fault] += most;
 }
 
 static void exec_test(const struct series *series)
@@ -106,11 +134,23 @@ static void exec_test(const struct series *series)
 	dup2(null, 1);
 	dup2(null, 2);
 	setenv("EVFD_IMPL", "evfd", 1);
+	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
 	execl(series->program, series->program, "-t", series->test, NULL);
 	_exit(127);
 }
 
-static bool wait_to_the_end(pid_t pid)
+/* Nothing fails until the program is loaded: it stops then, being traced. */
+static bool begins(pid_t pid)
+{
+	int status;
+
+	if (waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status))
+		return false;
+	may_fail(pid, true);
+	return !ptrace(PTRACE_DETACH, pid, NULL, NULL);
+}
+
+static bool ends(pid_t pid)
 {
 	time_t end = time(NULL) + DEADLINE_S;
 	int status;
@@ -120,7 +160,7 @@ static bool wait_to_the_end(pid_t pid)
 			return false;
 		sleep_ms(2);
 	}
-	return !WIFEXITED(status) || WEXITSTATUS(status) != 127;
+	return true;
 }
 
 static void run_test(struct series *series)
@@ -132,12 +172,12 @@ static void run_test(struct series *series)
 		exec_test(series);
 	if (pid < 0)
 		fail(series, "fork: %s", strerror(errno));
-	ended = wait_to_the_end(pid);
+	ended = begins(pid) && ends(pid);
 	kill(-pid, SIGKILL);
 	if (!ended)
 		fail(series, "it did not end, or could not be run");
 	/* Those that were killed take a moment to go. */
-	if (!wait_for(!module_references()))
+	else if (!wait_for(!module_references()))
 		fail(series, "%ld references are left", module_references());
 }
 
@@ -169,28 +209,27 @@ static bool over(const struct series *series, time_t start)
 
 static void run_series(const char *program, const char *test, size_t fault)
 {
-	struct series series = { program, test, fault, 0, 0 };
+	struct series series = { .program = program, .test = test, .fault = fault };
 	time_t start = time(NULL);
 	bool left = true;
 
 	fault_choose(&faults[fault]);
-	while (left && !over(&series, start)) {
+	put_attribute(attribute(&series), "task-filter", "Y");
+	settle(&series, 0);
+	while (left && !series.failed && !over(&series, start)) {
 		int n = ++series.runs;
 
 		arm(&series, n);
 		run_test(&series);
 		left = struck(&series);
+		disarm(&series);
 		if (left)
 			judge(&series);
-		else
-			count_on(&series, n);
-		disarm(&series);
-		/* Of an interval of 1 nothing was counted. */
-		counted[fault] += counted[fault] + n > 1 ? n : 0;
+		settle(&series, n);
 	}
-	ksft_test_result_pass("%s:%s, %s: %d failures, %d refused%s\n", program,
-			      test, faults[fault].name, series.runs - !left,
-			      series.refused, left ? ", and there are more" : "");
+	ksft_test_result(!series.failed, "%s:%s, %s: %d failures, %d refused%s\n", program,
+			 test, faults[fault].name, series.runs - !left, series.refused,
+			 left ? ", and there are more" : "");
 }
 
 static struct test {
@@ -228,7 +267,8 @@ static void add_all_tests(const char *program)
 		if (line[0] != '#' && word && sscanf(word, "%63s", name) == 1)
 			add_test(program, name);
 	}
-	if (!list || pclose(list) || test_count == before)
+	/* The harness ends as for a skipped test: its status says nothing. */
+	if (!list || pclose(list) < 0 || test_count == before)
 		ksft_exit_fail_msg("%s does not tell its tests\n", program);
 }
 

@@ -32,7 +32,7 @@ sites_left() {
 }
 
 # The others are for the long form.
-some_tests=(counter:read_takes_all epoll:level)
+some_tests=(counter:read_takes_all epoll:level evfd_timer_memory)
 
 start calls "./faults_calls; a=\$?; ./faults_load /mnt/share; b=\$?
 	./faults_runs ${some_tests[*]/#/./} && [ \$a\$b = 00 ]"
@@ -42,11 +42,18 @@ if soak; then
 	mapfile -t names < <(user_programs)
 	names=("${names[@]/#/./}")
 	GUEST_OPTIONS+=(--timeout 86400)
-	start "64 bits" "./faults_runs -n 60 -s 120 ${names[*]}" &
-	start "32 bits" "./faults_calls32; a=\$?
-		./faults_runs -n 60 -s 120 ${names[*]/%/32} && [ \$a = 0 ]" &
+	# Two guests, as most tests leave one processor idle.
+	for half in 0 1; do
+		programs=()
+		for ((i = half; i < ${#names[@]}; i += 2)); do
+			programs+=("${names[i]}")
+		done
+		start "half $half" "./faults_runs -n 60 -s 20 ${programs[*]}" &
+	done
 	wait
-	tell "64 bits"
-	tell "32 bits"
+	tell "half 0"
+	tell "half 1"
+	start "calls, 32 bits" ./faults_calls32
+	tell "calls, 32 bits"
 fi
 tap_done
