@@ -170,8 +170,10 @@ static void run_test(struct series *series)
 
 	if (!pid)
 		exec_test(series);
-	if (pid < 0)
+	if (pid < 0) {
 		fail(series, "fork: %s", strerror(errno));
+		return;
+	}
 	ended = begins(pid) && ends(pid);
 	kill(-pid, SIGKILL);
 	if (!ended)
