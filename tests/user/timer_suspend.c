@@ -5,7 +5,7 @@
  *
  * This needs a machine that can sleep with its memory on and has an RTC. With
  * one processor only: an emulated one may not come back. Nor does a kernel with
- * KCSAN, which would watch what it does before there is a CPU area.
+ * KCSAN, natively either.
  */
 #include "timer.h"
 
