@@ -31,13 +31,14 @@ struct fault {
 	const char *name;	/* for messages */
 	const char *attribute;	/* its directory in debugfs */
 	int err;		/* what a call fails with for it */
+	bool alike;		/* each takes 1 of the attribute's "space" */
 };
 
 enum { SLAB, COPY, FAULTS };
 
 static const struct fault faults[FAULTS] = {
 	[SLAB] = { "memory", "failslab", ENOMEM },
-	[COPY] = { "copy", "fail_usercopy", EFAULT },
+	[COPY] = { "copy", "fail_usercopy", EFAULT, .alike = true },
 };
 
 static inline void put_file(const char *path, const char *text)
@@ -86,6 +87,7 @@ static inline void fault_off(const char *attribute)
 	put_attribute(attribute, "task-filter", "N");
 	put_attribute(attribute, "require-start", "1");
 	put_attribute(attribute, "stacktrace-depth", "0");
+	put_attribute(attribute, "space", "0");
 }
 
 /* Has this, and only this, be what may fail, when it is below a module. */
