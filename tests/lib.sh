@@ -18,6 +18,13 @@ guest() {
 		--log "$TOP/build/$kernel/guest.log" -- "$@"
 }
 
+# make_results: make $results, a directory. It goes when the suite ends, and so does
+# what the suite has begun, such as a guest.
+make_results() {
+	results=$(mktemp -d)
+	trap 'jobs -rp | xargs -r kill || true; rm -rf "$results"' EXIT
+}
+
 # keep FILE COMMAND...: run a command as guest is one, with its output in FILE and
 # its exit status in FILE.status.
 keep() {

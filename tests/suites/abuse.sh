@@ -7,8 +7,7 @@ set -euo pipefail
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
 
-results=$(mktemp -d)
-trap 'rm -rf "$results"' EXIT
+make_results
 soak && GUEST_OPTIONS=(--timeout 3600)
 
 # Seconds of each abuse of time, bad calls of each kind, descriptors of each kind, and the

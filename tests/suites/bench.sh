@@ -7,8 +7,7 @@ set -euo pipefail
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
 
-results=$(mktemp -d)
-trap 'rm -rf "$results"' EXIT
+make_results
 
 status=0
 "$TOP/tests/bench/run.sh" >"$results/raw" || status=$?

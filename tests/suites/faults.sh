@@ -8,8 +8,7 @@ set -euo pipefail
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
 
-results=$(mktemp -d)
-trap 'rm -rf "$results"' EXIT
+make_results
 GUEST_OPTIONS=(--append kunit.enable=0)
 
 # start NAME LINE: runs that in a guest.

@@ -19,8 +19,7 @@ parse() {
 		"$build/source/tools/testing/kunit/kunit.py" parse
 }
 
-results=$(mktemp -d)
-trap 'rm -rf "$results"' EXIT
+make_results
 keep "$results/output" guest "$kernel" true
 tap_from "$log" "$kernel"
 for suite in evfd_counter evfd_defer evfd_eventfd evfd_record evfd_schedule evfd_signal evfd_timerfd; do

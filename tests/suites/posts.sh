@@ -38,8 +38,7 @@ add_up() {
 		}' "$1"
 }
 
-results=$(mktemp -d)
-trap 'rm -rf "$results"' EXIT
+make_results
 soak && GUEST_OPTIONS=(--timeout 7200)
 posts=0
 

@@ -8,8 +8,7 @@
 set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 
-results=$(mktemp -d)
-trap 'rm -rf "$results"' EXIT
+make_results
 kernel=$(kernels_for cloud)
 share=$TOP/build/preload-share
 

@@ -9,8 +9,7 @@
 set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 
-results=$(mktemp -d)
-trap 'rm -rf "$results"' EXIT
+make_results
 kernel=$(kernels_for cloud)
 if [ "$kernel" = debug-kcsan ]; then
 	tap_ok "the programs # SKIP natively they are too slow with KCSAN for what they expect"

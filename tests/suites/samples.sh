@@ -7,8 +7,7 @@ set -euo pipefail
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
 
-results=$(mktemp -d)
-trap 'rm -rf "$results"' EXIT
+make_results
 
 first=$(kernels_for cloud)
 

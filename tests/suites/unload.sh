@@ -8,8 +8,7 @@ set -euo pipefail
 source "$(dirname "$0")/../lib.sh"
 
 kernel=$(kernels_for debug)
-results=$(mktemp -d)
-trap 'rm -rf "$results"' EXIT
+make_results
 
 # A round keeps one processor busy: two guests take half the time of one.
 for half in 1 2; do

@@ -8,8 +8,7 @@
 set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 
-results=$(mktemp -d)
-trap 'rm -rf "$results"' EXIT
+make_results
 mapfile -t names < <(user_programs)
 
 # The implementations that a program is run on.
