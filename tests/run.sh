@@ -61,7 +61,7 @@ prepare() {
 run_suite() {
 	local suite=$1 start=$SECONDS status=0 results planned ok not skip
 	echo "# suite $suite"
-	"tests/suites/$suite.sh" </dev/null | tee "$log" || status=$?
+	setpriv --pdeathsig TERM "tests/suites/$suite.sh" </dev/null | tee "$log" || status=$?
 	skip=$(grep -cE '^ok [0-9]+ .*# SKIP' "$log") || true
 	ok=$(($(grep -cE '^ok [0-9]+' "$log" || true) - skip))
 	not=$(grep -cE '^not ok [0-9]+' "$log") || true

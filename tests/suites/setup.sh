@@ -212,6 +212,35 @@ test_kernel_log() {
 	tap_check "what a good kernel says is not" none bug_lines "$dir/log"
 }
 
+# guest_with ARGUMENT: succeeds while there is a guest whose kernel's last one is that.
+guest_with() {
+	grep -lqzs "^console=.* $1\$" /proc/[0-9]*/cmdline
+}
+
+# soon COMMAND...: succeeds when COMMAND does, which may take it a while.
+soon() {
+	local tries=100
+	until "$@"; do
+		[ $((tries--)) != 0 ] || return 1
+		sleep 0.2
+	done
+}
+
+# ends_when_killed SIGNAL LINE: whether a guest ends when who has run it does, a shell
+# that runs that line.
+ends_when_killed() {
+	local argument=evfd_test=$$ starter status=0
+	bash -c 'set -euo pipefail
+		source tests/lib.sh
+		run() { tools/guest/run.sh --no-module --append "$1" -- "sleep 600"; }
+		'"$2" sh "$argument" >"$dir/killed" 2>&1 &
+	starter=$!
+	soon guest_with "$argument" || status=$?
+	kill "-$1" "$starter"
+	cat "$dir/killed"
+	[ $status = 0 ] && soon none guest_with "$argument"
+}
+
 test_guest_failures() {
 	tap_check "a kernel log that tells of a bug fails the guest" \
 		refuses "WARNING: CPU: 0" bare_guest -- 'echo "WARNING: CPU: 0" >/dev/kmsg'
@@ -222,6 +251,9 @@ test_guest_failures() {
 		refuses "it took more than 15 s" bare_guest --timeout 15 -- 'sleep 600'
 	tap_check "what a command leaves running does not keep the guest up" \
 		exits 0 bare_guest --timeout 60 -- 'sleep 600 & exit 0'
+	tap_check "a guest ends with who is killed" ends_when_killed KILL 'run "$1"; true'
+	tap_check "and with a suite that runs it beside others" ends_when_killed TERM \
+		'make_results; keep "$results/one" run "$1" & wait'
 }
 
 test_build_refusals

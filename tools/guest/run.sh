@@ -181,6 +181,10 @@ report() {
 	exit "$end"
 }
 
+# A guest ends with who has started it, however that one ends.
+[ "${1:-}" = --tied ] || exec setpriv --pdeathsig TERM "$0" --tied "$@"
+shift
+
 COMMAND=()
 parse "$@"
 [ -n "$SHELL_MODE" ] || [ ${#COMMAND[@]} -gt 0 ] || usage
