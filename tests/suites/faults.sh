@@ -47,7 +47,7 @@ if soak; then
 		for ((i = half; i < ${#names[@]}; i += 2)); do
 			programs+=("${names[i]}")
 		done
-		start "half $half" "./faults_runs -n 60 -s 20 ${programs[*]}" &
+		start "half $half" "./faults_runs -n 60 -s 10 ${programs[*]}" &
 	done
 	wait
 	tell "half 0"
