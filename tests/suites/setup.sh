@@ -226,14 +226,21 @@ soon() {
 	done
 }
 
-# ends_when_killed SIGNAL LINE: whether a guest ends when who has run it does, a shell
-# that runs that line.
+lasting_guest() {
+	bare_guest --append "$1" -- 'sleep 600'
+}
+
+lasting_guest_beside_others() {
+	make_results
+	keep "$results/one" lasting_guest "$1" &
+	wait
+}
+
+# ends_when_killed SIGNAL FUNCTION: whether a guest ends when the shell does that runs
+# it by FUNCTION.
 ends_when_killed() {
 	local argument=evfd_test=$$ starter status=0
-	bash -c 'set -euo pipefail
-		source tests/lib.sh
-		run() { tools/guest/run.sh --no-module --append "$1" -- "sleep 600"; }
-		'"$2" sh "$argument" >"$dir/killed" 2>&1 &
+	"$2" "$argument" >"$dir/killed" 2>&1 &
 	starter=$!
 	soon guest_with "$argument" || status=$?
 	kill "-$1" "$starter"
@@ -251,9 +258,9 @@ test_guest_failures() {
 		refuses "it took more than 15 s" bare_guest --timeout 15 -- 'sleep 600'
 	tap_check "what a command leaves running does not keep the guest up" \
 		exits 0 bare_guest --timeout 60 -- 'sleep 600 & exit 0'
-	tap_check "a guest ends with who is killed" ends_when_killed KILL 'run "$1"; true'
-	tap_check "and with a suite that runs it beside others" ends_when_killed TERM \
-		'make_results; keep "$results/one" run "$1" & wait'
+	tap_check "a guest ends with who is killed" ends_when_killed KILL lasting_guest
+	tap_check "and with a suite that runs it beside others" \
+		ends_when_killed TERM lasting_guest_beside_others
 }
 
 test_build_refusals
