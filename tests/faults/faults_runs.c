@@ -194,6 +194,15 @@ static void run_test(struct series *series)
 		fail(series, "%ld references are left", module_references());
 }
 
+static bool comes_too_late(long ret)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(too_late); i++) {
+		if (ret == -too_late[i])
+			return true;
+	}
+	return false;
+}
+
 /* Whether the system call has returned what it may. */
 static bool returned_well(const struct series *series,
 			  const struct strike *strike)
@@ -202,10 +211,8 @@ static bool returned_well(const struct series *series,
 		return true;
 	if (strike->paging && strike->ret == -EFAULT)
 		return true;
-	for (size_t i = 0; i < ARRAY_SIZE(too_late); i++) {
-		if (series->fault == COPY && strike->ret == -too_late[i])
-			return true;
-	}
+	if (series->fault == COPY && comes_too_late(strike->ret))
+		return true;
 	return strike->ret == -faults[series->fault].err;
 }
 
