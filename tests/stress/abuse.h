@@ -78,7 +78,10 @@ static inline void cgroup_remove(void)
 	wait_for(!rmdir(CGROUP));
 }
 
-/* As many open files as can be had; a child keeps that when it is nobody. */
+/*
+ * As many open files as can be had, so that it is memory that ends them; a child
+ * keeps that when it is nobody.
+ */
 static inline bool raise_files(void)
 {
 	struct rlimit files = {
@@ -86,7 +89,8 @@ static inline bool raise_files(void)
 	};
 
 	files.rlim_max = files.rlim_cur;
-	return !setrlimit(RLIMIT_NOFILE, &files);
+	return write_file("/proc/sys/fs/file-max", "9223372036854775807") &&
+	       !setrlimit(RLIMIT_NOFILE, &files);
 }
 
 /* Forks the user: they do, and wait until they are stopped. */
