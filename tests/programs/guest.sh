@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# In the guest: run each program of others twice, on the system's descriptors
-# and on evfd's.
+# guest.sh GROUP KERNEL: in the guest, run each program of others twice, on the
+# system's descriptors and on evfd's.
 #
 # Prints what each run does between "@begin PROGRAM native|evfd" and "@end
 # STATUS EVENTFDS TIMERFDS SIGNALFDS OTHERS", which are the descriptors made.
@@ -33,9 +33,17 @@ python() {
 
 # What fails here natively too is left out: of the kernel's epoll59, threads
 # are to run at the same time, which processors of an emulated machine do not;
-# and with PREEMPT_RT the 64 threads of epoll65 take longer than it allows.
+# where locks are checked, or may sleep, the 64 threads of epoll65 take longer than
+# it allows. On kernel debug the calls of three of Python's tests, and of their
+# like in ns, take more than the 0.5 ms that they are to (later Pythons allow 10).
+left_out=(-T epoll59) too_fast=()
+case $2 in
+rt* | debug*) left_out+=(-T epoll65) ;;&
+debug) too_fast=(-i '*timerfd*_initval' -i '*timerfd*_interval' -i '*TFD_TIMER_ABSTIME') ;;
+esac
+
 interpreters() {
-	python python-os test_os -m '*EventfdTests*' -m '*TimerfdTests*'
+	python python-os test_os -m '*EventfdTests*' -m '*TimerfdTests*' "${too_fast[@]}"
 	python python-signal test_signal test_threadsignals
 	python python-selectors test_selectors test_select test_poll test_epoll
 	run node-workers node /mnt/share/workers.js
@@ -45,9 +53,9 @@ others() {
 	run systemd-event /usr/lib/systemd/tests/unit-tests/test-event
 	run kernel-eventfd_test /mnt/share/kernel/eventfd_test
 	run kernel-timerfd /mnt/share/kernel/timerfd
-	left_out=(-T epoll59)
-	! uname -v | grep -q PREEMPT_RT || left_out+=(-T epoll65)
-	run kernel-epoll_wakeup_test /mnt/share/kernel/epoll_wakeup_test "${left_out[@]}"
+	# Some of its tests close sockets that a thread may yet write to.
+	(trap '' PIPE
+	 run kernel-epoll_wakeup_test /mnt/share/kernel/epoll_wakeup_test "${left_out[@]}")
 	stress eventfd 20000
 	stress timerfd 2000
 	stress sigfd 20000

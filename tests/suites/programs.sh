@@ -39,7 +39,7 @@ build() {
 start() {
 	keep "$results/$1" "$TOP/tools/guest/run.sh" --kernel "$kernel" --icount --mem 1024 \
 		--userland "$image" --share "$share" --timeout 7200 \
-		-- bash /mnt/share/guest.sh "$1"
+		-- bash /mnt/share/guest.sh "$1" "$kernel"
 }
 
 # part FILE PROGRAM native|evfd: what that run has printed, with its @end.
