@@ -8,8 +8,7 @@ set -euo pipefail
 source "$(dirname "$0")/../lib.sh"
 cd "$TOP"
 
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
+make_results
 kdir=$(tools/setup/kernel.sh cloud)/build
 
 # exits STATUS COMMAND...
@@ -29,22 +28,22 @@ none() {
 
 # fake_tree NAME: a kernel tree with the configuration of a real one.
 fake_tree() {
-	mkdir -p "$dir/$1/include/config" "$dir/$1/rust"
-	cp "$kdir/include/config/auto.conf" "$dir/$1/include/config/"
-	echo "$dir/$1"
+	mkdir -p "$results/$1/include/config" "$results/$1/rust"
+	cp "$kdir/include/config/auto.conf" "$results/$1/include/config/"
+	echo "$results/$1"
 }
 
 fake_rustc() {
-	mkdir -p "$dir/bin"
-	printf '#!/bin/sh\necho "%s"\n' "$1" >"$dir/bin/rustc"
-	printf '#!/bin/sh\n' >"$dir/bin/bindgen"
-	chmod +x "$dir"/bin/*
+	mkdir -p "$results/bin"
+	printf '#!/bin/sh\necho "%s"\n' "$1" >"$results/bin/rustc"
+	printf '#!/bin/sh\n' >"$results/bin/bindgen"
+	chmod +x "$results"/bin/*
 }
 
 test_build_refusals() {
 	local tree
 	tap_check "make refuses a KDIR that is no kernel tree" \
-		refuses "there is no prepared kernel tree" make KDIR="$dir/nowhere"
+		refuses "there is no prepared kernel tree" make KDIR="$results/nowhere"
 	tree=$(fake_tree headers)
 	tap_check "make refuses a KDIR without Rust metadata" \
 		refuses "has no Rust metadata" make KDIR="$tree"
@@ -57,11 +56,11 @@ test_build_refusals() {
 	touch "$tree/rust/libkernel.rmeta"
 	fake_rustc "rustc 1.0.0 (another one)"
 	tap_check "make refuses another rustc than the kernel's" \
-		refuses "rustc here:  rustc 1.0.0" env PATH="$dir/bin:$PATH" make KDIR="$tree"
+		refuses "rustc here:  rustc 1.0.0" env PATH="$results/bin:$PATH" make KDIR="$tree"
 	tap_check "and says which one that is" \
 		refuses "the kernel's: rustc $(sed -n 's/^.*VERSION_TEXT="*rustc \([^"]*\)"*$/\1/p' \
-			"$tree/include/config/auto.conf")" env PATH="$dir/bin:$PATH" make KDIR="$tree"
-	rm "$dir/bin/rustc"
+			"$tree/include/config/auto.conf")" env PATH="$results/bin:$PATH" make KDIR="$tree"
+	rm "$results/bin/rustc"
 	tap_check "make refuses to go without rustc" \
 		refuses "rustc-none here:  none" env RUSTC=rustc-none make KDIR="$tree"
 	tap_check "an unknown kernel is refused" \
@@ -101,25 +100,26 @@ stock() {
 }
 
 test_kernel_mismatch() {
-	local tree=$dir/symbols
+	local tree=$results/symbols
 	mkdir -p "$tree/rust"
 	cp "$kdir/Module.symvers" "$tree/"
 	cp "$kdir"/rust/exports_*_generated.h "$tree/rust/"
-	cp "$kdir/.config" "$dir/config"
+	cp "$kdir/.config" "$results/config"
 	tap_check "Debian's Rust symbols are those made here" stock rust_headers_check_symbols "$tree"
 	sed -i '0,/_RNv/s//_RNx/' "$tree/rust/exports_kernel_generated.h"
 	tap_check "a Rust symbol that Debian's kernel has not is refused" \
 		refuses "would not load" stock rust_headers_check_symbols "$tree"
 	tap_check "the same configuration is taken" \
-		stock rust_headers_check_config "$kdir/.config" "$dir/config"
-	sed -i '/^CONFIG_DEBUG_INFO_BTF=/d' "$dir/config"
+		stock rust_headers_check_config "$kdir/.config" "$results/config"
+	sed -i '/^CONFIG_DEBUG_INFO_BTF=/d' "$results/config"
 	tap_check "another configuration is refused" \
-		refuses "not the one Debian built" stock rust_headers_check_config "$kdir/.config" "$dir/config"
+		refuses "not the one Debian built" \
+		stock rust_headers_check_config "$kdir/.config" "$results/config"
 }
 
 # A set-up of something that is made for long, in a cache of its own.
 interrupted() {
-	env XDG_CACHE_HOME="$dir/cache" bash -c '
+	env XDG_CACHE_HOME="$results/cache" bash -c '
 		set -euo pipefail
 		. tools/setup/lib.sh
 		slowly() {
@@ -131,7 +131,7 @@ interrupted() {
 }
 
 test_interrupted_setup() {
-	local cache=$dir/cache/evfd
+	local cache=$results/cache/evfd
 	tap_check "a set-up is killed half-way" exits 137 interrupted die
 	tap_check "what it has begun has no name in the cache" [ ! -e "$cache/thing" ]
 	tap_check "the next set-up succeeds" interrupted finish
@@ -142,8 +142,8 @@ test_interrupted_setup() {
 
 # told OUTPUT: what the suites make of a program's output.
 told() {
-	printf '%b' "$1" >"$dir/output"
-	bash -c 'source tests/lib.sh; tap_from "$1" p' sh "$dir/output" | grep -E '^(not )?ok'
+	printf '%b' "$1" >"$results/output"
+	bash -c 'source tests/lib.sh; tap_from "$1" p' sh "$results/output" | grep -E '^(not )?ok'
 }
 
 test_results() {
@@ -162,8 +162,8 @@ bare_guest() {
 }
 
 test_guest() {
-	mkdir "$dir/share"
-	echo "seen from here" >"$dir/share/a file"
+	mkdir "$results/share"
+	echo "seen from here" >"$results/share/a file"
 	tap_check "make guest loads the module, for everybody to use" \
 		prints "character special file 666" make guest CMD='stat -c "%F %a" /dev/evfd'
 	tap_check "an exit status is passed on" exits 7 bare_guest -- 'exit 7'
@@ -180,10 +180,10 @@ test_guest() {
 	tap_check "all of a long output comes through" \
 		prints "$(seq 20000)" bare_guest -- 'seq 20000'
 	tap_check "the share is there, and read-only" \
-		prints "seen from here refused" bare_guest --share "$dir/share" -- \
+		prints "seen from here refused" bare_guest --share "$results/share" -- \
 		'echo $(cat "/mnt/share/a file") $(touch /mnt/share/x 2>/dev/null || echo refused)'
 	tap_check "a share that is not there is refused" \
-		refuses "there is no directory" bare_guest --share "$dir/nowhere" -- true
+		refuses "there is no directory" bare_guest --share "$results/nowhere" -- true
 }
 
 # A line as each of the checkers writes it.
@@ -204,12 +204,12 @@ test_kernel_log() {
 		'unreferenced object 0x1 (size 8):' \
 		'Oops: general protection fault [#1] SMP' \
 		'Kernel panic - not syncing: x'; do
-		echo "[    1.000000] $line" >"$dir/log"
-		tap_check "this is taken for a bug: $line" bug_lines "$dir/log"
+		echo "[    1.000000] $line" >"$results/log"
+		tap_check "this is taken for a bug: $line" bug_lines "$results/log"
 	done
 	printf '%s\n' '[    0.1] rcu: RCU lockdep checking is enabled.' \
-		'[    0.2] kasan: KernelAddressSanitizer initialized (generic)' >"$dir/log"
-	tap_check "what a good kernel says is not" none bug_lines "$dir/log"
+		'[    0.2] kasan: KernelAddressSanitizer initialized (generic)' >"$results/log"
+	tap_check "what a good kernel says is not" none bug_lines "$results/log"
 }
 
 # guest_with ARGUMENT: succeeds while there is a guest whose kernel's last one is that.
@@ -240,11 +240,11 @@ lasting_guest_beside_others() {
 # it by FUNCTION.
 ends_when_killed() {
 	local argument=evfd_test=$$ starter status=0
-	"$2" "$argument" >"$dir/killed" 2>&1 &
+	"$2" "$argument" >"$results/killed" 2>&1 &
 	starter=$!
 	soon guest_with "$argument" || status=$?
 	kill "-$1" "$starter"
-	cat "$dir/killed"
+	cat "$results/killed"
 	[ $status = 0 ] && soon none guest_with "$argument"
 }
 
