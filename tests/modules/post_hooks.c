@@ -85,21 +85,26 @@ static int end_get_fd(struct end *end, int fd)
 	return error;
 }
 
+static void hook_drain(struct post_hook *hook)
+{
+	u64 count;
+
+	evfd_ctx_do_read(hook->watched.ours, &count);
+	atomic64_add(count, &hook->drained);
+}
+
 static int hook_wake(wait_queue_entry_t *entry, unsigned int mode, int sync,
 		     void *key)
 {
 	struct post_hook *hook = container_of(entry, struct post_hook, entry);
 	__poll_t events = key_to_poll(key);
-	u64 count;
 
 	atomic_inc(&hook->calls);
 	atomic_or((__force int)events, &hook->events);
 	if (!(events & EPOLLIN))
 		return 0;
-	if (hook->flags & POST_TEST_DRAIN) {
-		evfd_ctx_do_read(hook->watched.ours, &count);
-		atomic64_add(count, &hook->drained);
-	}
+	if (hook->flags & POST_TEST_DRAIN)
+		hook_drain(hook);
 	if (atomic_dec_if_positive(&hook->times) < 0)
 		return 0;
 	if (hook->posted.ours) {
@@ -136,7 +141,10 @@ static int hook_watch(struct post_hook *hook, int fd)
 	if (!error) {
 		init_waitqueue_func_entry(&hook->entry, hook_wake);
 		init_poll_funcptr(&hook->poll, hook_queue);
-		vfs_poll(file, &hook->poll);
+		/* No wake-up tells of what was there before. */
+		if ((vfs_poll(file, &hook->poll) & EPOLLIN) &&
+		    (hook->flags & POST_TEST_DRAIN))
+			hook_drain(hook);
 	}
 	fput(file);
 	return error;

@@ -93,7 +93,8 @@ struct post_test_run {
  * @posted: an event descriptor, evfd's or native, that it posts to
  * @amount: what it posts, on EPOLLIN
  * @times: how many times it posts
- * @flags: %POST_TEST_DRAIN: read @watched in the callback, before posting
+ * @flags: %POST_TEST_DRAIN: read @watched in the callback, before posting, and what
+ *	   is there when the hook is added
  * @reserved: 0
  *
  * Keeps the contexts of both, and closes neither's file to user space.
