@@ -8,12 +8,13 @@ TAP_COUNT=0
 # guest KERNEL COMMAND...: run a command in a guest that has evfd.ko loaded and
 # build/KERNEL/share at /mnt/share. A single word is a line for sh, several
 # are a program and its arguments. Leaves the kernel log in
-# build/KERNEL/guest.log. GUEST_OPTIONS are options of tools/guest/run.sh.
+# build/KERNEL/guest.log. GUEST_OPTIONS are options of tools/guest/run.sh. The module's
+# KUnit suites are not run.
 GUEST_OPTIONS=()
 guest() {
 	local kernel=$1
 	shift
-	"$TOP/tools/guest/run.sh" --kernel "$kernel" "${GUEST_OPTIONS[@]}" \
+	"$TOP/tools/guest/run.sh" --kernel "$kernel" --append kunit.enable=0 "${GUEST_OPTIONS[@]}" \
 		--share "$TOP/build/$kernel/share" \
 		--log "$TOP/build/$kernel/guest.log" -- "$@"
 }

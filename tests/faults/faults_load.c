@@ -63,8 +63,6 @@ int main(int argc, char **argv)
 	ksft_print_header();
 	ksft_set_plan(1);
 	faults_prepare();
-	/* Its suites are run elsewhere. */
-	put_file("/sys/module/kunit/parameters/filter_glob", "none");
 	if (unload_module("evfd"))
 		err(EXIT_FAILURE, "unload");
 	nth_choose(&faults[SLAB]);

@@ -247,16 +247,6 @@ static void set(const char *path, const char *value)
 	close(fd);
 }
 
-/*
- * Loading runs the module's KUnit suites, which are tested once elsewhere, and
- * half the time of a round is waiting for RCU.
- */
-static void make_rounds_short(void)
-{
-	set("/sys/module/kunit/parameters/filter_glob", "none");
-	set("/sys/kernel/rcu_expedited", "1");
-}
-
 int main(int argc, char **argv)
 {
 	unsigned int rounds, done[ARRAY_SIZE(uses)] = {};
@@ -268,7 +258,8 @@ int main(int argc, char **argv)
 
 	ksft_print_header();
 	ksft_set_plan(ARRAY_SIZE(uses));
-	make_rounds_short();
+	/* Half the time of a round is waiting for RCU. */
+	set("/sys/kernel/rcu_expedited", "1");
 	if (access("/sys/module/evfd", F_OK) == 0)
 		must(unload_module("evfd") == 0);
 

@@ -9,7 +9,6 @@ set -euo pipefail
 source "$(dirname "$0")/../lib.sh"
 
 make_results
-GUEST_OPTIONS=(--append kunit.enable=0)
 
 # start NAME LINE: runs that in a guest.
 start() {

@@ -20,6 +20,7 @@ parse() {
 }
 
 make_results
+GUEST_OPTIONS=(--append kunit.enable=1)
 keep "$results/output" guest "$kernel" true
 tap_from "$log" "$kernel"
 for suite in evfd_counter evfd_defer evfd_eventfd evfd_record evfd_schedule evfd_signal evfd_timerfd; do

@@ -14,10 +14,8 @@ if soak; then
 	GUEST_OPTIONS=(--timeout 3600)
 fi
 
-# Loading the module runs its KUnit suites, which are tested once elsewhere.
 for kernel in $(kernels_for debug); do
 	keep "$results/$kernel" guest "$kernel" "cd /mnt/share && insmod evfd_post_test.ko || exit
-		echo none >/sys/module/kunit/parameters/filter_glob
 		echo 1 >/sys/kernel/rcu_expedited
 		./stress_races $seconds /mnt/share 2>&1"
 	tap_from "$results/$kernel" "$kernel"

@@ -16,7 +16,7 @@
 # --icount         emulate a machine that takes 1 ns for each instruction, and
 #                  none to wait: what else the host does has no influence
 # --mem MB, --smp N   the guest's memory and processors
-# --append ARGUMENTS  more of the kernel's command line
+# --append ARGUMENTS  more of the kernel's command line (again for still more)
 # --timeout S      end the guest after S seconds
 # --log FILE       put the kernel log there
 #
@@ -48,7 +48,7 @@ parse() {
 		--userland) USERLAND=$2 ;;
 		--mem) MEMORY=$2 ;;
 		--smp) CPUS=$2 ;;
-		--append) APPEND=$2 ;;
+		--append) APPEND+=" $2" ;;
 		--timeout) TIMEOUT=$2 ;;
 		--log) LOG=$2 ;;
 		--icount)
