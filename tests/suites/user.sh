@@ -3,29 +3,33 @@
 # Descriptors from user space: each program on native and on evfd, for 64 and 32 bits
 # kernels: cloud debug rt, or KERNEL
 #
-# The programs are tests/user/*.c. Those named evfd_* test what only evfd has;
-# all others must give the same results on both.
+# The programs are tests/user/*.c. Those named evfd_* test what only evfd has; all
+# others must give on evfd the results that they give on native. Those are asked for on
+# the first kernel: the others are there for what they tell of evfd.
 set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 
 make_results
+first=$(kernels_for cloud)
 mapfile -t names < <(user_programs)
 
-# The implementations that a program is run on.
+# implementations KERNEL PROGRAM: what it is run on.
 implementations() {
-	case $1 in
-	evfd_*) echo evfd ;;
-	*) echo native evfd ;;
+	case $1/$2 in
+	*/evfd_*) echo evfd ;;
+	"$first"/*) echo native evfd ;;
+	*) echo evfd ;;
 	esac
 }
 
-# A line for the guest's shell that runs the programs, each with a line before its
-# output that names it, and one behind that tells its exit status. What would
-# only say that all is well is left out: a serial line is slow.
+# guest_line KERNEL PROGRAM...: a line for the guest's shell that runs the programs,
+# each with a line before its output that names it, and one behind that tells its exit
+# status. What would only say that all is well is left out: a serial line is slow.
 guest_line() {
-	local program implementation
+	local kernel=$1 program implementation
+	shift
 	for program; do
-		for implementation in $(implementations "$program"); do
+		for implementation in $(implementations "$kernel" "$program"); do
 			printf '{ echo "@begin %s %s"; ' "$program" "$implementation"
 			printf 'EVFD_IMPL=%s /mnt/share/%s 2>&1; ' \
 				"$implementation" "$program"
@@ -52,9 +56,9 @@ results_of() {
 }
 
 report() {
-	local kernel=$1 dir=$2 program implementation file
+	local kernel=$1 name=$2 dir=$results/$1-$2 native program implementation file
 	for program in "${@:3}"; do
-		for implementation in $(implementations "$program"); do
+		for implementation in $(implementations "$kernel" "$program"); do
 			file=$dir/$program.$implementation
 			if [ -e "$file.status" ]; then
 				tap_from "$file" "$kernel/$program, $implementation"
@@ -63,10 +67,10 @@ report() {
 				[ ! -e "$file" ] || sed 's/^/# /' "$file"
 			fi
 		done
-		[ -e "$dir/$program.native" ] || continue
+		native=$results/$first-$name/$program.native
+		[ -e "$native" ] || continue
 		tap_check "$kernel/$program: evfd gives the results of native" \
-			diff <(results_of "$dir/$program.native") \
-			<(results_of "$dir/$program.evfd")
+			diff <(results_of "$native") <(results_of "$dir/$program.evfd")
 	done
 }
 
@@ -75,7 +79,7 @@ run() {
 	local kernel=$1 dir=$results/$1-$2 start=$SECONDS
 	shift 2
 	mkdir "$dir"
-	keep "$dir/output" guest "$kernel" "$(guest_line "$@")"
+	keep "$dir/output" guest "$kernel" "$(guest_line "$kernel" "$@")"
 	echo "$((SECONDS - start))" >"$dir/seconds"
 }
 
@@ -84,7 +88,7 @@ report_run() {
 	local kernel=$1 name=$2 dir=$results/$1-$2
 	shift 2
 	split_output "$dir" <"$dir/output"
-	report "$kernel" "$dir" "$@"
+	report "$kernel" "$name" "$@"
 	ended_well "$dir/output" "$kernel, $name"
 	echo "# $kernel, $name: all programs took $(cat "$dir/seconds") s"
 }
@@ -99,14 +103,13 @@ for kernel in $(kernels_for cloud debug); do
 	report_run "$kernel" "32 bits" "${names[@]/%/32}"
 done
 GUEST_OPTIONS=(--smp 1)
-kernel=$(kernels_for cloud)
-run "$kernel" "one processor" "${SLEEPERS[@]}" "${SLEEPERS[@]/%/32}" &
+run "$first" "one processor" "${SLEEPERS[@]}" "${SLEEPERS[@]/%/32}" &
 # With PREEMPT_RT a thread runs what an interrupt does elsewhere, and can be
 # preempted by those it races with.
 GUEST_OPTIONS=()
 racers=(races signal_races timer_races timer_abuse)
-[ -n "${EVFD_KERNEL:-}" ] || run rt races "${racers[@]}"
+[ -n "${EVFD_KERNEL:-}" ] || run rt "64 bits" "${racers[@]}"
 wait
-report_run "$kernel" "one processor" "${SLEEPERS[@]}" "${SLEEPERS[@]/%/32}"
-[ -n "${EVFD_KERNEL:-}" ] || report_run rt races "${racers[@]}"
+report_run "$first" "one processor" "${SLEEPERS[@]}" "${SLEEPERS[@]/%/32}"
+[ -n "${EVFD_KERNEL:-}" ] || report_run rt "64 bits" "${racers[@]}"
 tap_done

@@ -92,7 +92,7 @@ static bool hearts_beat(void)
 
 /* How long each kind of abuse goes on: one of them for long, once. */
 #define SHORT_MS	1500
-#define LONG_MS		60000
+#define LONG_MS		30000
 
 static int64_t long_ms(void)
 {
