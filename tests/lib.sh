@@ -3,20 +3,21 @@
 # What the suites share: running guests, and telling results in TAP.
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+SUITE=${0##*/}
+SUITE=${SUITE%.sh}
 TAP_COUNT=0
 
 # guest KERNEL COMMAND...: run a command in a guest that has evfd.ko loaded and
 # build/KERNEL/share at /mnt/share. A single word is a line for sh, several
-# are a program and its arguments. Leaves the kernel log in
-# build/KERNEL/guest.log. GUEST_OPTIONS are options of tools/guest/run.sh. The module's
-# KUnit suites are not run.
+# are a program and its arguments. Leaves the kernel log in build/KERNEL/SUITE.log.
+# GUEST_OPTIONS are options of tools/guest/run.sh. The module's KUnit suites are not run.
 GUEST_OPTIONS=()
 guest() {
 	local kernel=$1
 	shift
 	"$TOP/tools/guest/run.sh" --kernel "$kernel" --append kunit.enable=0 "${GUEST_OPTIONS[@]}" \
 		--share "$TOP/build/$kernel/share" \
-		--log "$TOP/build/$kernel/guest.log" -- "$@"
+		--log "$TOP/build/$kernel/$SUITE.log" -- "$@"
 }
 
 # make_results: make $results, a directory. It goes when the suite ends, and so does
@@ -53,6 +54,17 @@ kernels_for() {
 # soak: succeeds in "make soak", where a suite is to run its long form.
 soak() {
 	[ -n "${EVFD_SOAK:-}" ]
+}
+
+# build_preload: build libevfd-preload.so and evfd-run, in build/preload. Suites that do
+# may run at once.
+build_preload() {
+	local lock
+	mkdir -p "$TOP/build"
+	exec {lock}>"$TOP/build/.preload-lock"
+	flock "$lock"
+	"$TOP/tools/setup/in-root.sh" make -s -C "$TOP/tools/preload" O="$TOP/build/preload"
+	exec {lock}>&-
 }
 
 # Programs of tests/user that need a guest with one processor: only so does an

@@ -8,18 +8,22 @@
 # A suite is an executable tests/suites/NAME.sh that writes TAP, its plan at
 # the end. Its second comment line says what it tests; one that begins with
 # "# kernels:" names the kernels it boots, "or KERNEL" if it can be any other, "or
-# another debug kernel" if it can be one of these.
+# another debug kernel" if it can be one of these. One that begins with "# processors:"
+# tells how many it keeps busy, if not one: a number, or all if it measures time.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 passed=0 failed=0 skipped=0
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+# Some suites run two guests at once wherever they are run.
+PROCESSORS=$(nproc)
+[ "$PROCESSORS" -gt 1 ] || PROCESSORS=2
 
 suites() {
-	# What is quick and finds the most comes first.
-	printf '%s\n' style setup kunit memory-model user preload programs posts races abuse faults \
-		fuzz samples bench install unload
+	# Those come last that leave no processor to another.
+	printf '%s\n' style setup kunit memory-model install posts abuse races samples faults \
+		fuzz preload programs user unload bench
 }
 
 kernels_of() {
@@ -58,10 +62,19 @@ prepare() {
 	done
 }
 
-run_suite() {
-	local suite=$1 start=$SECONDS status=0 results planned ok not skip
-	echo "# suite $suite"
-	setpriv --pdeathsig TERM "tests/suites/$suite.sh" </dev/null | tee "$log" || status=$?
+# How many processors a suite keeps busy.
+processors_of() {
+	local wanted
+	wanted=$(sed -n 's/^# processors: *//p' "tests/suites/$1.sh")
+	[ "$wanted" != all ] || wanted=$PROCESSORS
+	echo "${wanted:-1}"
+}
+
+# count SUITE STATUS: shows what a suite that has ended has printed, if nobody has yet,
+# and counts its results.
+count() {
+	local suite=$1 status=$2 log=$logs/$1 results planned ok not skip
+	[ -z "$quiet" ] || cat "$log"
 	skip=$(grep -cE '^ok [0-9]+ .*# SKIP' "$log") || true
 	ok=$(($(grep -cE '^ok [0-9]+' "$log" || true) - skip))
 	not=$(grep -cE '^not ok [0-9]+' "$log") || true
@@ -75,7 +88,41 @@ run_suite() {
 	passed=$((passed + ok))
 	failed=$((failed + not))
 	skipped=$((skipped + skip))
-	echo "# suite $suite: $ok passed, $not failed, $skip skipped, $((SECONDS - start)) s"
+	echo "# suite $suite: $ok passed, $not failed, $skip skipped," \
+		"$((SECONDS - ${started[$suite]})) s"
+}
+
+# Waits until one of the suites that run has ended.
+finish_one() {
+	local pid suite status=0
+	wait -n -p pid "${!running[@]}" || status=$?
+	suite=${running[$pid]}
+	unset "running[$pid]"
+	free=$((free + $(processors_of "$suite")))
+	[ -z "$quiet" ] || echo "# suite $suite"
+	count "$suite" "$status"
+}
+
+# run_suites SUITE...: as many at once as there are processors for. One that is alone
+# is heard while it runs, the others when they have ended.
+run_suites() {
+	local suite free=$PROCESSORS quiet=''
+	local -A running=() started=()
+	[ $# = 1 ] || quiet=1
+	for suite; do
+		while [ "$free" -lt "$(processors_of "$suite")" ]; do
+			finish_one
+		done
+		free=$((free - $(processors_of "$suite")))
+		echo "# suite $suite${quiet:+ begins}"
+		started[$suite]=$SECONDS
+		setpriv --pdeathsig TERM "tests/suites/$suite.sh" </dev/null >"$logs/$suite" &
+		running[$!]=$suite
+		[ -n "$quiet" ] || tail -n +1 -s 0.2 -f --pid=$! "$logs/$suite"
+	done
+	while [ ${#running[@]} != 0 ]; do
+		finish_one
+	done
 }
 
 if [ "${1:-}" = --list ]; then
@@ -103,15 +150,12 @@ fi
 
 # run SUITE...
 run() {
-	local suite
 	prepare "$@" || {
 		echo "not ok - what the suites need could not be built"
 		failed=$((failed + 1))
 		return
 	}
-	for suite; do
-		run_suite "$suite"
-	done
+	run_suites "$@"
 }
 
 run "${chosen[@]}"

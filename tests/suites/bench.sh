@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Speed, memory and growth beside native, against the bounds of tests/bench/bounds
 # kernels: cloud
+# processors: all
 
 set -euo pipefail
 # shellcheck source=tests/lib.sh

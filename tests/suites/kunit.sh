@@ -8,7 +8,7 @@ set -euo pipefail
 source "$(dirname "$0")/../lib.sh"
 
 kernel=$(kernels_for debug)
-log=$TOP/build/$kernel/guest.log
+log=$TOP/build/$kernel/$SUITE.log
 
 # The kernel's own parser must find the results well-formed, and none failed.
 # It reads one list of results: the first is the kernel's own, which is empty.

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # libevfd-preload.so: bad arguments beside the system's, and the programs of the user suite through it
 # kernels: cloud, or KERNEL
+# processors: 2
 #
 # The programs are those of the suite "user", as they are run natively: the
 # library turns their calls into evfd's.
@@ -15,7 +16,7 @@ share=$TOP/build/preload-share
 build() {
 	local source bin=$TOP/build/bin/tests
 	source=$(realpath "$("$TOP/tools/setup/kernel.sh" "$kernel")/build/source")
-	"$TOP/tools/setup/in-root.sh" make -s -C "$TOP/tools/preload" O="$TOP/build/preload"
+	build_preload
 	"$TOP/tools/setup/in-root.sh" make -s -j"$(nproc)" -C "$TOP/tests/preload" O="$bin/preload" KSRC="$source"
 	"$TOP/tools/setup/in-root.sh" make -s -j"$(nproc)" -C "$TOP/tests/user" O="$bin/dynamic" LINK= KSRC="$source"
 	rm -rf "$share"

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Programs of others, unchanged, on native and on evfd: Python's tests, systemd's, the kernel's, stress-ng, Node.js
 # kernels: cloud, or KERNEL
+# processors: 2
 #
 # Some of them expect the time that they measure to be what they have asked for
 # within a millisecond. So the guests run on the clock of --icount, which no other
@@ -23,7 +24,7 @@ build() {
 	local source selftests
 	source=$(realpath "$("$TOP/tools/setup/kernel.sh" "$kernel")/build/source")
 	selftests=$source/tools/testing/selftests
-	"$TOP/tools/setup/in-root.sh" make -s -C "$TOP/tools/preload" O="$TOP/build/preload"
+	build_preload
 	rm -rf "$share"
 	mkdir -p "$share/kernel"
 	cp -a "$TOP/build/preload" "$TOP/tests/programs"/* "$share/"

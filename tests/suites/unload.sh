@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # 1,000 rounds of load, use, refused unload, close, unload.
 # kernels: debug, or another debug kernel
+# processors: 2
 
 set -euo pipefail
 # shellcheck source=tests/lib.sh

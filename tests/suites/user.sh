@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Descriptors from user space: each program on native and on evfd, for 64 and 32 bits
 # kernels: cloud debug rt, or KERNEL
+# processors: 2
 #
 # The programs are tests/user/*.c. Those named evfd_* test what only evfd has; all
 # others must give on evfd the results that they give on native. Those are asked for on

@@ -56,7 +56,8 @@ build() {
 	say "building $name for the $kernel kernel ..."
 	in_root make -s -C "$kdir" M="$dir" -j"$(nproc)" "${flags[@]}" \
 		"${arguments[@]}" "$@" modules
-	cp "$dir"/*.ko "$out/"
+	# What has not changed may be in use.
+	cp -u "$dir"/*.ko "$out/"
 	say "building $name for the $kernel kernel: $((SECONDS - start)) s"
 }
 
