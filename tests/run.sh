@@ -9,7 +9,8 @@
 # the end. Its second comment line says what it tests; one that begins with
 # "# kernels:" names the kernels it boots, "or KERNEL" if it can be any other, "or
 # another debug kernel" if it can be one of these. One that begins with "# processors:"
-# tells how many it keeps busy, if not one: a number, or all if it measures time.
+# tells how many it keeps busy, if not one: a number, or all if it measures time; one
+# that begins with "# fetches:" names a script that fetches what it alone needs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -52,14 +53,26 @@ suites_for_soak() {
 	done
 }
 
+# Starts what fetches something for a suite alone. If that fails, the suite tells.
+fetch_for() {
+	local script
+	script=$(sed -n 's/^# fetches: *//p' "tests/suites/$1.sh")
+	[ -n "$script" ] || return 0
+	setpriv --pdeathsig TERM "$script" </dev/null >/dev/null &
+}
+
 # Build all that the suites share. Prints how long each step takes.
 prepare() {
 	local suite kernel
 	for suite; do
+		fetch_for "$suite"
+	done
+	for suite; do
 		kernels_of "$suite"
 	done | tr ' ' '\n' | sort -u | while read -r kernel; do
 		[ -z "$kernel" ] || tools/setup/build-share.sh "$kernel" </dev/null || return 1
-	done
+	done || return 1
+	wait
 }
 
 # How many processors a suite keeps busy.

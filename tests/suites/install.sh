@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Installing: the files, DKMS on a Debian of its own, and what it refuses.
 # kernels: cloud
+# fetches: tools/setup/dkms-root.sh
 
 set -euo pipefail
 # shellcheck source=tests/lib.sh

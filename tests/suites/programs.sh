@@ -3,6 +3,7 @@
 # Programs of others, unchanged, on native and on evfd: Python's tests, systemd's, the kernel's, stress-ng, Node.js
 # kernels: cloud, or KERNEL
 # processors: 2
+# fetches: tools/setup/programs.sh
 #
 # Some of them expect the time that they measure to be what they have asked for
 # within a millisecond. So the guests run on the clock of --icount, which no other
