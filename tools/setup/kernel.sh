@@ -148,7 +148,7 @@ if [ ! -e "$CACHE/$name" ]; then
 		step "fetching the source of kernel $VERSION" \
 			cached "source-$VERSION" make_source
 	case $kernel in
-	debug*) step "building the kernel $kernel (about 8 minutes on two cores)" \
+	debug*) step "building the kernel $kernel (about 10 minutes on two cores)" \
 		cached "$name" debug_make "$kernel" "$CACHE/$name" ;;
 	*) step "preparing Debian's kernel $ABI-$(stock_flavour "$kernel")" \
 		cached "$name" stock_make "$kernel" "$CACHE/$name" ;;
