@@ -20,6 +20,9 @@ if [ "$kernel" = debug-kcsan ]; then
 	exit
 fi
 share=$TOP/build/programs-share
+# In seconds of the host's.
+timeout=1800
+[[ $kernel != debug* ]] || timeout=7200
 
 build() {
 	local source selftests
@@ -40,7 +43,7 @@ build() {
 # start GROUP: runs it in a guest, with its output in $results/GROUP.
 start() {
 	keep "$results/$1" "$TOP/tools/guest/run.sh" --kernel "$kernel" --icount --mem 1024 \
-		--userland "$image" --share "$share" --timeout 7200 \
+		--userland "$image" --share "$share" --timeout "$timeout" \
 		-- bash /mnt/share/guest.sh "$1" "$kernel"
 }
 
