@@ -129,6 +129,7 @@ run_suites() {
 		free=$((free - $(processors_of "$suite")))
 		echo "# suite $suite${quiet:+ begins}"
 		started[$suite]=$SECONDS
+		: >"$logs/$suite"
 		setpriv --pdeathsig TERM "tests/suites/$suite.sh" </dev/null >"$logs/$suite" &
 		running[$!]=$suite
 		[ -n "$quiet" ] || tail -n +1 -s 0.2 -f --pid=$! "$logs/$suite"
