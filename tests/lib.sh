@@ -59,12 +59,9 @@ soak() {
 # build_preload: build libevfd-preload.so and evfd-run, in build/preload. Suites that do
 # may run at once.
 build_preload() {
-	local lock
 	mkdir -p "$TOP/build"
-	exec {lock}>"$TOP/build/.preload-lock"
-	flock "$lock"
-	"$TOP/tools/setup/in-root.sh" make -s -C "$TOP/tools/preload" O="$TOP/build/preload"
-	exec {lock}>&-
+	flock "$TOP/build/.preload-lock" "$TOP/tools/setup/in-root.sh" \
+		make -s -C "$TOP/tools/preload" O="$TOP/build/preload"
 }
 
 # Programs of tests/user that need a guest with one processor: only so does an

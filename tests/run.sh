@@ -27,9 +27,14 @@ suites() {
 		fuzz preload programs user unload bench
 }
 
+# says SUITE WHAT: what a suite's comment line that begins with that says.
+says() {
+	sed -n "s/^# $2: *//p" "tests/suites/$1.sh"
+}
+
 kernels_of() {
 	local kernels
-	kernels=$(sed -n 's/^# kernels: *//p' "tests/suites/$1.sh")
+	kernels=$(says "$1" kernels)
 	case $kernels in
 	*', or '*) echo "${EVFD_KERNEL:-${kernels%,*}}" ;;
 	*) echo "$kernels" ;;
@@ -56,7 +61,7 @@ suites_for_soak() {
 # Starts what fetches something for a suite alone. If that fails, the suite tells.
 fetch_for() {
 	local script
-	script=$(sed -n 's/^# fetches: *//p' "tests/suites/$1.sh")
+	script=$(says "$1" fetches)
 	[ -n "$script" ] || return 0
 	setpriv --pdeathsig TERM "$script" </dev/null >/dev/null &
 }
@@ -78,16 +83,14 @@ prepare() {
 # How many processors a suite keeps busy.
 processors_of() {
 	local wanted
-	wanted=$(sed -n 's/^# processors: *//p' "tests/suites/$1.sh")
+	wanted=$(says "$1" processors)
 	[ "$wanted" != all ] || wanted=$PROCESSORS
 	echo "${wanted:-1}"
 }
 
-# count SUITE STATUS: shows what a suite that has ended has printed, if nobody has yet,
-# and counts its results.
+# count SUITE STATUS: counts the results of a suite that has ended.
 count() {
 	local suite=$1 status=$2 log=$logs/$1 results planned ok not skip
-	[ -z "$quiet" ] || cat "$log"
 	skip=$(grep -cE '^ok [0-9]+ .*# SKIP' "$log") || true
 	ok=$(($(grep -cE '^ok [0-9]+' "$log" || true) - skip))
 	not=$(grep -cE '^not ok [0-9]+' "$log") || true
@@ -105,14 +108,18 @@ count() {
 		"$((SECONDS - ${started[$suite]})) s"
 }
 
-# Waits until one of the suites that run has ended.
+# Waits until one of the suites that run has ended, and shows what it has printed, if
+# nobody has yet.
 finish_one() {
 	local pid suite status=0
 	wait -n -p pid "${!running[@]}" || status=$?
 	suite=${running[$pid]}
 	unset "running[$pid]"
 	free=$((free + $(processors_of "$suite")))
-	[ -z "$quiet" ] || echo "# suite $suite"
+	if [ -n "$quiet" ]; then
+		echo "# suite $suite"
+		cat "$logs/$suite"
+	fi
 	count "$suite" "$status"
 }
 

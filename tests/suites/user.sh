@@ -17,10 +17,10 @@ mapfile -t names < <(user_programs)
 # implementations KERNEL PROGRAM: what it is run on.
 implementations() {
 	case $1/$2 in
-	*/evfd_*) echo evfd ;;
-	"$first"/*) echo native evfd ;;
-	*) echo evfd ;;
+	*/evfd_*) ;;
+	"$first"/*) echo native ;;
 	esac
+	echo evfd
 }
 
 # guest_line KERNEL PROGRAM...: a line for the guest's shell that runs the programs,
