@@ -9,8 +9,8 @@
 # the end. Its second comment line says what it tests; one that begins with
 # "# kernels:" names the kernels it boots, "or KERNEL" if it can be any other, "or
 # another debug kernel" if it can be one of these. One that begins with "# processors:"
-# tells how many it keeps busy, if not one: a number, or all if it measures time; one
-# that begins with "# fetches:" names a script that fetches what it alone needs.
+# tells how many it keeps busy, if not one; one that begins with "# fetches:" names a
+# script that fetches what it alone needs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -23,8 +23,8 @@ PROCESSORS=$(nproc)
 
 suites() {
 	# Those come last that leave no processor to another.
-	printf '%s\n' style setup kunit memory-model install posts abuse races samples faults \
-		fuzz preload programs user unload bench
+	printf '%s\n' style setup kunit memory-model install bench posts abuse races samples \
+		faults fuzz preload programs user unload
 }
 
 # says SUITE WHAT: what a suite's comment line that begins with that says.
@@ -84,7 +84,6 @@ prepare() {
 processors_of() {
 	local wanted
 	wanted=$(says "$1" processors)
-	[ "$wanted" != all ] || wanted=$PROCESSORS
 	echo "${wanted:-1}"
 }
 
