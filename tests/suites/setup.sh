@@ -186,6 +186,28 @@ test_guest() {
 		refuses "there is no directory" bare_guest --share "$results/nowhere" -- true
 }
 
+# kcsan_report FRAME...: a report as KCSAN writes it, with these in one of its stacks.
+kcsan_report() {
+	printf '[    1.000000] %s\n' '==================================================' \
+		'BUG: KCSAN: data-race in f / g' '' 'write to 0x1 of 8 bytes by task 1 on cpu 0:' \
+		' f+0x1/0x2' ' asm_sysvec_call_function_single+0x1/0x2' ' main+0x1/0x2' '' \
+		'read to 0x1 of 8 bytes by interrupt on cpu 1:' "$@" '' \
+		'Reported by Kernel Concurrency Sanitizer on:' \
+		'==================================================' >"$results/log"
+}
+
+test_kcsan_reports() {
+	local interrupt=' asm_sysvec_apic_timer_interrupt+0x1/0x2' ours=' post+0x1/0x2 [evfd]'
+	kcsan_report ' g+0x1/0x2'
+	tap_check "a race of the kernel's own is not" none bug_lines "$results/log"
+	kcsan_report ' g+0x1/0x2' "$interrupt" "$ours"
+	tap_check "one of what interrupts evfd is not" none bug_lines "$results/log"
+	kcsan_report "$ours" "$interrupt"
+	tap_check "one of evfd's in an interrupt is" bug_lines "$results/log"
+	kcsan_report ' g+0x1/0x2' "$ours"
+	tap_check "one of what evfd calls is" bug_lines "$results/log"
+}
+
 # A line as each of the checkers writes it.
 test_kernel_log() {
 	local line
@@ -210,6 +232,7 @@ test_kernel_log() {
 	printf '%s\n' '[    0.1] rcu: RCU lockdep checking is enabled.' \
 		'[    0.2] kasan: KernelAddressSanitizer initialized (generic)' >"$results/log"
 	tap_check "what a good kernel says is not" none bug_lines "$results/log"
+	test_kcsan_reports
 }
 
 # guest_with ARGUMENT: succeeds while there is a guest whose kernel's last one is that.

@@ -160,6 +160,13 @@ typed() {
 	printf '\004'
 }
 
+# Says what became of a guest that failed, and keeps its log until another one fails.
+failed() {
+	say "$@"
+	end=125
+	[ -z "$LOG" ] || cp "$WORK/log" "${LOG%.log}.failed.log"
+}
+
 report() {
 	local status=$1 end
 	end=$(tr -d '\r' <"$WORK/status" | sed -n 's/^status //p')
@@ -167,16 +174,13 @@ report() {
 		cp "$WORK/log" "$LOG"
 	fi
 	if bug_lines "$WORK/log" >"$WORK/bugs"; then
-		say "the guest's kernel reports:"
+		failed "the guest's kernel reports:"
 		cat "$WORK/bugs" >&2
-		end=125
 	elif [ "$status" = 124 ]; then
-		say "the guest was stopped: it took more than $TIMEOUT s"
-		end=125
+		failed "the guest was stopped: it took more than $TIMEOUT s"
 	elif [ -z "$end" ]; then
-		say "the guest ended before the command did; its last lines:"
+		failed "the guest ended before the command did; its last lines:"
 		tail -n 20 "$WORK/log" >&2
-		end=125
 	fi
 	exit "$end"
 }
