@@ -46,7 +46,7 @@ suites_for_kernel() {
 	local suite others='KERNEL'
 	[[ "$EVFD_KERNEL" != debug* ]] || others+='|another debug kernel'
 	for suite in $(suites); do
-		! grep -qE "^# kernels:.*, or ($others)\$" "tests/suites/$suite.sh" || echo "$suite"
+		! says "$suite" kernels | grep -qE ", or ($others)\$" || echo "$suite"
 	done
 }
 

@@ -206,6 +206,8 @@ test_kcsan_reports() {
 	tap_check "one of evfd's in an interrupt is" bug_lines "$results/log"
 	kcsan_report ' g+0x1/0x2' "$ours"
 	tap_check "one of what evfd calls is" bug_lines "$results/log"
+	kcsan_report ' g+0x1/0x2' "$interrupt" ' |' " +-> reordered to:$ours"
+	tap_check "one that is reordered to evfd is" bug_lines "$results/log"
 }
 
 # A line as each of the checkers writes it.

@@ -25,9 +25,9 @@ without_races_of_others() {
 		/BUG: KCSAN:/ { report = 1; text = ""; ours = 0 }
 		!report { print; next }
 		{ text = text $0 "\n" }
-		/ by (task|interrupt)/ { below = 0 }
+		/ by (task|interrupt)|reordered to/ { below = 0 }
 		/asm_sysvec_|asm_common_interrupt/ { below = 1 }
-		/\[evfd[a-z_]*\]/ && (!below || /reordered to/) { ours = 1 }
+		!below && /\[evfd[a-z_]*\]/ { ours = 1 }
 		/==========/ { report = 0; if (ours) printf "%s", text }
 		END { if (report) printf "%s", text }' "$1"
 }
