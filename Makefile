@@ -20,7 +20,7 @@ MAKEFLAGS += --no-print-directory
 guest := tools/guest/run.sh --kernel '$(KERNEL)' --log 'build/$(KERNEL)/guest.log'
 
 module:
-	@tools/setup/check-kdir.sh '$(KDIR)'
+	@tools/build/check-kdir.sh '$(KDIR)'
 	$(MAKE) -C '$(KDIR)' M='$(CURDIR)' modules
 
 modules_install:
@@ -33,7 +33,7 @@ install uninstall:
 	@DESTDIR='$(DESTDIR)' prefix='$(prefix)' tools/install/install.sh $@
 
 demo:
-	@tools/setup/build-share.sh --samples cloud
+	@tools/build/share.sh --samples cloud
 	@tools/guest/run.sh --share build/cloud/share --log build/cloud/guest.log \
 		-- 'exec bash /mnt/share/demo.sh'
 
@@ -50,7 +50,7 @@ soak:
 
 # Both print the tables; the second writes them, and the plot, to Documentation/.
 bench bench-doc:
-	@tools/setup/build-share.sh --bench cloud
+	@tools/build/share.sh --bench cloud
 	@tests/bench/tables.sh $(if $(filter bench-doc,$@),--doc)
 
 fuzz:
@@ -58,11 +58,11 @@ fuzz:
 
 guest:
 	@[ -n "$$EVFD_CMD" ] || { echo "usage: make guest CMD='...' [KERNEL=cloud|amd64|rt|debug] [SHARE=dir]"; exit 2; } >&2
-	@tools/setup/build-module.sh '$(KERNEL)'
+	@tools/build/module.sh '$(KERNEL)'
 	@$(guest) $(if $(SHARE),--share '$(SHARE)') -- "$$EVFD_CMD"
 
 shell:
-	@tools/setup/build-module.sh '$(KERNEL)'
+	@tools/build/module.sh '$(KERNEL)'
 	@$(guest) $(if $(SHARE),--share '$(SHARE)') --shell
 
 preload:
@@ -70,27 +70,27 @@ preload:
 	@echo 'evfd: build/preload/evfd-run PROGRAM... runs a program on evfd'
 
 setup:
-	@tools/setup/kernel.sh '$(KERNEL)'
+	@tools/env/kernel.sh '$(KERNEL)'
 
 update:
-	@tools/setup/kernel.sh --update
+	@tools/env/kernel.sh --update
 
 fmt:
-	@tools/setup/rust.sh fmt
+	@tools/build/rust.sh fmt
 
 fmt-check:
-	@tools/setup/rust.sh fmt --check
+	@tools/build/rust.sh fmt --check
 
 clippy:
-	@tools/setup/build-module.sh --in clippy --make CLIPPY=1 \
+	@tools/build/module.sh --in clippy --make CLIPPY=1 \
 		--make KRUSTFLAGS=-Dwarnings cloud samples/timer
 
 doc:
-	@tools/setup/rust.sh doc
-	@tools/setup/doc.sh
+	@tools/build/rust.sh doc
+	@tools/build/doc.sh
 
 rust-analyzer:
-	@tools/setup/rust.sh analyzer
+	@tools/build/rust.sh analyzer
 
 clean:
 	rm -rf build src/generated rust-project.json

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""How sphinx builds the manual: see tools/setup/doc.sh."""
+"""How sphinx builds the manual: see tools/build/doc.sh."""
 
 project = "evfd"
 master_doc = "index"

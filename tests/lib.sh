@@ -60,7 +60,7 @@ soak() {
 # may run at once.
 build_preload() {
 	mkdir -p "$TOP/build"
-	flock "$TOP/build/.preload-lock" "$TOP/tools/setup/in-root.sh" \
+	flock "$TOP/build/.preload-lock" "$TOP/tools/env/in-root.sh" \
 		make -s -C "$TOP/tools/preload" O="$TOP/build/preload"
 }
 

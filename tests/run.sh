@@ -75,7 +75,7 @@ prepare() {
 	for suite; do
 		kernels_of "$suite"
 	done | tr ' ' '\n' | sort -u | while read -r kernel; do
-		[ -z "$kernel" ] || tools/setup/build-share.sh "$kernel" </dev/null || return 1
+		[ -z "$kernel" ] || tools/build/share.sh "$kernel" </dev/null || return 1
 	done || return 1
 	wait
 }

@@ -4,7 +4,7 @@
 #
 # usage: run.sh
 #
-# What they need is in build/cloud/share: tools/setup/build-share.sh has built it.
+# What they need is in build/cloud/share: tools/build/share.sh has built it.
 set -euo pipefail
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"

@@ -17,10 +17,10 @@ options=(--json build/bench.json --data "$data")
 
 # The plot's licence is where each file has it.
 plot() {
-	tools/setup/in-root.sh gnuplot -e "data = '$data'" tests/bench/growth.gnuplot |
+	tools/env/in-root.sh gnuplot -e "data = '$data'" tests/bench/growth.gnuplot |
 		sed '1a <!-- SPDX-License-Identifier: GPL-2.0 -->' >"$1"
 }
 
 tests/bench/run.sh >"$raw"
-tools/setup/in-root.sh python3 tests/bench/report.py "${options[@]}" "$raw"
+tools/env/in-root.sh python3 tests/bench/report.py "${options[@]}" "$raw"
 [ "${1:-}" != --doc ] || plot Documentation/growth.svg

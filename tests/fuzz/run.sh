@@ -9,7 +9,7 @@
 # "Fuzzing" in Documentation/testing.rst. With a PROGRAM, or DIR of them, runs these
 # again and again instead, and build/fuzz/out is as it was.
 set -euo pipefail
-. "$(dirname "$0")/../../tools/setup/lib.sh"
+. "$(dirname "$0")/../../tools/env/lib.sh"
 
 [ $# -ge 2 ] || die "usage: run.sh SECONDS CALLS [PROGRAM|DIR]"
 seconds=$1 calls=$2 repro=${3:-}
@@ -25,11 +25,11 @@ memory=$build/memory
 out=$build/out
 
 # A block for KCOV is to be one that the compiler has not merged with others.
-"$TOP/tools/setup/build-module.sh" --in fuzz --make KCOV_INSTRUMENT=y --make KCFLAGS=-g \
+"$TOP/tools/build/module.sh" --in fuzz --make KCOV_INSTRUMENT=y --make KCFLAGS=-g \
 	--make 'KRUSTFLAGS=-Cdebuginfo=2 -Cllvm-args=-sanitizer-coverage-prune-blocks=0' \
 	debug tests/modules
 cargo() {
-	"$TOP/tools/setup/cargo.sh" fuzz "$@"
+	"$TOP/tools/build/cargo.sh" fuzz "$@"
 }
 step "building the fuzzer" cargo build --release --locked
 fuzzer=$(cargo metadata --format-version 1 --locked --no-deps |

@@ -14,7 +14,7 @@ make_results
 status=0
 "$TOP/tests/bench/run.sh" >"$results/raw" || status=$?
 tap_check "the guests ended well, and no complaint of the kernel" [ "$status" = 0 ]
-"$TOP/tools/setup/in-root.sh" --bind "$results" python3 "$TOP/tests/bench/report.py" \
+"$TOP/tools/env/in-root.sh" --bind "$results" python3 "$TOP/tests/bench/report.py" \
 	--json "$TOP/build/bench.json" --tap "$results/raw" >"$results/tap" || true
 tap_from "$results/tap" bench
 tap_done

@@ -24,7 +24,7 @@ tell() {
 # The calls in evfd.ko that may fail and were not seen to: none.
 sites_left() {
 	tr -d '\r' <"$results/calls" | sed -n 's/^# site //p' | sort -u >"$results/seen"
-	"$TOP/tools/setup/in-root.sh" objdump -dr "$TOP/build/debug/evfd.ko" |
+	"$TOP/tools/env/in-root.sh" objdump -dr "$TOP/build/debug/evfd.ko" |
 		python3 "$TOP/tests/faults/sites.py" | sort -u >"$results/sites"
 	[ -s "$results/sites" ] && ! comm -13 "$results/seen" "$results/sites" | grep .
 }

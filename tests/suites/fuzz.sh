@@ -29,5 +29,5 @@ sed 's/^/# /' "$log"
 tap_check "fuzz: the guest came to the end, and no complaint of the kernel" [ "$status" = 0 ]
 tap_check "fuzz: $LEAST % of the lines are reached" enough
 tap_check "clippy has no complaint about the fuzzer" \
-	"$TOP/tools/setup/cargo.sh" fuzz clippy --release --locked --quiet -- -Dwarnings
+	"$TOP/tools/build/cargo.sh" fuzz clippy --release --locked --quiet -- -Dwarnings
 tap_done

@@ -2,17 +2,17 @@
 # SPDX-License-Identifier: GPL-2.0
 # Installing: the files, DKMS on a Debian of its own, and what it refuses.
 # kernels: cloud
-# fetches: tools/setup/dkms-root.sh
+# fetches: tools/env/dkms-root.sh
 
 set -euo pipefail
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
 cd "$TOP"
 
-kdir=$(tools/setup/kernel.sh cloud)/build
+kdir=$(tools/env/kernel.sh cloud)/build
 release=$(cat "$kdir/include/config/kernel.release")
 version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"$/\1/p' dkms.conf)
-root=$(tools/setup/dkms-root.sh)
+root=$(tools/env/dkms-root.sh)
 
 dir=$(mktemp -d)
 # Named as what a guest that was killed leaves, and cleared away with it.
@@ -54,7 +54,7 @@ installed() {
 		share/man/man4/evfd.4
 	END
 	git ls-files --cached --others --exclude-standard -- Kbuild Makefile dkms.conf \
-		README.md LICENSES src include tools/install tools/setup/check-kdir.sh |
+		README.md LICENSES src include tools/install tools/build/check-kdir.sh |
 		sed "s|^|/usr/src/evfd-$version/|"
 }
 
@@ -112,7 +112,7 @@ make_machine() {
 }
 
 on_machine() {
-	tools/setup/in-root.sh --root "$machine" "$@"
+	tools/env/in-root.sh --root "$machine" "$@"
 }
 
 # The commands of the README, but for those that fetch packages, load modules or
@@ -165,7 +165,7 @@ test_guest() {
 	sed -n '/^```c$/,/^```$/p; /^## /q' README.md | sed '/^```/d' >"$machine/root/readme.c"
 	tap_check "the README's program builds with what is installed" \
 		on_machine gcc -o /usr/local/bin/readme /root/readme.c
-	tools/setup/in-root.sh --bind "$dir" --bind "$machine" mkfs.erofs --quiet --all-root -T0 \
+	tools/env/in-root.sh --bind "$dir" --bind "$machine" mkfs.erofs --quiet --all-root -T0 \
 		--exclude-regex="$excludes" "$dir/image" "$machine"
 	rm "$machine/root/readme.c" "$machine/usr/local/bin/readme"
 	in_guest >"$dir/output" || true

@@ -14,8 +14,8 @@ log=$TOP/build/$kernel/$SUITE.log
 # It reads one list of results: the first is the kernel's own, which is empty.
 parse() {
 	local build
-	build=$("$TOP/tools/setup/kernel.sh" "$kernel")/build
-	tr -d '\r' <"$log" | sed -n '/evfd: loading/,$p' | "$TOP/tools/setup/in-root.sh" python3 \
+	build=$("$TOP/tools/env/kernel.sh" "$kernel")/build
+	tr -d '\r' <"$log" | sed -n '/evfd: loading/,$p' | "$TOP/tools/env/in-root.sh" python3 \
 		"$build/source/tools/testing/kunit/kunit.py" parse
 }
 

@@ -40,7 +40,7 @@ litmus() {
 				>"$out/$name+weak-$barrier.litmus"
 		done
 	done
-	tools/setup/herd.sh tests/litmus/*.litmus "$out"/*.litmus >"$out/herd.log" 2>&1 ||
+	tools/check/herd.sh tests/litmus/*.litmus "$out"/*.litmus >"$out/herd.log" 2>&1 ||
 		sed 's/^/# /' "$out/herd.log"
 	tap_check "litmus: herd7 has no complaint" without '^(Warning|Flag)' "$out/herd.log"
 	for test in tests/litmus/*.litmus; do
@@ -58,7 +58,7 @@ litmus() {
 # loom FEATURE: the tests of tests/loom; with a feature, those that must fail.
 loom() {
 	local feature=$1 log=$out/loom$1.log status=0 name result found=0
-	tools/setup/cargo.sh loom test --locked --lib --features "$feature" >"$log" 2>&1 || status=$?
+	tools/build/cargo.sh loom test --locked --lib --features "$feature" >"$log" 2>&1 || status=$?
 	while read -r _ name result; do
 		name=${name##*::}
 		name=${name//_/ }
@@ -81,5 +81,5 @@ for feature in '' unordered torn selfish; do
 	loom "$feature"
 done
 tap_check "clippy has no complaint about the loom tests" \
-	tools/setup/cargo.sh loom clippy --locked --tests --quiet -- -Dwarnings
+	tools/build/cargo.sh loom clippy --locked --tests --quiet -- -Dwarnings
 tap_done

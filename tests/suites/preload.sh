@@ -15,10 +15,10 @@ share=$TOP/build/preload-share
 
 build() {
 	local source bin=$TOP/build/bin/tests
-	source=$(realpath "$("$TOP/tools/setup/kernel.sh" "$kernel")/build/source")
+	source=$(realpath "$("$TOP/tools/env/kernel.sh" "$kernel")/build/source")
 	build_preload
-	"$TOP/tools/setup/in-root.sh" make -s -j"$(nproc)" -C "$TOP/tests/preload" O="$bin/preload" KSRC="$source"
-	"$TOP/tools/setup/in-root.sh" make -s -j"$(nproc)" -C "$TOP/tests/user" O="$bin/dynamic" LINK= KSRC="$source"
+	"$TOP/tools/env/in-root.sh" make -s -j"$(nproc)" -C "$TOP/tests/preload" O="$bin/preload" KSRC="$source"
+	"$TOP/tools/env/in-root.sh" make -s -j"$(nproc)" -C "$TOP/tests/user" O="$bin/dynamic" LINK= KSRC="$source"
 	rm -rf "$share"
 	mkdir -p "$share/programs"
 	cp -a "$TOP/build/preload" "$share/"

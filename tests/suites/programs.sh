@@ -3,7 +3,7 @@
 # Programs of others, unchanged, on native and on evfd: Python's tests, systemd's, the kernel's, stress-ng, Node.js
 # kernels: cloud, or KERNEL
 # processors: 2
-# fetches: tools/setup/programs.sh
+# fetches: tools/env/programs.sh
 #
 # Some of them expect the time that they measure to be what they have asked for
 # within a millisecond. So the guests run on the clock of --icount, which no other
@@ -26,14 +26,14 @@ timeout=1800
 
 build() {
 	local source selftests
-	source=$(realpath "$("$TOP/tools/setup/kernel.sh" "$kernel")/build/source")
+	source=$(realpath "$("$TOP/tools/env/kernel.sh" "$kernel")/build/source")
 	selftests=$source/tools/testing/selftests
 	build_preload
 	rm -rf "$share"
 	mkdir -p "$share/kernel"
 	cp -a "$TOP/build/preload" "$TOP/tests/programs"/* "$share/"
 	# shellcheck disable=SC2016 # $... is that shell's
-	"$TOP/tools/setup/in-root.sh" sh -ec 'cd "$1"
+	"$TOP/tools/env/in-root.sh" sh -ec 'cd "$1"
 		for name in filesystems/eventfd/eventfd_test timens/timerfd \
 			filesystems/epoll/epoll_wakeup_test; do
 			gcc -O2 -w -D_GNU_SOURCE -pthread -I. -o "$2/${name##*/}" "$name.c"
@@ -97,7 +97,7 @@ show_unless() {
 
 kinds=(event timer signal)
 build
-image=$("$TOP/tools/setup/programs.sh")
+image=$("$TOP/tools/env/programs.sh")
 start interpreters &
 start others &
 wait

@@ -9,7 +9,7 @@ source "$(dirname "$0")/../lib.sh"
 cd "$TOP"
 
 make_results
-kdir=$(tools/setup/kernel.sh cloud)/build
+kdir=$(tools/env/kernel.sh cloud)/build
 
 # exits STATUS COMMAND...
 exits() {
@@ -77,10 +77,10 @@ test_plain_build() {
 	mkdir -p "$copy"
 	git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$copy"
 	tap_check "make KDIR= builds evfd.ko" \
-		tools/setup/in-root.sh make -C "$copy" KDIR="$kdir"
+		tools/env/in-root.sh make -C "$copy" KDIR="$kdir"
 	tap_check "the module loads into Debian's kernel" \
 		exits 0 bare_guest --module "$copy/evfd.ko" -- 'test -c /dev/evfd'
-	tap_check "make modules_install installs it" tools/setup/in-root.sh make -C "$copy" \
+	tap_check "make modules_install installs it" tools/env/in-root.sh make -C "$copy" \
 		KDIR="$kdir" INSTALL_MOD_PATH="$copy/installed" modules_install
 	tap_check "where it belongs" \
 		[ -n "$(find "$copy/installed" -path '*/updates/evfd.ko*')" ]
@@ -94,8 +94,8 @@ test_plain_build() {
 # The checks of rust-headers.sh, on doctored copies of what they look at.
 stock() {
 	bash -c 'set -euo pipefail
-		. tools/setup/lib.sh
-		. tools/setup/stock.sh
+		. tools/env/lib.sh
+		. tools/env/stock.sh
 		"$@"' sh "$@"
 }
 
@@ -121,7 +121,7 @@ test_kernel_mismatch() {
 interrupted() {
 	env XDG_CACHE_HOME="$results/cache" bash -c '
 		set -euo pipefail
-		. tools/setup/lib.sh
+		. tools/env/lib.sh
 		slowly() {
 			touch "$2/first"
 			[ "$1" = finish ] || kill -KILL $$

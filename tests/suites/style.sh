@@ -8,7 +8,7 @@ source "$(dirname "$0")/../lib.sh"
 cd "$TOP"
 
 in_root() {
-	tools/setup/in-root.sh "$@"
+	tools/env/in-root.sh "$@"
 }
 
 # What git has or would take, so that no build product is looked at.
@@ -58,7 +58,7 @@ too_long() {
 # What -W1 and the kernel's checkers print, whatever their exit status.
 # warnings_of_build NAME KERNEL [ARGUMENT...]
 warnings_of_build() {
-	tools/setup/build-module.sh --in "$1" --make W=1 --make KCFLAGS=-Werror \
+	tools/build/module.sh --in "$1" --make W=1 --make KCFLAGS=-Werror \
 		--make KRUSTFLAGS=-Dwarnings "${@:3}" "$2" \
 		samples/shrinker samples/timer tests/modules
 }
@@ -128,7 +128,7 @@ tests_missing() {
 man_programs() {
 	local out=$TOP/build/man/programs
 	rm -rf "$out"
-	tests/man-examples.sh "$out" Documentation/man/*.[24] &&
+	tools/check/man-examples.sh "$out" Documentation/man/*.[24] &&
 		in_root sh -ec 'for file in "$1"/*.c; do
 			for bits in 64 32; do
 				gcc -std=gnu11 -m$bits -O2 -Wall -Wextra -Werror \
@@ -141,7 +141,7 @@ man_programs() {
 man_modules() {
 	local out=$TOP/build/man/modules
 	rm -rf "$out"
-	tests/man-examples.sh "$out" Documentation/man/*.9 || return 1
+	tools/check/man-examples.sh "$out" Documentation/man/*.9 || return 1
 	{
 		echo "ccflags-y := -I$TOP/include -I$TOP/include/uapi"
 		(cd "$out" && printf 'obj-m += %s\n' *.c | sed 's/\.c$/.o/')
@@ -150,7 +150,7 @@ man_modules() {
 		KBUILD_EXTRA_SYMBOLS="$TOP/build/style/tree/Module.symvers" modules
 }
 
-kdir=$(tools/setup/kernel.sh cloud)/build
+kdir=$(tools/env/kernel.sh cloud)/build
 source=$(realpath "$kdir/source")
 
 tap_check "Rust code is formatted" make fmt-check

@@ -24,7 +24,7 @@
 # arguments as they are. The exit status is 125 when the guest did not come to
 # the end of it, or when its kernel log has a line that tells of a bug.
 set -euo pipefail
-. "$(dirname "$0")/../setup/lib.sh"
+. "$(dirname "$0")/../env/lib.sh"
 . "$(dirname "$0")/accelerator.sh"
 . "$(dirname "$0")/kernel-log.sh"
 
@@ -194,8 +194,8 @@ parse "$@"
 [ -n "$SHELL_MODE" ] || [ ${#COMMAND[@]} -gt 0 ] || usage
 [ -z "$SHARE" ] || [ -d "$SHARE" ] || die "there is no directory $SHARE to share"
 
-KERNEL_DIR=$("$TOP/tools/setup/kernel.sh" "$KERNEL")
-ROOT=$("$TOP/tools/setup/root.sh")
+KERNEL_DIR=$("$TOP/tools/env/kernel.sh" "$KERNEL")
+ROOT=$("$TOP/tools/env/root.sh")
 [ -n "$USERLAND" ] || USERLAND=$("$TOP/tools/guest/userland.sh")
 if [ -z "$MEMORY" ]; then
 	MEMORY=512
@@ -204,7 +204,7 @@ fi
 if [ -n "$OWN_MODULE" ]; then
 	MODULES=("$TOP/build/$KERNEL/evfd.ko" "${MODULES[@]}")
 	[ -e "${MODULES[0]}" ] ||
-		die "evfd.ko is not built for this kernel: tools/setup/build-module.sh $KERNEL"
+		die "evfd.ko is not built for this kernel: tools/build/module.sh $KERNEL"
 fi
 
 # A run that was killed could not clear up: no guest lives for a day.

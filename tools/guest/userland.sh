@@ -3,7 +3,7 @@
 # Make the guest's file system from the toolchain root, unless it is there, and
 # print its name.
 set -euo pipefail
-. "$(dirname "$0")/../setup/lib.sh"
+. "$(dirname "$0")/../env/lib.sh"
 
 # What no command in a guest needs, so that the image is small: what compiles,
 # what emulates, and what makes documentation.
@@ -14,7 +14,7 @@ make_userland() {
 		"$1/image" "$ROOT"
 }
 
-ROOT=$("$TOP/tools/setup/root.sh")
+ROOT=$("$TOP/tools/env/root.sh")
 name=userland-$(hash_of "$0" <(echo "$ROOT"))
 [ -e "$CACHE/$name" ] ||
 	step "making the guest's file system" cached "$name" make_userland

@@ -85,7 +85,7 @@ put_source() {
 		[ ! -x "$TOP/$file" ] || mode=755
 		put "$mode" "$TOP/$file" "$src/$file"
 	done < <(cd "$TOP" && {
-		ls Kbuild Makefile dkms.conf README.md tools/setup/check-kdir.sh
+		ls Kbuild Makefile dkms.conf README.md tools/build/check-kdir.sh
 		find src include -path src/generated -prune -o -type f -regex '.*\.\([ch]\|rs\|mk\)' \
 			! -name '*.mod.c' -print
 		find LICENSES tools/install -type f

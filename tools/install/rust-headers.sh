@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # What makes Debian's headers of a kernel usable for modules in Rust, part of
-# evfd-prepare-headers and of tools/setup/kernel.sh.
+# evfd-prepare-headers and of tools/env/kernel.sh.
 #
 # Debian's header packages have no Rust metadata. It is made again from the
 # same source, configuration and compiler; that the result is what Debian built

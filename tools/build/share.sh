@@ -3,12 +3,12 @@
 # Build what guests use at /mnt/share: all the modules, the samples and the
 # test programs, for a kernel of the cache.
 #
-# usage: build-share.sh [--samples|--bench] cloud|amd64|rt|debug
+# usage: share.sh [--samples|--bench] cloud|amd64|rt|debug
 #
 # The result is build/KERNEL/share. With --samples, nothing but the samples is
 # built besides evfd.ko; with --bench, nothing but what measures.
 set -euo pipefail
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../env/lib.sh"
 
 modules=(samples/shrinker samples/timer)
 programs=(samples)
@@ -24,19 +24,19 @@ case ${1:-} in
 	programs+=(tests/user tests/modules tests/bench tests/stress tests/faults)
 	;;
 esac
-[ $# = 1 ] || die "usage: build-share.sh [--samples|--bench] cloud|amd64|rt|debug"
+[ $# = 1 ] || die "usage: share.sh [--samples|--bench] cloud|amd64|rt|debug"
 kernel=$1
 bin=$TOP/build/bin
 
 build_programs() {
 	local source dir
-	source=$(realpath "$("$TOP/tools/setup/kernel.sh" "$kernel")/build/source")
+	source=$(realpath "$("$TOP/tools/env/kernel.sh" "$kernel")/build/source")
 	for dir in "${programs[@]}"; do
 		in_root make -s -j"$(nproc)" -C "$TOP/$dir" O="$bin/$dir" KSRC="$source"
 	done
 }
 
-"$TOP/tools/setup/build-module.sh" "$kernel" "${modules[@]}"
+"$TOP/tools/build/module.sh" "$kernel" "${modules[@]}"
 step "building the programs" build_programs
 
 share=$TOP/build/$kernel/share

@@ -60,7 +60,7 @@ make_root() {
 		gcc-14 rustc bindgen clang-19 pahole >"$dir/toolchain"
 }
 
-name=root-$(hash_of "$0" "$TOP/tools/setup/debian.sh")
+name=root-$(hash_of "$0" "$TOP/tools/env/debian.sh")
 if [ ! -e "$CACHE/$name" ]; then
 	need_mmdebstrap
 	step "making the toolchain root (Debian $DEBIAN_SUITE)" cached "$name" make_root

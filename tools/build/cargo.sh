@@ -8,7 +8,7 @@
 # the caller's own settings to say, if there are any: those in the environment
 # and in the caller's config.toml. Whom to trust there is this machine's to say.
 set -euo pipefail
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../env/lib.sh"
 [ $# -gt 1 ] || die "usage: cargo.sh CRATE ARGUMENT..."
 crate=$1
 shift

@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0
 # Build evfd.ko, and the modules in each DIR, for a kernel of the cache.
 #
-# usage: build-module.sh [--in NAME] [--make ARGUMENT]... cloud|amd64|rt|debug [DIR...]
+# usage: module.sh [--in NAME] [--make ARGUMENT]... cloud|amd64|rt|debug [DIR...]
 #
 # The results are build/NAME/*.ko, with NAME the kernel's unless given. The
 # build goes on in build/NAME/tree, where the sources are seen through links,
 # so that kernels do not share objects. An ARGUMENT goes to make, as W=1 does.
 set -euo pipefail
-. "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/debug.sh"
+. "$(dirname "$0")/../env/lib.sh"
+. "$(dirname "$0")/../env/debug.sh"
 
 arguments=() name=''
 while :; do
@@ -20,11 +20,11 @@ while :; do
 	esac
 	shift 2
 done
-[ $# -gt 0 ] || die "usage: build-module.sh [--in NAME] [--make ARGUMENT]... KERNEL [DIR...]"
+[ $# -gt 0 ] || die "usage: module.sh [--in NAME] [--make ARGUMENT]... KERNEL [DIR...]"
 kernel=$1
 shift
 
-kernel_dir=$("$TOP/tools/setup/kernel.sh" "$kernel")
+kernel_dir=$("$TOP/tools/env/kernel.sh" "$kernel")
 kdir=$kernel_dir/build
 out=$TOP/build/${name:-$kernel}
 tree=$out/tree

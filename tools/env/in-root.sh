@@ -53,9 +53,9 @@ while [ "${1:-}" = --bind ]; do
 done
 [ $# -gt 0 ] || die "usage: in-root.sh [--root ROOT] [--bind DIR]... COMMAND [ARGUMENT...]"
 
-[ -n "$root" ] || root=$("$TOP/tools/setup/root.sh")
+[ -n "$root" ] || root=$("$TOP/tools/env/root.sh")
 ns=(--mount)
 [ "$(id -u)" = 0 ] || ns+=(--user --map-root-user)
 unshare "${ns[@]}" true 2>/dev/null ||
 	die "unshare ${ns[*]} is refused here: run as root, or allow user namespaces"
-exec unshare "${ns[@]}" "$TOP/tools/setup/in-root.sh" --inside "$root" "${binds[@]}" -- "$@"
+exec unshare "${ns[@]}" "$TOP/tools/env/in-root.sh" --inside "$root" "${binds[@]}" -- "$@"

@@ -74,7 +74,7 @@ cached() {
 }
 
 in_root() {
-	"$TOP/tools/setup/in-root.sh" "$@"
+	"$TOP/tools/env/in-root.sh" "$@"
 }
 
 # The Debian mirror: EVFD_MIRROR, or the one this machine's apt uses.

@@ -10,7 +10,7 @@
 # else comes from does not have; so herd7 comes from the next one, with the
 # libraries that it was built with, and is run in the toolchain root.
 set -euo pipefail
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../env/lib.sh"
 
 suite=forky
 lib=usr/lib/x86_64-linux-gnu
@@ -36,11 +36,11 @@ apt_validity() {
 	apt-config dump 2>/dev/null | grep -E '^Acquire::Check-Valid-Until ".+";$' || true
 }
 
-"$TOP/tools/setup/root.sh" >/dev/null
+"$TOP/tools/env/root.sh" >/dev/null
 name=herd-$(hash_of "$0")
 [ -e "$CACHE/$name" ] ||
 	step "fetching herd7 (Debian $suite)" cached "$name" make_herd
-kdir=$("$TOP/tools/setup/kernel.sh" cloud)/build
+kdir=$("$TOP/tools/env/kernel.sh" cloud)/build
 herd=$CACHE/$name
 in_root "$herd/$lib/ld-linux-x86-64.so.2" --library-path "$herd/$lib" \
 	"$herd/usr/bin/herd7" -set-libdir "$herd/usr/share/herdtools7/herd" \

@@ -25,8 +25,8 @@ make_programs() {
 	rm -rf "$dir/root"
 }
 
-"$TOP/tools/setup/root.sh" >/dev/null
-name=programs-$(hash_of "$0" "$TOP/tools/setup/debian.sh")
+"$TOP/tools/env/root.sh" >/dev/null
+name=programs-$(hash_of "$0" "$TOP/tools/env/debian.sh")
 [ -e "$CACHE/$name" ] ||
 	step "fetching programs that use event descriptors" cached "$name" make_programs
 echo "$CACHE/$name/image"

@@ -13,7 +13,7 @@ stock_flavour() {
 }
 
 stock_name() {
-	echo "kernel-$VERSION-$1-$(hash_of "$TOP"/tools/{setup/stock.sh,install/rust-headers.sh} "$ROOT/toolchain")"
+	echo "kernel-$VERSION-$1-$(hash_of "$TOP"/tools/{env/stock.sh,install/rust-headers.sh} "$ROOT/toolchain")"
 }
 
 # stock_make KERNEL FINAL DIR: make in DIR what will be FINAL.

@@ -30,9 +30,9 @@ make_dkms_root() {
 	chmod 755 "$dir/usr/local/bin/uname"
 }
 
-"$TOP/tools/setup/kernel.sh" cloud >/dev/null
+"$TOP/tools/env/kernel.sh" cloud >/dev/null
 read -r VERSION ABI <"$CACHE/release-$KERNEL_SERIES"
-name=dkms-$VERSION-$(hash_of "$0" "$TOP/tools/setup/debian.sh" <(readme_packages))
+name=dkms-$VERSION-$(hash_of "$0" "$TOP/tools/env/debian.sh" <(readme_packages))
 [ -e "$CACHE/$name" ] ||
 	step "making a Debian root to install in" cached "$name" make_dkms_root
 echo "$CACHE/$name"

@@ -57,7 +57,7 @@ newest_release() {
 		grep -E '\+deb[0-9]+-cloud-amd64$' | sort -V | tail -n 1) ||
 		die "Debian has no kernel $KERNEL_SERIES at this mirror ($(mirror))." \
 			"Try another one with EVFD_MIRROR, or move KERNEL_SERIES in" \
-			"tools/setup/lib.sh to a series that $DEBIAN_SUITE-backports has."
+			"tools/env/lib.sh to a series that $DEBIAN_SUITE-backports has."
 	abi=${package#linux-modules-}
 	abi=${abi%-cloud-amd64}
 	version=$(package_version "$dir" "$package")
@@ -133,7 +133,7 @@ cloud | amd64 | rt | debug | debug-kcsan | debug-rt) ;;
 esac
 
 # shellcheck disable=SC2034 # for stock.sh and debug.sh
-ROOT=$("$TOP/tools/setup/root.sh")
+ROOT=$("$TOP/tools/env/root.sh")
 [ -e "$release_file" ] ||
 	step "looking for the newest kernel $KERNEL_SERIES" record_release
 read -r VERSION ABI <"$release_file"

@@ -3,7 +3,7 @@
 # Build what is in Documentation as HTML: the manual, in build/doc/manual, and
 # the manual pages, in build/doc/man.
 set -euo pipefail
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../env/lib.sh"
 cd "$TOP"
 
 out=build/doc

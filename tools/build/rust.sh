@@ -6,7 +6,7 @@
 #        rust.sh doc             its documentation, in build/doc/evfd
 #        rust.sh analyzer        rust-project.json, for editors
 set -euo pipefail
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../env/lib.sh"
 cd "$TOP"
 
 fmt() {
@@ -18,8 +18,8 @@ fmt() {
 doc() {
 	local kdir tree=$TOP/build/cloud/tree out=$TOP/build/doc start=$SECONDS
 	# The types that bindgen makes are part of the code.
-	"$TOP/tools/setup/build-module.sh" cloud
-	kdir=$("$TOP/tools/setup/kernel.sh" cloud)/build
+	"$TOP/tools/build/module.sh" cloud
+	kdir=$("$TOP/tools/env/kernel.sh" cloud)/build
 	rm -rf "$out"
 	(cd "$kdir" && in_root env RUSTC_BOOTSTRAP=1 OBJTREE="$kdir" RUST_MODFILE=evfd \
 		EVFD_UAPI_RS="$tree/src/generated/uapi.rs" \
@@ -36,11 +36,11 @@ doc() {
 
 analyzer() {
 	local kdir root
-	"$TOP/tools/setup/build-module.sh" cloud
-	kdir=$("$TOP/tools/setup/kernel.sh" cloud)/build
-	root=$("$TOP/tools/setup/root.sh")
+	"$TOP/tools/build/module.sh" cloud
+	kdir=$("$TOP/tools/env/kernel.sh" cloud)/build
+	root=$("$TOP/tools/env/root.sh")
 	in_root make -s -C "$kdir" M="$TOP" rust-analyzer
-	in_root python3 tools/setup/rust-project.py "$root" "$TOP/build/cloud/tree"
+	in_root python3 tools/build/rust-project.py "$root" "$TOP/build/cloud/tree"
 	say "rust-project.json is made"
 }
 

@@ -7,14 +7,14 @@
 debug_config() {
 	local own=${1#debug-}
 	[ "$1" != debug ] || own=kasan
-	cat "$TOP/tools/setup/debug.config" "$TOP/tools/setup/debug-$own.config"
+	cat "$TOP/tools/env/debug.config" "$TOP/tools/env/debug-$own.config"
 }
 
 # debug_name KERNEL
 debug_name() {
 	echo "kernel-$VERSION-$1-$({
 		debug_config "$1"
-		cat "$TOP"/tools/setup/{debug.sh,rustc-kcsan} "$ROOT/toolchain"
+		cat "$TOP"/tools/env/{debug.sh,rustc-kcsan} "$ROOT/toolchain"
 	} | hash_of -)"
 }
 
@@ -32,7 +32,7 @@ debug_flags() {
 debug_make() {
 	local kernel=$1 final=$2 dir=$3 build=$3/build flags
 	mkdir "$build" "$dir/modules"
-	cp "$TOP/tools/setup/rustc-kcsan" "$dir/"
+	cp "$TOP/tools/env/rustc-kcsan" "$dir/"
 	mapfile -t flags < <(debug_flags "$kernel" "$dir")
 	debug_config "$kernel" >"$dir/config"
 	debug_kmake KCONFIG_ALLCONFIG="$dir/config" allnoconfig
