@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <sys/ioctl.h>
 
-#include "../modules/bench_posts.h"
+#include "../kmod/bench_posts.h"
 
 #define BATCHES		25
 #define IN_A_ROW	10000

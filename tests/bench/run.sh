@@ -6,8 +6,8 @@
 #
 # What they need is in build/cloud/share: tools/build/share.sh has built it.
 set -euo pipefail
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/lib/shell/lib.sh
+source "$(dirname "$0")/../lib/shell/lib.sh"
 
 # What works around flaws of processors differs between them, and is a cost that
 # is neither native's nor evfd's.

@@ -6,8 +6,8 @@
 #
 # With --doc, the tables and the plot in Documentation/ are written anew.
 set -euo pipefail
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/lib/shell/lib.sh
+source "$(dirname "$0")/../lib/shell/lib.sh"
 cd "$TOP"
 
 raw=build/bench.raw

@@ -7,8 +7,8 @@
  *	faults_load DIRECTORY-OF-THE-MODULE
  */
 #include "nth.h"
-#include "../module.h"
-#include "../user/common.h"
+#include "module.h"
+#include "common.h"
 
 /* More would tell that a failure is not what ends the series. */
 #define MOST	1000

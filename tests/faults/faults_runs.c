@@ -12,7 +12,7 @@
  * all tests of the program are run.
  */
 #include "strike.h"
-#include "../user/common.h"
+#include "common.h"
 
 #include <stdarg.h>
 #include <sys/ptrace.h>

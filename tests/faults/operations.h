@@ -3,10 +3,10 @@
 #ifndef EVFD_TESTS_OPERATIONS_H
 #define EVFD_TESTS_OPERATIONS_H
 
-#include "../user/epoll.h"
-#include "../user/signal.h"
-#include "../user/timer.h"
-#include "../user/uring.h"
+#include "epoll.h"
+#include "signal.h"
+#include "timer.h"
+#include "uring.h"
 
 /* What a call works on. */
 struct scene {

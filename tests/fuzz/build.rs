@@ -27,7 +27,7 @@ fn main() {
     assert!(status.expect("bindgen").success());
     for file in [
         "uapi.h",
-        "../modules/post_test.h",
+        "../kmod/post_test.h",
         "../../include/uapi/linux/evfd.h",
     ] {
         println!("cargo:rerun-if-changed={file}");

@@ -27,7 +27,7 @@ out=$build/out
 # A block for KCOV is to be one that the compiler has not merged with others.
 "$TOP/tools/build/module.sh" --in fuzz --make KCOV_INSTRUMENT=y --make KCFLAGS=-g \
 	--make 'KRUSTFLAGS=-Cdebuginfo=2 -Cllvm-args=-sanitizer-coverage-prune-blocks=0' \
-	debug tests/modules
+	debug tests/kmod
 cargo() {
 	"$TOP/tools/build/cargo.sh" fuzz "$@"
 }

@@ -4,7 +4,7 @@
 #define EVFD_TESTS_FUZZ_UAPI_H
 
 #include "../../include/uapi/linux/evfd.h"
-#include "../modules/post_test.h"
+#include "../kmod/post_test.h"
 
 #include <linux/timerfd.h>
 #include <sys/ioctl.h>

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # In the guest: evfd-run, and what EVFD_PRELOAD asks for.
 cd /mnt/share || exit 1
-# shellcheck source=tests/lib.sh
+# shellcheck source=tests/lib/shell/lib.sh
 . ./lib.sh
 run=preload/evfd-run
 

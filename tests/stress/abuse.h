@@ -6,8 +6,8 @@
 #ifndef STRESS_ABUSE_H
 #define STRESS_ABUSE_H
 
-#include "../user/signal.h"
-#include "../user/timer.h"
+#include "signal.h"
+#include "timer.h"
 
 #include <sys/stat.h>
 #include <sys/wait.h>

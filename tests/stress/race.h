@@ -6,9 +6,9 @@
 #ifndef STRESS_RACE_H
 #define STRESS_RACE_H
 
-#include "../user/signal.h"
-#include "../user/timer.h"
-#include "../user/uring.h"
+#include "signal.h"
+#include "timer.h"
+#include "uring.h"
 
 #include <linux/aio_abi.h>
 

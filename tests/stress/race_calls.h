@@ -7,7 +7,7 @@
 #define STRESS_RACE_CALLS_H
 
 #include "race.h"
-#include "../fd_passing.h"
+#include "fd_passing.h"
 
 #include <sys/select.h>
 #include <sys/sendfile.h>

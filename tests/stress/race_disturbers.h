@@ -7,8 +7,8 @@
 #define STRESS_RACE_DISTURBERS_H
 
 #include "race.h"
-#include "../fd_passing.h"
-#include "../module.h"
+#include "fd_passing.h"
+#include "module.h"
 
 #include <sys/wait.h>
 

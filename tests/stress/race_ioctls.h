@@ -4,7 +4,7 @@
 #define STRESS_RACE_IOCTLS_H
 
 #include "race.h"
-#include "../modules/post_test.h"
+#include "../kmod/post_test.h"
 
 static inline void race_create(struct caller *caller)
 {

@@ -4,8 +4,8 @@
 # kernels: cloud debug, or KERNEL
 
 set -euo pipefail
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/lib/shell/lib.sh
+source "$(dirname "$0")/../lib/shell/lib.sh"
 
 make_results
 soak && GUEST_OPTIONS=(--timeout 3600)

@@ -6,8 +6,8 @@
 # Others may run beside it: instructions are the same then, and times are not judged.
 
 set -euo pipefail
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/lib/shell/lib.sh
+source "$(dirname "$0")/../lib/shell/lib.sh"
 
 make_results
 

@@ -5,8 +5,8 @@
 #
 # The long form has everything fail in every test of every program of tests/user.
 set -euo pipefail
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/lib/shell/lib.sh
+source "$(dirname "$0")/../lib/shell/lib.sh"
 
 make_results
 
@@ -30,15 +30,15 @@ sites_left() {
 }
 
 # The others are for the long form.
-some_tests=(counter:read_takes_all epoll:level evfd_timer_memory)
+some_tests=(eventfd/counter:read_takes_all eventfd/epoll:level timerfd/evfd_memory)
 
 start calls "./faults_calls; a=\$?; ./faults_load /mnt/share; b=\$?
-	./faults_runs ${some_tests[*]/#/./} && [ \$a\$b = 00 ]"
+	./faults_runs ${some_tests[*]/#/user/} && [ \$a\$b = 00 ]"
 tell calls
 tap_check "every call in evfd.ko that may fail has failed" sites_left
 if soak; then
 	mapfile -t names < <(user_programs)
-	names=("${names[@]/#/./}")
+	names=("${names[@]/#/user/}")
 	GUEST_OPTIONS+=(--timeout 86400)
 	# Two guests, as most tests leave one processor idle.
 	for half in 0 1; do

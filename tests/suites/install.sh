@@ -5,8 +5,8 @@
 # fetches: tools/env/dkms-root.sh
 
 set -euo pipefail
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/lib/shell/lib.sh
+source "$(dirname "$0")/../lib/shell/lib.sh"
 cd "$TOP"
 
 kdir=$(tools/env/kernel.sh cloud)/build

@@ -4,8 +4,8 @@
 # kernels: debug, or another debug kernel
 
 set -euo pipefail
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/lib/shell/lib.sh
+source "$(dirname "$0")/../lib/shell/lib.sh"
 
 kernel=$(kernels_for debug)
 log=$TOP/build/$kernel/$SUITE.log

@@ -3,8 +3,8 @@
 # The ordering in the design: by the kernel's memory model, and the counter in all orders.
 
 set -euo pipefail
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/lib/shell/lib.sh
+source "$(dirname "$0")/../lib/shell/lib.sh"
 cd "$TOP"
 
 out=build/litmus

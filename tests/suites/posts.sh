@@ -4,8 +4,8 @@
 # kernels: cloud rt debug, or KERNEL
 
 set -euo pipefail
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/lib/shell/lib.sh
+source "$(dirname "$0")/../lib/shell/lib.sh"
 
 # What a soak run makes in all, and what percentage of the posts of the programs'
 # variants it makes for that on each kernel, as a short run does.

@@ -7,7 +7,7 @@
 # The programs are those of the suite "user", as they are run natively: the
 # library turns their calls into evfd's.
 set -euo pipefail
-. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/../lib/shell/lib.sh"
 
 make_results
 kernel=$(kernels_for cloud)
@@ -23,8 +23,8 @@ build() {
 	mkdir -p "$share/programs"
 	cp -a "$TOP/build/preload" "$share/"
 	cp "$bin/preload"/* "$share/"
-	cp "$bin/dynamic"/* "$share/programs/"
-	cp "$TOP/tests/preload"/*.sh "$TOP/tests/lib.sh" "$share/"
+	cp -r "$bin/dynamic"/* "$share/programs/"
+	cp "$TOP/tests/preload"/*.sh "$TOP/tests/lib/shell/lib.sh" "$share/"
 }
 
 # start NAME SCRIPT ARGUMENT...: runs that in a guest, with its output in $results/NAME.
@@ -54,7 +54,7 @@ report() {
 
 build
 # Programs named evfd_* test what only evfd's ioctls have.
-mapfile -t programs < <(user_programs | grep -v '^evfd_')
+mapfile -t programs < <(user_programs | grep -v '/evfd_')
 programs32=("${programs[@]/%/32}")
 start "64 bits" programs.sh arguments calls "${programs[@]}" &
 start "32 bits" programs.sh arguments32 calls32 "${programs32[@]}" &

@@ -10,7 +10,7 @@
 # load of the host's stops. By that, each program has its bound; a debug kernel
 # takes half an hour of the host's time to the same moment.
 set -euo pipefail
-. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/../lib/shell/lib.sh"
 
 make_results
 kernel=$(kernels_for cloud)
@@ -31,7 +31,7 @@ build() {
 	build_preload
 	rm -rf "$share"
 	mkdir -p "$share/kernel"
-	cp -a "$TOP/build/preload" "$TOP/tests/programs"/* "$share/"
+	cp -a "$TOP/build/preload" "$TOP/tests/others"/* "$share/"
 	# shellcheck disable=SC2016 # $... is that shell's
 	"$TOP/tools/env/in-root.sh" sh -ec 'cd "$1"
 		for name in filesystems/eventfd/eventfd_test timens/timerfd \

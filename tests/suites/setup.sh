@@ -4,8 +4,8 @@
 # kernels: cloud
 
 set -euo pipefail
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/lib/shell/lib.sh
+source "$(dirname "$0")/../lib/shell/lib.sh"
 cd "$TOP"
 
 make_results
@@ -143,7 +143,7 @@ test_interrupted_setup() {
 # told OUTPUT: what the suites make of a program's output.
 told() {
 	printf '%b' "$1" >"$results/output"
-	bash -c 'source tests/lib.sh; tap_from "$1" p' sh "$results/output" | grep -E '^(not )?ok'
+	bash -c 'source tests/lib/shell/lib.sh; tap_from "$1" p' sh "$results/output" | grep -E '^(not )?ok'
 }
 
 test_results() {

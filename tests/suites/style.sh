@@ -3,8 +3,8 @@
 # Format, lints and documentation: what can be told without running anything.
 
 set -euo pipefail
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/lib/shell/lib.sh
+source "$(dirname "$0")/../lib/shell/lib.sh"
 cd "$TOP"
 
 in_root() {
@@ -60,7 +60,7 @@ too_long() {
 warnings_of_build() {
 	tools/build/module.sh --in "$1" --make W=1 --make KCFLAGS=-Werror \
 		--make KRUSTFLAGS=-Dwarnings "${@:3}" "$2" \
-		samples/shrinker samples/timer tests/modules
+		samples/shrinker samples/timer tests/kmod
 }
 
 # checkpatch_files IGNORED-TYPES: on the files whose names it reads. It leaves
@@ -74,7 +74,7 @@ checkpatch_files() {
 # <linux/nmi.h> is no substitute for <asm/nmi.h>, whatever INCLUDE_LINUX says.
 # For programs, some of the kernel's names and rules do not exist.
 checkpatch() {
-	local status=0 dir programs=(tests/user tests/bench tests/faults tests/preload tests/stress tools/preload)
+	local status=0 dir programs=(tests/lib tests/user tests/bench tests/faults tests/preload tests/stress tools/preload)
 	local ignored=PREFER_KERNEL_TYPES,PREFER_DEFINED_ATTRIBUTE_MACRO,VOLATILE
 	ignored+=,CAMELCASE,ARCH_DEFINES,AVOID_EXTERNS
 	files '*.c' '*.h' "${programs[@]/#/:!}" | checkpatch_files INCLUDE_LINUX || status=1
@@ -112,14 +112,14 @@ man_missing() {
 tests_missing() {
 	sed -n '/^How such code/,/^Lockdep/p' Documentation/design.rst |
 		awk '/^ +(\* )?- / { file = "" }
-		     match($0, /[a-z_.]+: ``/) { file = substr($0, RSTART, RLENGTH - 4) }
+		     match($0, /[a-z_.\/0-9]+: ``/) { file = substr($0, RSTART, RLENGTH - 4) }
 		     file { n = split($0, part, "``")
 			    for (i = 2; i <= n; i += 2) print file, part[i] }' |
 		while read -r file name; do
 			case $file in
-			kunit) grep -qw "fn $name" src/tests/*.rs ;;
-			*.h) grep -qE "^TEST.*\b${name}[,)]" "tests/user/$file" ;;
-			*) grep -qsE "^TEST.*\b${name}[,)]" tests/{user,modules}/"$file".c ;;
+			kunit) grep -qwr "fn $name" src/tests ;;
+			*.h) grep -qE "^TEST.*\b${name}[,)]" "tests/lib/c/$file" ;;
+			*) grep -qsE "^TEST.*\b${name}[,)]" tests/{user,kapi}/"$file".c ;;
 			esac || echo "$file has no test $name"
 		done
 }

@@ -4,11 +4,11 @@
 # kernels: cloud debug rt, or KERNEL
 # processors: 2
 #
-# The programs are tests/user/*.c. Those named evfd_* test what only evfd has; all
+# The programs are tests/user/*/*.c. Those named evfd_* test what only evfd has; all
 # others must give on evfd the results that they give on native. Those are asked for on
 # the first kernel: the others are there for what they tell of evfd.
 set -euo pipefail
-. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/../lib/shell/lib.sh"
 
 make_results
 first=$(kernels_for cloud)
@@ -32,7 +32,7 @@ guest_line() {
 	for program; do
 		for implementation in $(implementations "$kernel" "$program"); do
 			printf '{ echo "@begin %s %s"; ' "$program" "$implementation"
-			printf 'EVFD_IMPL=%s /mnt/share/%s 2>&1; ' \
+			printf 'EVFD_IMPL=%s /mnt/share/user/%s 2>&1; ' \
 				"$implementation" "$program"
 			# shellcheck disable=SC2016 # $? is the guest's
 			printf 'echo "@end $?"; } | '
@@ -79,7 +79,7 @@ report() {
 run() {
 	local kernel=$1 dir=$results/$1-$2 start=$SECONDS
 	shift 2
-	mkdir "$dir"
+	mkdir "$dir" "$dir"/{device,eventfd,signalfd,timerfd}
 	keep "$dir/output" guest "$kernel" "$(guest_line "$kernel" "$@")"
 	echo "$((SECONDS - start))" >"$dir/seconds"
 }
@@ -108,7 +108,7 @@ run "$first" "one processor" "${SLEEPERS[@]}" "${SLEEPERS[@]/%/32}" &
 # With PREEMPT_RT a thread runs what an interrupt does elsewhere, and can be
 # preempted by those it races with.
 GUEST_OPTIONS=()
-racers=(races signal_races timer_races timer_abuse)
+racers=(eventfd/races signalfd/races timerfd/races timerfd/abuse)
 [ -n "${EVFD_KERNEL:-}" ] || run rt "64 bits" "${racers[@]}"
 wait
 report_run "$first" "one processor" "${SLEEPERS[@]}" "${SLEEPERS[@]/%/32}"

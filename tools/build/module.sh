@@ -31,7 +31,7 @@ tree=$out/tree
 mkdir -p "$tree/tests"
 exec {lock}>"$out/.lock"
 flock "$lock"
-for dir in Kbuild dkms.conf src include samples tests/modules; do
+for dir in Kbuild dkms.conf src include samples tests/kmod; do
 	[ ! -e "$TOP/$dir" ] || cp -rsfT "$TOP/$dir" "$tree/$dir"
 done
 find "$tree" -xtype l -delete

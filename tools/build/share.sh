@@ -16,12 +16,12 @@ case ${1:-} in
 --samples) shift ;;
 --bench)
 	shift
-	modules=(tests/modules)
+	modules=(tests/kmod)
 	programs=(tests/bench)
 	;;
 *)
-	modules+=(tests/modules)
-	programs+=(tests/user tests/modules tests/bench tests/stress tests/faults)
+	modules+=(tests/kmod)
+	programs+=(tests/user tests/kapi tests/bench tests/stress tests/faults)
 	;;
 esac
 [ $# = 1 ] || die "usage: share.sh [--samples|--bench] cloud|amd64|rt|debug"
@@ -44,5 +44,8 @@ rm -rf "$share"
 mkdir "$share"
 cp "$TOP/build/$kernel"/*.ko "$TOP/samples/demo.sh" "$share/"
 for dir in "${programs[@]}"; do
-	cp "$bin/$dir"/* "$share/"
+	case $dir in
+	tests/user) cp -r "$bin/$dir" "$share/user" ;;
+	*) cp "$bin/$dir"/* "$share/" ;;
+	esac
 done

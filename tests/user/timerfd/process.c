@@ -4,7 +4,7 @@
  * belongs to the open file, whoever holds it.
  */
 #include "timer.h"
-#include "../fd_passing.h"
+#include "fd_passing.h"
 
 static int new_timer(int flags)
 {

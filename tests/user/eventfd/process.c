@@ -4,7 +4,7 @@
  * counter belongs to the open file, whoever holds it.
  */
 #include "common.h"
-#include "../fd_passing.h"
+#include "fd_passing.h"
 
 #include <sys/stat.h>
 

@@ -3,8 +3,8 @@
  * Time namespaces: an absolute time is one of the clock that the caller of the
  * setting sees, wherever the descriptor was made and whoever uses it.
  */
-#include "timer_namespace.h"
-#include "../fd_passing.h"
+#include "namespace.h"
+#include "fd_passing.h"
 
 #include <sys/utsname.h>
 #include <sys/wait.h>

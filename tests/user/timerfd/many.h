@@ -3,7 +3,7 @@
 #ifndef EVFD_TESTS_TIMER_MANY_H
 #define EVFD_TESTS_TIMER_MANY_H
 
-#include "timer_clock.h"
+#include "clock.h"
 
 #include <sys/resource.h>
 

@@ -6,7 +6,7 @@
  */
 #include "epoll.h"
 #include "signal.h"
-#include "../fd_passing.h"
+#include "fd_passing.h"
 
 #define USR	(sig_bit(SIGUSR1) | sig_bit(SIGUSR2))
 

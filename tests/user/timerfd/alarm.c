@@ -4,7 +4,7 @@
  * not.
  */
 #include "timer.h"
-#include "../fd_passing.h"
+#include "fd_passing.h"
 
 #include <linux/capability.h>
 #include <sys/wait.h>

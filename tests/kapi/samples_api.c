@@ -3,7 +3,7 @@
 #include <sys/utsname.h>
 
 #include "posts.h"
-#include "../module.h"
+#include "module.h"
 #include "../../samples/evfd_samples.h"
 
 FIXTURE(samples)

@@ -3,7 +3,7 @@
  * Timers while their clock is stepped: which of them follow it, and what
  * becomes of those that have TFD_TIMER_CANCEL_ON_SET in odd states.
  */
-#include "timer_clock.h"
+#include "clock.h"
 
 /* A disarmed timer of each clock that can be set. */
 FIXTURE(clock)

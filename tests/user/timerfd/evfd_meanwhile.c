@@ -4,7 +4,7 @@
  * time. Whatever is done meanwhile, each tick is read once, and a periodic timer
  * goes on.
  */
-#include "timer_clock.h"
+#include "clock.h"
 
 #include <linux/userfaultfd.h>
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # What the suites share: running guests, and telling results in TAP.
 
-TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd -P)
 SUITE=${0##*/}
 SUITE=${SUITE%.sh}
 TAP_COUNT=0
@@ -66,13 +66,14 @@ build_preload() {
 
 # Programs of tests/user that need a guest with one processor: only so does an
 # emulated machine come back from sleep.
-SLEEPERS=(timer_suspend)
+SLEEPERS=(timerfd/suspend)
 
 # The other programs of tests/user, which can share a guest.
 user_programs() {
 	local source name
-	for source in "$TOP"/tests/user/*.c; do
-		name=$(basename "$source" .c)
+	for source in "$TOP"/tests/user/*/*.c; do
+		name=${source#"$TOP/tests/user/"}
+		name=${name%.c}
 		[[ " ${SLEEPERS[*]} " = *" $name "* ]] || echo "$name"
 	done
 }
@@ -132,7 +133,7 @@ tap_from() {
 		not) tap_not_ok "$text" ;;
 		*) echo "# $text" ;;
 		esac
-	done < <(awk -v prefix="$2" -f "$TOP/tests/tap.awk" "$1")
+	done < <(awk -v prefix="$2" -f "$TOP/tests/lib/shell/tap.awk" "$1")
 }
 
 tap_done() {

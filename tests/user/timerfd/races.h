@@ -6,7 +6,7 @@
 #ifndef EVFD_TESTS_TIMER_RACES_H
 #define EVFD_TESTS_TIMER_RACES_H
 
-#include "timer_clock.h"
+#include "clock.h"
 
 /* How long each race goes on that has no end of its own. */
 #define RACE_MS	200

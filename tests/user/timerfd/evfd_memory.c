@@ -3,7 +3,7 @@
  * The kernel memory that a timer descriptor takes, beside that of a native one
  * on the same kernel at the same time.
  */
-#include "timer_many.h"
+#include "many.h"
 
 /* In bytes: of objects, page by page. */
 static int64_t slab_memory(void)

@@ -24,9 +24,9 @@
 #include <linux/evfd.h>
 
 #include "kselftest.h"
-#include "../fd_passing.h"
-#include "../module.h"
-#include "post_test.h"
+#include "fd_passing.h"
+#include "module.h"
+#include "../kmod/post_test.h"
 
 static const char *directory;
 static unsigned int round_nr;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Time namespaces, for what only evfd has. */
-#include "timer_namespace.h"
+#include "namespace.h"
 
 #include <sys/wait.h>
 

@@ -5,8 +5,8 @@
  * looks at, stays empty.
  */
 #include "killed.h"
-#include "timer_races.h"
-#include "../fd_passing.h"
+#include "races.h"
+#include "fd_passing.h"
 
 #include <sys/wait.h>
 

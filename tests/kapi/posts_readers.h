@@ -9,7 +9,7 @@
 #include <linux/aio_abi.h>
 #include <sys/select.h>
 
-#include "../user/uring.h"
+#include "uring.h"
 #include "posts.h"
 
 #define READERS_MAX	12

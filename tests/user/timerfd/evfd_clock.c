@@ -3,7 +3,7 @@
  * Steps of the clock, where evfd does what native does not: timers on
  * CLOCK_TAI, and what native's lose.
  */
-#include "timer_clock.h"
+#include "clock.h"
 
 /* A timer that is far away on CLOCK_TAI, and a way to step that. */
 FIXTURE(tai)

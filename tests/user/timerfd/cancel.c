@@ -4,7 +4,7 @@
  * one read or setting fails with ECANCELED.
  */
 #include "epoll.h"
-#include "timer_clock.h"
+#include "clock.h"
 
 #include <sys/select.h>
 

@@ -3,7 +3,7 @@
  * Very many timers: what is done with them takes time in proportion to their
  * number.
  */
-#include "timer_many.h"
+#include "many.h"
 
 /* What is done to all of them. */
 enum { MAKE, ARM, STEP, FIRE, PERIOD, CLOSE, PHASES };

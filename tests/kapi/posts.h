@@ -19,7 +19,7 @@
 #include <linux/evfd.h>
 
 #include "kselftest_harness.h"
-#include "post_test.h"
+#include "../kmod/post_test.h"
 
 #define WAIT_MS		20000
 

@@ -5,7 +5,7 @@
  */
 #include "killed.h"
 #include "races.h"
-#include "../fd_passing.h"
+#include "fd_passing.h"
 
 #include <sys/socket.h>
 #include <sys/wait.h>
