@@ -4,13 +4,15 @@
 
 use crate::{
     abstractions::{
-        miscdev::IoctlDevice,
-        uapi,
-        user::read, //
+        file::miscdev::IoctlDevice,
+        mm::user::read,
+        uapi, //
     },
     eventfd::EventFd,
-    eventfs,
-    signalfd,
+    signalfd::{
+        self,
+        eventfs, //
+    },
     timerfd, //
 };
 use kernel::{

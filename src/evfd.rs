@@ -10,15 +10,8 @@
 //! | --- | --- |
 //! | [`device`] | `/dev/evfd`: which ioctl makes which descriptor |
 //! | [`eventfd`] | the event descriptor |
-//! | [`counter`] | its counter |
 //! | [`timerfd`] | the timer descriptor |
-//! | [`timer_kind`] | the two kinds of timer |
-//! | [`timer_state`] | its state |
-//! | [`setting`] | what a program asks a timer for |
-//! | [`schedule`] | the arithmetic of timers |
 //! | [`signalfd`] | the signal descriptor |
-//! | [`eventfs`] | the descriptor for one signal |
-//! | [`record`] | what they read as |
 //! | [`exports`] | what other modules call |
 //! | [`abstractions`] | safe abstractions over the C API; all unsafe code is there |
 //!
@@ -37,27 +30,24 @@
 use kernel::prelude::*;
 
 pub mod abstractions;
-mod counter;
 mod device;
 mod eventfd;
-mod eventfs;
 mod exports;
-mod record;
-mod schedule;
-mod setting;
 mod signalfd;
 #[cfg(CONFIG_KUNIT = "y")]
 mod tests;
-mod timer_kind;
-mod timer_state;
 mod timerfd;
 
 use abstractions::{
-    clock_steps,
-    defer::DeferQueue,
-    irq_work,
-    miscdev,
-    poll, //
+    file::{
+        miscdev,
+        poll, //
+    },
+    sync::{
+        defer::DeferQueue,
+        irq_work, //
+    },
+    time::clock_steps, //
 };
 
 module! {

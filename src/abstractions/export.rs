@@ -6,9 +6,9 @@
 //! as a type that says what the pointer must be: a reference, or a type from here. That C passes
 //! such a pointer is the contract of the function's kernel-doc.
 
-use super::{
-    anon_file::AnonFile,
-    since_7_3::this_module, //
+use crate::abstractions::{
+    compat::this_module,
+    file::anon_file::AnonFile, //
 };
 use core::{
     marker::PhantomData,
@@ -41,7 +41,7 @@ impl<T: AnonFile<Private = Arc<T>>> Held<T> {
     ///
     /// Context: any.
     pub fn from_file(file: &File) -> Result<Self> {
-        let data = super::anon_file::shared_data::<T>(file)?;
+        let data = super::file::anon_file::shared_data::<T>(file)?;
         // SAFETY: The open file holds a reference on the module, so there is one to add to.
         unsafe { bindings::__module_get(this_module::<T::Module>().as_ptr()) };
         // INVARIANT: The reference was taken above.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Bindings of `src/helpers.h`, made by bindgen at build time.
+//! Bindings of `src/helpers/helpers.h`, made by bindgen at build time.
 
 #![allow(
     clippy::all,

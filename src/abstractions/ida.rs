@@ -4,7 +4,7 @@
 //!
 //! C header: [`include/linux/idr.h`](srctree/include/linux/idr.h)
 
-use super::helpers;
+use crate::abstractions::helpers;
 use kernel::{
     bindings,
     error::to_result,

@@ -2,15 +2,15 @@
 
 //! For tests: calling closures in other contexts, and from wake-ups; signals for the current task.
 
-use super::{
-    events::Events,
+use crate::abstractions::{
+    file::events::Events,
     helpers,
-    signal::{
+    mm::user::ReadBuf,
+    sync::wait::WaitQueue,
+    task::signal::{
         self,
         SigSet, //
-    },
-    user::ReadBuf,
-    wait::WaitQueue, //
+    }, //
 };
 use core::{
     marker::PhantomData,

@@ -2,10 +2,7 @@
 
 //! KUnit suites: they run when the module is loaded into a kernel with `CONFIG_KUNIT=y`.
 
-mod counter;
-mod defer;
+mod abstractions;
 mod eventfd;
-mod record;
-mod schedule;
-mod signal;
+mod signalfd;
 mod timerfd;

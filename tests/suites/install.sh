@@ -32,7 +32,8 @@ make_copy() {
 	printf '#!/bin/sh\ndir=@LIBDIR@\necho "$dir"\n' >"$copy/build/preload/evfd-run"
 	# What building here leaves is no source.
 	mkdir "$copy/src/generated"
-	touch "$copy/src/generated/uapi.rs" "$copy/src/exports.o" "$copy/src/.exports.o.cmd"
+	touch "$copy/src/generated/uapi.rs" "$copy/src/exports/exports.o" \
+		"$copy/src/exports/.exports.o.cmd"
 }
 
 list() {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `src/counter.rs` and `src/abstractions/defer.rs` themselves under loom, which runs them in every
-//! order that threads and memory allow.
+//! `src/eventfd/counter.rs` and `src/abstractions/sync/defer.rs` themselves under loom, which runs
+//! them in every order that threads and memory allow.
 //!
 //! This file and `shim.rs` have what of the kernel these use, on loom's atomics. What the counter is
-//! used by, `src/eventfd.rs` and the kernel's wait queues, is modelled: see `model.rs`.
+//! used by, `src/eventfd/mod.rs` and the kernel's wait queues, is modelled: see `model.rs`.
 //!
 //! With each of these features some tests must fail, and say what they have found; they are marked
 //! `should_panic` then.
@@ -30,52 +30,63 @@ pub(crate) use shim::{
 };
 
 #[allow(dead_code)]
-#[path = "../../../src/counter.rs"]
+#[path = "../../../src/eventfd/counter.rs"]
 mod counter;
 
 #[allow(dead_code)]
-#[path = "../../../src/abstractions/events.rs"]
+#[path = "../../../src/abstractions/file/events.rs"]
 mod events;
-
-mod helpers {
-    pub(crate) const EPOLLIN: u32 = 0x1;
-    pub(crate) const EPOLLOUT: u32 = 0x4;
-    pub(crate) const EPOLLERR: u32 = 0x8;
-    pub(crate) const EPOLLHUP: u32 = 0x10;
-}
 
 // A foreign pointer is a safe thing here.
 #[allow(dead_code, unused_unsafe)]
-#[path = "../../../src/abstractions/defer.rs"]
+#[path = "../../../src/abstractions/sync/defer.rs"]
 mod defer;
 
 mod abstractions {
-    pub(crate) use crate::events;
+    pub(crate) mod file {
+        pub(crate) use crate::events;
+    }
 
-    /// `src/abstractions/atomic.rs`: the same without a call.
-    pub(crate) mod atomic {
-        use kernel::sync::atomic::{
-            Atomic,
-            Full,
-            Relaxed, //
-        };
+    pub(crate) mod helpers {
+        pub(crate) const EPOLLIN: u32 = 0x1;
+        pub(crate) const EPOLLOUT: u32 = 0x4;
+        pub(crate) const EPOLLERR: u32 = 0x8;
+        pub(crate) const EPOLLHUP: u32 = 0x10;
+    }
 
-        pub(crate) fn read_once(atomic: &Atomic<u64>) -> u64 {
-            atomic.load(Relaxed)
-        }
+    pub(crate) mod mm {
+        pub(crate) mod user {
+            use kernel::prelude::Result;
 
-        pub(crate) fn try_cmpxchg_full(atomic: &Atomic<u64>, old: u64, new: u64) -> bool {
-            atomic.cmpxchg(old, new, Full).is_ok()
+            /// Of `src/abstractions/mm/user.rs`, what the counter uses.
+            pub(crate) trait ReadBuf {
+                fn put<T: Copy + Into<u64>>(&mut self, value: &T) -> Result;
+                fn unput<T>(&mut self);
+            }
         }
     }
 
-    pub(crate) mod user {
-        use kernel::prelude::Result;
+    pub(crate) mod sync {
+        pub(crate) use crate::{
+            defer,
+            irq_work, //
+        };
 
-        /// Of `src/abstractions/user.rs`, what the counter uses.
-        pub(crate) trait ReadBuf {
-            fn put<T: Copy + Into<u64>>(&mut self, value: &T) -> Result;
-            fn unput<T>(&mut self);
+        /// `src/abstractions/sync/atomic.rs`: the same without a call.
+        pub(crate) mod atomic {
+            use kernel::sync::atomic::{
+                Atomic,
+                Full,
+                Relaxed, //
+            };
+
+            pub(crate) fn read_once(atomic: &Atomic<u64>) -> u64 {
+                atomic.load(Relaxed)
+            }
+
+            pub(crate) fn try_cmpxchg_full(atomic: &Atomic<u64>, old: u64, new: u64) -> bool {
+                atomic.cmpxchg(old, new, Full).is_ok()
+            }
         }
     }
 }

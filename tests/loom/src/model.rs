@@ -2,9 +2,9 @@
 
 //! What the counter is used by.
 //!
-//! The methods of [`EventFd`] are those of the same names in `src/eventfd.rs`, less flags, signals
+//! The methods of [`EventFd`] are those of the same names in `src/eventfd/mod.rs`, less flags, signals
 //! and deferral. That file can't be compiled here: it needs files, poll tables, and pinned
-//! initialisation. [`WaitQueue`] is a kernel's wait queue, as far as `src/abstractions/wait.rs`
+//! initialisation. [`WaitQueue`] is a kernel's wait queue, as far as `src/abstractions/sync/wait.rs`
 //! uses it.
 
 use crate::{

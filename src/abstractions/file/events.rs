@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Poll events.
+//!
+//! C header: [`include/uapi/linux/eventpoll.h`](srctree/include/uapi/linux/eventpoll.h)
+
+use crate::abstractions::helpers;
+use core::ops::BitOr;
+
+/// A set of poll events, C's `__poll_t`: what a file is ready for, what is waited for, or what a
+/// wake-up tells of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(transparent)]
+pub struct Events(u32);
+
+impl Events {
+    /// No event.
+    pub const NONE: Events = Events(0);
+    /// Reading does not block.
+    pub const IN: Events = Events(helpers::EPOLLIN);
+    /// Writing does not block.
+    pub const OUT: Events = Events(helpers::EPOLLOUT);
+    /// An error condition.
+    pub const ERR: Events = Events(helpers::EPOLLERR);
+    /// The file is being closed.
+    pub const HUP: Events = Events(helpers::EPOLLHUP);
+    /// Told to tasks that wait in a call of our own only, never by or to a poller: the kernel
+    /// defines no such event.
+    pub const TURN: Events = Events(1 << 24);
+
+    /// The set whose bits are those of a `__poll_t`.
+    pub const fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
+    /// The set as a `__poll_t`.
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// Whether the sets have an event in common.
+    pub const fn intersects(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// `self` if `condition`, otherwise no event.
+    pub fn when(self, condition: bool) -> Self {
+        if condition {
+            self
+        } else {
+            Self::NONE
+        }
+    }
+}
+
+impl BitOr for Events {
+    type Output = Self;
+
+    #[inline(always)]
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}

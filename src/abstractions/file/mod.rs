@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Files, and the devices and polls that come with them.
+//!
+//! | module | C API |
+//! | --- | --- |
+//! | [`anon_file`] | files on anonymous inodes, `struct file_operations` |
+//! | [`events`] | poll events, `__poll_t` |
+//! | [`miscdev`] | misc devices that answer ioctls |
+//! | [`poll`] | `poll_table` |
+
+pub mod anon_file;
+pub mod events;
+pub mod miscdev;
+pub mod poll;

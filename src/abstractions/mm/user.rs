@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! User memory.
+//!
+//! Where a read puts its data: a file may be read by `.read`, into user memory, and by
+//! `.read_iter`, into whatever an `iov_iter` describes. [`ReadBuf`] lets one function serve both.
+
+use crate::abstractions::helpers;
+use core::mem::MaybeUninit;
+use kernel::{
+    iov::IovIterDest,
+    prelude::*,
+    transmute::{
+        AsBytes,
+        FromBytes, //
+    },
+    uaccess::UserPtr, //
+};
+
+/// What can be written word by word.
+#[repr(align(8))]
+struct Aligned<T>(T);
+
+/// Reads a structure, or fails with `EFAULT`. Context: task, may sleep.
+#[inline(always)]
+pub fn read<T: FromBytes>(from: UserPtr) -> Result<T> {
+    const { assert!(size_of::<T>() % size_of::<u32>() == 0) };
+    let mut value = Aligned(MaybeUninit::<T>::uninit());
+    let to = value.0.as_mut_ptr();
+    // SAFETY: `to` is valid for writing that much, and aligned for words.
+    let copied = unsafe {
+        if size_of::<T>() == size_of::<u64>() {
+            helpers::evfd_helper_get_user_u64(to.cast(), from.as_const_ptr())
+        } else {
+            helpers::evfd_helper_get_user(to.cast(), from.as_const_ptr(), size_of::<T>())
+        }
+    };
+    if !copied {
+        return Err(EFAULT);
+    }
+    // SAFETY: All of it was written, and any bytes are a valid `T`.
+    Ok(unsafe { value.0.assume_init() })
+}
+
+/// Writes a structure, or fails with `EFAULT`; some of it may be written then.
+///
+/// Context: task, may sleep.
+#[inline(always)]
+pub fn write<T: AsBytes>(to: UserPtr, value: &T) -> Result {
+    const { assert!(size_of::<T>() % size_of::<u32>() == 0) };
+    let from = core::ptr::from_ref(value);
+    // SAFETY: `value` is valid for reading that much, and all of its bytes are initialised.
+    let copied = unsafe {
+        if size_of::<T>() == size_of::<u64>() {
+            helpers::evfd_helper_put_user_u64(to.as_mut_ptr(), from.cast::<u64>().read_unaligned())
+        } else {
+            helpers::evfd_helper_put_user(to.as_mut_ptr(), from.cast(), size_of::<T>())
+        }
+    };
+    if copied {
+        Ok(())
+    } else {
+        Err(EFAULT)
+    }
+}
+
+/// What a write gives: a part of user memory.
+pub struct UserData {
+    start: UserPtr,
+    len: usize,
+}
+
+impl UserData {
+    /// The `len` bytes from `start` on, which need not be valid memory.
+    pub fn new(start: UserPtr, len: usize) -> Self {
+        Self { start, len }
+    }
+
+    /// How many bytes there are.
+    pub fn size(&self) -> usize {
+        self.len
+    }
+
+    /// Reads the first of them, or fails: with `EINVAL` if there are not as many, or `EFAULT`.
+    ///
+    /// Context: task, may sleep.
+    #[inline(always)]
+    pub fn read<T: FromBytes>(&self) -> Result<T> {
+        if self.len < size_of::<T>() {
+            return Err(EINVAL);
+        }
+        read(self.start)
+    }
+}
+
+/// A destination for data, with a position in it.
+pub trait ReadBuf {
+    /// How many bytes fit from the position on.
+    fn room(&self) -> usize;
+
+    /// Copies `value` to the position and moves the position behind it.
+    ///
+    /// Context: may sleep. Errors: `EFAULT` if not all of it could be copied; the position is then
+    /// as before.
+    fn put<T: AsBytes>(&mut self, value: &T) -> Result;
+
+    /// As [`ReadBuf::put`], if that can be done without sleeping and goes well. If not, returns
+    /// false, and the position is as before.
+    ///
+    /// Context: of the task whose memory it is; a `spinlock_t` may be held.
+    fn put_now(&mut self, _value: u64) -> bool {
+        false
+    }
+
+    /// Moves the position back over the last `put` of a `T`, so that it may be copied again.
+    fn unput<T: AsBytes>(&mut self);
+}
+
+/// A part of user memory.
+pub struct UserBuf {
+    start: UserPtr,
+    len: usize,
+    /// How much of it is filled.
+    done: usize,
+}
+
+impl UserBuf {
+    /// The `len` bytes from `start` on, which need not be valid memory.
+    pub fn new(start: UserPtr, len: usize) -> Self {
+        Self {
+            start,
+            len,
+            done: 0,
+        }
+    }
+}
+
+impl ReadBuf for UserBuf {
+    fn room(&self) -> usize {
+        self.len - self.done
+    }
+
+    #[inline(always)]
+    fn put<T: AsBytes>(&mut self, value: &T) -> Result {
+        if self.room() < size_of::<T>() {
+            return Err(EFAULT);
+        }
+        write(self.start.wrapping_byte_add(self.done), value)?;
+        self.done += size_of::<T>();
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn put_now(&mut self, value: u64) -> bool {
+        if self.room() < size_of::<u64>() {
+            return false;
+        }
+        let to = self.start.wrapping_byte_add(self.done);
+        // SAFETY: The function has no requirement but its context.
+        let copied = unsafe { helpers::evfd_helper_put_user_u64_now(to.as_mut_ptr(), value) };
+        if copied {
+            self.done += size_of::<u64>();
+        }
+        copied
+    }
+
+    fn unput<T: AsBytes>(&mut self) {
+        self.done -= size_of::<T>();
+    }
+}
+
+/// An `iov_iter` that is being read into.
+///
+/// # Invariants
+///
+/// The iterator was advanced by `done` bytes since this was made, and by nobody else.
+pub struct IterBuf<'a, 'data> {
+    iter: &'a mut IovIterDest<'data>,
+    /// How much of it is filled.
+    done: usize,
+}
+
+impl<'a, 'data> IterBuf<'a, 'data> {
+    /// What is left of `iter`.
+    pub fn new(iter: &'a mut IovIterDest<'data>) -> Self {
+        // INVARIANT: Nothing was copied yet, and the exclusive reference keeps others off.
+        Self { iter, done: 0 }
+    }
+
+    /// Moves the iterator back by `bytes`, of which at most `done` count.
+    fn revert(&mut self, bytes: usize) {
+        let bytes = bytes.min(self.done);
+        // INVARIANT: The iterator moves back as far as `done` does.
+        self.done -= bytes;
+        // SAFETY: By the type invariant the iterator was advanced by at least that much.
+        unsafe { self.iter.revert(bytes) }
+    }
+}
+
+impl ReadBuf for IterBuf<'_, '_> {
+    fn room(&self) -> usize {
+        self.iter.len()
+    }
+
+    fn put<T: AsBytes>(&mut self, value: &T) -> Result {
+        let bytes = value.as_bytes();
+        let copied = self.iter.copy_to_iter(bytes);
+        // INVARIANT: `copy_to_iter` advances by what it copied.
+        self.done += copied;
+        if copied != bytes.len() {
+            self.revert(copied);
+            return Err(EFAULT);
+        }
+        Ok(())
+    }
+
+    fn unput<T: AsBytes>(&mut self) {
+        self.revert(size_of::<T>());
+    }
+}

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Wait queues that are woken with an event mask.
+//!
+//! C header: [`include/linux/wait.h`](srctree/include/linux/wait.h)
+
+use crate::abstractions::{
+    file::events::Events,
+    helpers, //
+};
+use core::{
+    pin::Pin,
+    ptr::NonNull, //
+};
+use kernel::{
+    bindings,
+    error::to_result,
+    prelude::*,
+    sync::LockClassKey,
+    types::{
+        NotThreadSafe,
+        Opaque, //
+    },
+};
+
+/// Creates a [`WaitQueue`] initialiser with a name and a newly-created lock class.
+#[macro_export]
+macro_rules! new_wait_queue {
+    ($name:literal) => {
+        $crate::abstractions::sync::wait::WaitQueue::new($name, ::kernel::static_lock_class!())
+    };
+}
+
+/// How a task waits on a [`WaitQueue`].
+#[derive(Clone, Copy)]
+pub enum Mode {
+    /// Every wake-up that has an event in common with the given ones wakes the task.
+    Shared(Events),
+    /// As [`Mode::Shared`], but a wake-up that has woken one such task wakes no further one.
+    Exclusive(Events),
+}
+
+/// Wraps the kernel's `struct wait_queue_head`.
+///
+/// Who waits, a task in a call or a poller, says for what [`Events`], and a wake-up says which
+/// events have come.
+///
+/// # Invariants
+///
+/// `head` is an initialised `struct wait_queue_head`.
+#[pin_data]
+#[repr(transparent)]
+pub struct WaitQueue {
+    #[pin]
+    head: Opaque<bindings::wait_queue_head>,
+}
+
+// SAFETY: A wait queue does its own locking.
+unsafe impl Send for WaitQueue {}
+// SAFETY: A wait queue does its own locking.
+unsafe impl Sync for WaitQueue {}
+
+impl WaitQueue {
+    /// Creates an initialiser of an empty wait queue whose lock is of class `key`.
+    pub fn new(name: &'static CStr, key: Pin<&'static LockClassKey>) -> impl PinInit<Self> {
+        pin_init!(Self {
+            // SAFETY: `head` is valid for writing, is pinned, and name and key live for ever.
+            head <- Opaque::ffi_init(|head| unsafe {
+                bindings::__init_waitqueue_head(head, name.as_char_ptr(), key.as_ptr())
+            }),
+        })
+    }
+
+    pub(in crate::abstractions) fn as_raw(&self) -> *mut bindings::wait_queue_head {
+        self.head.get()
+    }
+
+    /// Whether somebody is on the queue: `waitqueue_active()`.
+    ///
+    /// To rely on `false`, the caller needs a full barrier between its write of what is waited for
+    /// and this call. It pairs with the one that who comes onto the queue has before it looks.
+    pub fn is_active(&self) -> bool {
+        let head = self.as_raw();
+        // SAFETY: The head is valid by the type invariant. Its `next` is written by others at the
+        // same time, under the lock, and as C's `list_empty()` this wants the value at one moment.
+        unsafe {
+            let list = &raw mut (*head).head;
+            (&raw const (*list).next).read_volatile() != list
+        }
+    }
+
+    /// Wakes all that wait for one of `events` in [`Mode::Shared`], pollers among them, and one in
+    /// [`Mode::Exclusive`].
+    ///
+    /// Context: where [`WaitQueue::try_wake`] does it. Takes the lock of the queue.
+    pub fn wake(&self, events: Events) {
+        // SAFETY: The queue is initialised by the type invariant; as for the context, see above.
+        unsafe { helpers::evfd_helper_wake_up(self.as_raw(), events.bits()) }
+    }
+
+    /// Wakes as [`WaitQueue::wake`] and returns true, if that may be done in this context.
+    ///
+    /// Not so in an NMI; inside a wake-up callback; with interrupts off outside a hardirq handler,
+    /// where one might be inside a callback or hold any lock; and on `PREEMPT_RT` wherever sleeping
+    /// is not allowed or a `spinlock_t` is held.
+    ///
+    /// Context: any. Takes the lock of the queue.
+    pub fn try_wake(&self, events: Events) -> bool {
+        // SAFETY: The queue is initialised by the type invariant.
+        unsafe { helpers::evfd_helper_try_wake_up(self.as_raw(), events.bits()) }
+    }
+
+    /// Sleeps on the queue until `condition` holds.
+    ///
+    /// `condition` may be called while the task is no longer `TASK_RUNNING`, so must not sleep. It is
+    /// looked at once more when a signal comes, so that an exclusive waiter that was chosen by a
+    /// wake-up does not leave with an error. When this returns `Ok`, it held a moment ago.
+    ///
+    /// Context: task, may sleep. Errors: `ERESTARTSYS` if a signal is pending.
+    pub fn wait_until(&self, mode: Mode, mut condition: impl FnMut() -> bool) -> Result {
+        pin_init::stack_pin_init!(let waiter = Waiter::new(mode));
+        let entry = waiter.entry.get();
+        let result = loop {
+            // SAFETY: The queue is initialised. `entry` is too, is pinned, and leaves the queue
+            // below, in the same function.
+            let prepared = unsafe {
+                bindings::prepare_to_wait_event(
+                    self.as_raw(),
+                    entry,
+                    bindings::TASK_INTERRUPTIBLE as c_int,
+                )
+            };
+            if condition() {
+                break Ok(());
+            }
+            if prepared != 0 {
+                break to_result(prepared as c_int);
+            }
+            // SAFETY: The task may sleep here, as the documentation asks for.
+            unsafe { bindings::schedule() };
+            // Most often it does, and whoever woke the task took it off the queue.
+            if condition() {
+                break Ok(());
+            }
+        };
+        // SAFETY: Both are valid, and the entry is on this queue or on none.
+        unsafe { bindings::finish_wait(self.as_raw(), entry) };
+        result
+    }
+
+    /// Takes the lock of the queue, and disables interrupts but on `PREEMPT_RT`.
+    ///
+    /// Context: where a `spinlock_t` may be taken.
+    pub fn lock(&self) -> QueueLock<'_> {
+        // INVARIANT: The lock is taken here.
+        QueueLock {
+            queue: self,
+            // SAFETY: The queue is initialised by the type invariant.
+            flags: unsafe { helpers::evfd_helper_lock_wait_queue(self.as_raw()) },
+            _not_send: NotThreadSafe,
+        }
+    }
+
+    /// Takes `entry` off the queue and calls `f`, which must not sleep, without any wake-up between
+    /// them.
+    ///
+    /// Context: where a `spinlock_t` may be taken. Takes the lock of the queue.
+    pub fn remove_with<R>(&self, entry: ForeignEntry, f: impl FnOnce() -> R) -> R {
+        let _lock = self.lock();
+        let result = f();
+        // SAFETY: Whoever made the `ForeignEntry` vouches that the entry is on this queue, and the
+        // queue's lock is held.
+        unsafe { helpers::evfd_helper_remove_wait_queue(self.as_raw(), entry.as_raw()) };
+        result
+    }
+}
+
+/// The lock of a [`WaitQueue`], held.
+///
+/// # Invariants
+///
+/// The lock is held, and was taken with `flags`.
+pub struct QueueLock<'a> {
+    queue: &'a WaitQueue,
+    flags: c_ulong,
+    _not_send: NotThreadSafe,
+}
+
+impl QueueLock<'_> {
+    /// Wakes as [`WaitQueue::wake`].
+    pub fn wake(&mut self, events: Events) {
+        // With the lock held this is no more than a short cut.
+        if self.queue.is_active() {
+            // SAFETY: The queue is initialised, and its lock is held.
+            unsafe { helpers::evfd_helper_wake_up_locked(self.queue.as_raw(), events.bits()) }
+        }
+    }
+}
+
+impl Drop for QueueLock<'_> {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant the lock is held, and these are its flags.
+        unsafe { helpers::evfd_helper_unlock_wait_queue(self.queue.as_raw(), self.flags) }
+    }
+}
+
+/// A `struct wait_queue_entry` that C code has put on the wait queue that it says it is on.
+#[repr(transparent)]
+pub struct ForeignEntry(NonNull<bindings::wait_queue_entry>);
+
+impl ForeignEntry {
+    fn as_raw(&self) -> *mut bindings::wait_queue_entry {
+        self.0.as_ptr()
+    }
+}
+
+/// A task on a wait queue.
+///
+/// # Invariants
+///
+/// `entry` is an initialised `struct wait_queue_entry` of the task that made it.
+#[pin_data]
+#[repr(C)]
+struct Waiter {
+    #[pin]
+    entry: Opaque<bindings::wait_queue_entry>,
+    events: Events,
+}
+
+impl Waiter {
+    fn new(mode: Mode) -> impl PinInit<Self> {
+        let (flags, events) = match mode {
+            Mode::Shared(events) => (0, events),
+            Mode::Exclusive(events) => (bindings::WQ_FLAG_EXCLUSIVE, events),
+        };
+        pin_init!(Self {
+            entry <- Opaque::ffi_init(move |entry: *mut bindings::wait_queue_entry| {
+                // SAFETY: `entry` is valid for writing and on no queue.
+                unsafe {
+                    bindings::init_wait_entry(entry, flags as c_int);
+                    (*entry).func = Some(Self::wake);
+                }
+            }),
+            events: events,
+        })
+    }
+
+    /// Wakes the task, and takes it off the queue, if the key of the wake-up concerns it.
+    ///
+    /// # Safety
+    ///
+    /// `entry` must be that of a [`Waiter`], and the lock of the queue it is on must be held.
+    unsafe extern "C" fn wake(
+        entry: *mut bindings::wait_queue_entry,
+        mode: c_uint,
+        flags: c_int,
+        key: *mut c_void,
+    ) -> c_int {
+        // SAFETY: By the safety requirement this is the first field of a `Waiter`, which stays
+        // where it is while its entry is on a queue, which the lock keeps it on.
+        let events = unsafe { (*entry.cast::<Waiter>()).events };
+        // A wake-up without a key tells of anything.
+        if !key.is_null() && !events.intersects(Events::from_bits(key.addr() as u32)) {
+            return 0;
+        }
+        // SAFETY: The entry is valid and the lock of its queue is held.
+        unsafe { bindings::autoremove_wake_function(entry, mode, flags, key) }
+    }
+}

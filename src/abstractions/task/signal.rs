@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Pending signals of the current task and its thread group.
+//!
+//! C headers: [`include/linux/sched/signal.h`](srctree/include/linux/sched/signal.h),
+//! [`include/linux/signal.h`](srctree/include/linux/signal.h)
+
+use crate::abstractions::{
+    helpers,
+    sync::wait::WaitQueue,
+    task::siginfo::SigInfo, //
+};
+use core::ops::{
+    BitAnd,
+    Not, //
+};
+use kernel::{
+    bindings,
+    prelude::*, //
+};
+
+/// A set of signals, C's `sigset_t`: bit n is signal n + 1.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct SigSet(u64);
+
+const _: () = assert!(size_of::<bindings::sigset_t>() == size_of::<SigSet>());
+
+impl SigSet {
+    /// The set whose bits are those of a `sigset_t`.
+    pub const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    /// The set as the bits of a `sigset_t`.
+    pub const fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// The set of one signal, or `EINVAL` if there is no such signal.
+    pub fn of(signal: i32) -> Result<Self> {
+        if (1..=u64::BITS as i32).contains(&signal) {
+            Ok(Self(1 << (signal - 1)))
+        } else {
+            Err(EINVAL)
+        }
+    }
+
+    /// The signals of this that are not `SIGKILL` or `SIGSTOP`.
+    pub const fn that_can_be_caught(self) -> Self {
+        Self(self.0 & !(1 << (bindings::SIGKILL - 1)) & !(1 << (bindings::SIGSTOP - 1)))
+    }
+
+    /// Whether there is no signal in it.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl BitAnd for SigSet {
+    type Output = Self;
+
+    fn bitand(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+}
+
+impl Not for SigSet {
+    type Output = Self;
+
+    fn not(self) -> Self {
+        Self(!self.0)
+    }
+}
+
+/// Whether one of `signals` is pending, for the current task or its thread group. Those that have
+/// come by force, and that a program is not to see, do not count.
+///
+/// Context: task. Takes the `siglock`.
+pub fn is_pending(signals: SigSet) -> bool {
+    // SAFETY: The current task has a `sighand` until it ends.
+    unsafe { helpers::evfd_helper_signal_is_pending(signals.bits()) }
+}
+
+/// Takes the next of `signals` that is pending, in the order in which they are delivered: first
+/// those of the task, then those of its thread group.
+///
+/// Context: task. Takes the `siglock`.
+pub fn take(signals: SigSet) -> Option<SigInfo> {
+    let mut info = SigInfo::zeroed();
+    // SAFETY: The current task has a `sighand` until it ends, and `info` is valid for writing.
+    let signal = unsafe { helpers::evfd_helper_dequeue_signal(signals.bits(), info.as_raw()) };
+    (signal != 0).then_some(info)
+}
+
+/// Blocks `signals` in the current task. Returns what was blocked before.
+///
+/// Context: task. Takes the `siglock`.
+pub fn block(signals: SigSet) -> SigSet {
+    change_blocked(bindings::SIG_BLOCK, signals)
+}
+
+/// Makes `signals` what is blocked in the current task.
+///
+/// Context: task. Takes the `siglock`.
+pub fn set_blocked(signals: SigSet) {
+    change_blocked(bindings::SIG_SETMASK, signals);
+}
+
+fn change_blocked(how: u32, signals: SigSet) -> SigSet {
+    let mut set = bindings::sigset_t {
+        sig: [signals.bits() as usize],
+    };
+    let mut old = bindings::sigset_t { sig: [0] };
+    // SAFETY: Both are valid, and `how` is one of those that there are, so it can't fail.
+    unsafe { bindings::sigprocmask(how as c_int, &mut set, &mut old) };
+    SigSet(old.sig[0] as u64)
+}
+
+/// Whether all other threads of the current task's group have blocked `signals`.
+///
+/// Context: task. Takes the `siglock`.
+pub fn others_block(signals: SigSet) -> bool {
+    // SAFETY: The current task has a `sighand` until it ends.
+    unsafe { helpers::evfd_helper_other_threads_block(signals.bits()) }
+}
+
+/// Calls `f` with the queue on which tasks wait for signals of the current thread group. It is
+/// woken, without events, when a signal comes for one of the group.
+///
+/// Context: task.
+pub fn with_queue<R>(f: impl FnOnce(&WaitQueue) -> R) -> R {
+    // SAFETY: The queue is in the `sighand` of the current task, which only that task changes, and
+    // not while it is in here. A `WaitQueue` is a transparent wrapper.
+    f(unsafe { &*helpers::evfd_helper_signal_queue().cast::<WaitQueue>() })
+}
+
+/// Wakes all that wait for signals of the current thread group, as if one had come. What was
+/// written before is seen by who comes onto the queue too late to be woken.
+///
+/// Context: task.
+pub fn wake() {
+    // SAFETY: The current task has a `sighand` until it ends.
+    unsafe { helpers::evfd_helper_wake_signal_queue() }
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Clocks.
+//!
+//! C headers: [`include/linux/timekeeping.h`](srctree/include/linux/timekeeping.h),
+//! [`include/linux/time_namespace.h`](srctree/include/linux/time_namespace.h)
+
+use crate::abstractions::{
+    compat,
+    helpers, //
+};
+use kernel::{
+    bindings,
+    prelude::*, //
+};
+
+pub use bindings::ktime_t as Ktime;
+
+/// A clock that timers go by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Clock {
+    /// Time since boot, without suspend.
+    Monotonic,
+    /// The time of day, which can be set.
+    Realtime,
+    /// Time since boot.
+    Boottime,
+    /// International atomic time, which is set with [`Clock::Realtime`].
+    Tai,
+}
+
+impl Clock {
+    /// The `clockid_t`.
+    pub const fn id(self) -> u32 {
+        match self {
+            Clock::Monotonic => bindings::CLOCK_MONOTONIC,
+            Clock::Realtime => bindings::CLOCK_REALTIME,
+            Clock::Boottime => bindings::CLOCK_BOOTTIME,
+            Clock::Tai => bindings::CLOCK_TAI,
+        }
+    }
+
+    /// Whether it can be set.
+    pub const fn can_be_set(self) -> bool {
+        matches!(self, Clock::Realtime | Clock::Tai)
+    }
+
+    /// The time now, in nanoseconds. Context: any but NMI.
+    pub fn now(self) -> Ktime {
+        let offset = match self {
+            // SAFETY: It may be called in any context but NMI.
+            Clock::Monotonic => return unsafe { bindings::ktime_get() },
+            Clock::Realtime => bindings::tk_offsets_TK_OFFS_REAL,
+            Clock::Boottime => bindings::tk_offsets_TK_OFFS_BOOT,
+            Clock::Tai => bindings::tk_offsets_TK_OFFS_TAI,
+        };
+        // SAFETY: It may be called in any context but NMI.
+        unsafe { bindings::ktime_get_with_offset(offset) }
+    }
+}
+
+/// What `time` on the clock `clockid`, as the current process means it, is outside of the
+/// process's time namespace.
+///
+/// Context: task.
+pub fn to_host(clockid: u32, time: Ktime) -> Ktime {
+    // SAFETY: It looks at the namespaces of the current task, which only that task changes.
+    let host = unsafe { helpers::evfd_helper_timens_to_host(clockid as bindings::clockid_t, time) };
+    compat::on_host(host)
+}
+
+/// Whether the current task may wake the system from suspend: `EPERM` if it has not
+/// `CAP_WAKE_ALARM`.
+///
+/// Context: task.
+pub fn may_wake_system() -> Result {
+    // SAFETY: It looks at the credentials of the current task.
+    if unsafe { bindings::capable(bindings::CAP_WAKE_ALARM as c_int) } {
+        Ok(())
+    } else {
+        Err(EPERM)
+    }
+}

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Clocks and timers.
+//!
+//! | module | C API |
+//! | --- | --- |
+//! | [`clock`] | clocks, time namespaces |
+//! | [`clock_steps`] | counting how often clocks are set |
+//! | [`timed`] | a wait queue with a timer |
+//! | [`timer`] | `struct hrtimer`, `struct alarm` |
+
+pub mod clock;
+pub mod clock_steps;
+pub mod timed;
+pub mod timer;

@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The event descriptor: a counter that is written, read, posted to by the kernel, and polled.
+//!
+//! Native's is `fs/eventfd.c`, which this does as eventfd(2) says, and these besides: a read that
+//! fails with `EFAULT` takes nothing; `EVFD_EFD_WAKE_ONE`; kernel posts from any context, none of
+//! which is dropped.
+
+pub(crate) mod counter;
+
+use crate::{
+    abstractions::{
+        file::{
+            anon_file::{
+                self,
+                AnonFile,
+                Blocking,
+                FileOperations, //
+            },
+            events::Events,
+            poll::PollTable, //
+        },
+        ida::UniqueId,
+        mm::user::{
+            ReadBuf,
+            UserData, //
+        },
+        sync::{
+            atomic::read_once,
+            defer::{
+                DeferQueue,
+                Deferred,
+                Link, //
+            },
+            irq_work,
+            wait::{
+                ForeignEntry,
+                Mode,
+                WaitQueue, //
+            }, //
+        },
+        uapi, //
+    },
+    new_wait_queue, //
+};
+use counter::{
+    Counter,
+    Take, //
+};
+use kernel::{
+    prelude::*,
+    seq_file::SeqFile,
+    seq_print,
+    sync::{
+        atomic::{
+            Atomic,
+            Full, //
+        },
+        Arc,
+        ArcBorrow, //
+    }, //
+};
+
+/// The flags a descriptor keeps; the others are its file's.
+const OWN_FLAGS: u32 = uapi::EVFD_EFD_SEMAPHORE | uapi::EVFD_EFD_WAKE_ONE;
+const FILE_FLAGS: u32 = uapi::EVFD_EFD_CLOEXEC | uapi::EVFD_EFD_NONBLOCK;
+
+static OPS: FileOperations<EventFd> = FileOperations::build();
+static DEFERRED: DeferQueue<EventFd> = DeferQueue::empty();
+
+/// An event descriptor.
+///
+/// With its reference count it takes 64 bytes, as much as native's: hence the blocked writers
+/// share a word with the flags.
+#[pin_data]
+pub(crate) struct EventFd {
+    counter: Counter,
+    #[pin]
+    queue: WaitQueue,
+    link: Link,
+    state: State,
+    id: UniqueId,
+}
+
+// Debugging and PREEMPT_RT make the lock in the wait queue larger.
+#[cfg(not(any(CONFIG_DEBUG_SPINLOCK, CONFIG_PREEMPT_RT)))]
+const _: () = assert!(size_of::<EventFd>() == 56);
+
+/// [`OWN_FLAGS`], which never change, [`State::POLLED_FOR_OUT`], which stays once it is there, and
+/// above them the number of writers that block.
+struct State(Atomic<u32>);
+
+impl State {
+    /// Somebody has polled who wanted to know of room.
+    const POLLED_FOR_OUT: u32 = OWN_FLAGS + 1;
+    const WRITER: u32 = Self::POLLED_FOR_OUT << 1;
+
+    fn has(&self, flag: u32) -> bool {
+        read_once(&self.0) & flag != 0
+    }
+
+    /// Whether somebody may wait for room. Who waits has said so before they look at the counter,
+    /// and who makes room asks afterwards.
+    fn room_is_wanted(&self) -> bool {
+        read_once(&self.0) >= Self::POLLED_FOR_OUT
+    }
+
+    /// Notes what a poller wants to know.
+    fn note_wanted(&self, events: Events) {
+        if events.intersects(Events::OUT) && !self.has(Self::POLLED_FOR_OUT) {
+            self.note_polled_for_out();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn note_polled_for_out(&self) {
+        let mut old = read_once(&self.0);
+        while old & Self::POLLED_FOR_OUT == 0 {
+            // Full: see `room_is_wanted()`.
+            match self.0.cmpxchg(old, old | Self::POLLED_FOR_OUT, Full) {
+                Ok(_) => break,
+                Err(now) => old = now,
+            }
+        }
+    }
+
+    fn writers_block(&self) -> bool {
+        read_once(&self.0) >= Self::WRITER
+    }
+}
+
+impl EventFd {
+    /// Makes an event descriptor, for [`uapi::EVFD_IOC_EVENTFD`].
+    ///
+    /// Context: task, may sleep. Errors: `EINVAL` for unknown flags, and those of
+    /// [`UniqueId::new`] and [`anon_file::create`].
+    pub(crate) fn create(args: uapi::evfd_eventfd) -> Result<u32> {
+        if args.flags & !(OWN_FLAGS | FILE_FLAGS) != 0 {
+            return Err(EINVAL);
+        }
+        let this = Self::new(args.count.into(), args.flags & OWN_FLAGS)?;
+        anon_file::create::<Self>(
+            this,
+            (args.flags & FILE_FLAGS) | kernel::fs::file::flags::O_RDWR,
+        )
+    }
+
+    /// Makes one that is in no file yet. `flags` are [`OWN_FLAGS`] only.
+    pub(crate) fn new(count: u64, flags: u32) -> Result<Arc<Self>> {
+        let link = DEFERRED.link()?;
+        let id = UniqueId::new()?;
+        Arc::pin_init(
+            pin_init!(Self {
+                counter: Counter::new(count),
+                queue <- new_wait_queue!(c"evfd"),
+                link,
+                state: State(Atomic::new(flags)),
+                id,
+            }),
+            GFP_KERNEL_ACCOUNT,
+        )
+    }
+
+    fn take(&self) -> Take {
+        if self.state.has(uapi::EVFD_EFD_SEMAPHORE) {
+            Take::One
+        } else {
+            Take::All
+        }
+    }
+
+    /// How a reader sleeps. One that is to be woken alone is not told of `IN`, which all waiters
+    /// are, but of its turn.
+    fn read_mode(&self) -> Mode {
+        if self.state.has(uapi::EVFD_EFD_WAKE_ONE) {
+            Mode::Exclusive(Events::TURN)
+        } else {
+            Mode::Shared(Events::IN)
+        }
+    }
+
+    /// Wakes who waits for one of `events`. Context: as [`WaitQueue::wake`].
+    #[cold]
+    fn wake(&self, events: Events) {
+        self.queue.wake(events);
+        if events.intersects(Events::IN) {
+            self.wake_one();
+        }
+    }
+
+    /// Wakes the first reader of those that are to be woken alone.
+    fn wake_one(&self) {
+        if self.state.has(uapi::EVFD_EFD_WAKE_ONE) {
+            self.queue.wake(Events::TURN);
+        }
+    }
+
+    /// Lets the next reader have its turn, if there is something for it: a reader that was woken
+    /// alone must not leave anything behind, when it fails or, of a semaphore, takes but one.
+    fn pass_turn(&self) {
+        if self.state.has(uapi::EVFD_EFD_WAKE_ONE)
+            && self.counter.get() != 0
+            && self.queue.is_active()
+        {
+            self.queue.wake(Events::TURN);
+        }
+    }
+
+    /// Adds as much of `n` as fits, and wakes who waits for that, or for `mask`: at once where
+    /// that is possible, otherwise as soon as it is. Returns how much was added.
+    ///
+    /// Context: any, NMI included.
+    #[inline(always)]
+    pub(crate) fn post(this: ArcBorrow<'_, Self>, n: u32, mask: Events) -> u32 {
+        if !this.counter.try_post(n.into()) {
+            return Self::post_slowly(this, n, mask);
+        }
+        if this.queue.is_active() {
+            return Self::wake_after_post(this, n, mask);
+        }
+        n
+    }
+
+    /// Posts when it may be that not all fits, or that the counter is being changed.
+    #[cold]
+    #[inline(never)]
+    fn post_slowly(this: ArcBorrow<'_, Self>, n: u32, mask: Events) -> u32 {
+        let (old, new) = this.counter.post(n.into());
+        // No more than `n`.
+        let added = (new - old) as u32;
+        if this.queue.is_active() {
+            Self::wake_after_post(this, n, mask);
+        }
+        added
+    }
+
+    /// Wakes who waits for what `n` that was posted brings. Returns `n`.
+    #[cold]
+    #[inline(never)]
+    fn wake_after_post(this: ArcBorrow<'_, Self>, n: u32, mask: Events) -> u32 {
+        if n == 0 {
+            return 0;
+        }
+        let full = this.counter.get() == Counter::FULL;
+        let events = Events::IN | mask | Events::ERR.when(full);
+        if !this.queue.try_wake(events) {
+            DEFERRED.push(this, events.bits());
+        } else {
+            this.wake_one();
+        }
+        // So that who calls this last does not keep `n` for itself, which takes a register of the
+        // stack also when nobody waits.
+        core::hint::black_box(n)
+    }
+
+    /// Takes what a read takes, or 0. Context: any but NMI; the lock of the queue may be held.
+    pub(crate) fn read_now(this: ArcBorrow<'_, Self>) -> u64 {
+        let (taken, before) = this.counter.take(this.take());
+        // In a callback, the caller itself is on the queue, so that being active says nothing.
+        if taken != 0 && (before >= Counter::USER_MAX || this.state.writers_block()) {
+            DEFERRED.push(this, Events::OUT.bits());
+        }
+        taken
+    }
+
+    /// As [`EventFd::read_now`], and takes `entry` off the queue with no wake-up in between.
+    ///
+    /// Context: where a `spinlock_t` may be taken.
+    pub(crate) fn remove_and_read(this: ArcBorrow<'_, Self>, entry: ForeignEntry) -> u64 {
+        let taken = this
+            .queue
+            .remove_with(entry, || this.counter.take(this.take()).0);
+        if taken != 0 && this.queue.is_active() {
+            DEFERRED.push(this, Events::OUT.bits());
+        }
+        taken
+    }
+
+    /// Reads into `buf`, if there is something. Returns how many bytes were put there.
+    fn try_read(&self, buf: &mut impl ReadBuf) -> Result<Option<usize>> {
+        let taken = self.counter.take_into(self.take(), buf);
+        if taken.inspect_err(|_| self.pass_turn())?.is_none() {
+            return Ok(None);
+        }
+        if self.queue.is_active() {
+            self.wake_after_read();
+        }
+        Ok(Some(size_of::<u64>()))
+    }
+
+    /// Wakes who waits after a read.
+    #[cold]
+    #[inline(never)]
+    fn wake_after_read(&self) {
+        if self.state.room_is_wanted() {
+            self.queue.wake(Events::OUT);
+        }
+        if self.take() == Take::One {
+            self.pass_turn();
+        }
+    }
+
+    /// Reads when it may be that nothing is there, or something goes wrong.
+    #[cold]
+    #[inline(never)]
+    fn read_slowly(&self, mut buf: impl ReadBuf, blocking: Blocking<'_>) -> Result<usize> {
+        if self.counter.get() == 0 {
+            blocking.allowed()?;
+        }
+        blocking.retry(
+            || self.try_read(&mut buf),
+            || {
+                self.queue
+                    .wait_until(self.read_mode(), || self.counter.get() != 0)
+            },
+        )
+    }
+
+    /// Adds `n`, which did not fit, as soon as it does.
+    #[cold]
+    #[inline(never)]
+    fn add_slowly(&self, n: u64, blocking: Blocking<'_>) -> Result {
+        blocking.retry(
+            || Ok(self.counter.add(n).then_some(())),
+            || self.wait_for_room(n),
+        )
+    }
+
+    /// Waits until `n` fits.
+    fn wait_for_room(&self, n: u64) -> Result {
+        // Full: either the writer sees the room a reader makes, or the reader the writer.
+        self.state.0.fetch_add(State::WRITER, Full);
+        let mode = Mode::Shared(Events::OUT);
+        let result = self.queue.wait_until(mode, || self.counter.fits(n));
+        self.state.0.fetch_sub(State::WRITER, Full);
+        result
+    }
+
+    /// Has wake-ups that are put off done, as long as the result lives. Without it, no descriptor
+    /// can be made.
+    ///
+    /// Context: task, may sleep. Errors: as [`DeferQueue::register`].
+    pub(crate) fn register_deferred() -> Result<irq_work::Registration<DeferQueue<Self>>> {
+        DEFERRED.register()
+    }
+}
+
+#[vtable]
+impl AnonFile for EventFd {
+    type Module = crate::LocalModule;
+    type Private = Arc<Self>;
+
+    const NAME: &'static CStr = c"[eventfd]";
+    const OPS: &'static FileOperations<Self> = &OPS;
+
+    #[inline(always)]
+    fn read(&self, mut buf: impl ReadBuf, blocking: Blocking<'_>) -> Result<usize> {
+        if buf.room() < size_of::<u64>() {
+            return Err(EINVAL);
+        }
+        if !self.counter.try_take_into(self.take(), &mut buf) {
+            return self.read_slowly(buf, blocking);
+        }
+        if self.queue.is_active() {
+            self.wake_after_read();
+        }
+        Ok(size_of::<u64>())
+    }
+
+    #[inline(always)]
+    fn write(&self, data: UserData, blocking: Blocking<'_>) -> Result<usize> {
+        if data.size() != size_of::<u64>() {
+            return Err(EINVAL);
+        }
+        let n: u64 = data.read()?;
+        if n > Counter::USER_MAX {
+            return Err(EINVAL);
+        }
+        if !self.counter.add(n) {
+            self.add_slowly(n, blocking)?;
+        }
+        if self.queue.is_active() {
+            self.wake(Events::IN);
+        }
+        Ok(size_of::<u64>())
+    }
+
+    fn poll<'a>(&'a self, table: &PollTable<'a>) -> Events {
+        self.state.note_wanted(table.wanted());
+        table.wait_unless_ready(&self.queue, || self.counter.events())
+    }
+
+    fn show_fdinfo(&self, m: &SeqFile) {
+        seq_print!(m, "eventfd-count: {:16x}\n", self.counter.get());
+        seq_print!(m, "eventfd-id: {}\n", self.id.get());
+        let semaphore = self.state.has(uapi::EVFD_EFD_SEMAPHORE);
+        seq_print!(m, "eventfd-semaphore: {}\n", u32::from(semaphore));
+    }
+
+    fn release(this: Arc<Self>) {
+        if this.queue.is_active() {
+            this.wake(Events::HUP);
+        }
+    }
+}
+
+impl Deferred for EventFd {
+    fn link(&self) -> &Link {
+        &self.link
+    }
+
+    fn run(&self, bits: u32) {
+        self.wake(Events::from_bits(bits));
+    }
+}
+
+#[cfg(CONFIG_KUNIT = "y")]
+impl EventFd {
+    /// The wait queue, for tests.
+    pub(crate) fn queue(&self) -> &WaitQueue {
+        &self.queue
+    }
+
+    /// The counter's value, for tests.
+    pub(crate) fn count(&self) -> u64 {
+        self.counter.get()
+    }
+
+    /// Waits until the wake-ups that were put off are done, for tests.
+    pub(crate) fn flush_deferred() {
+        DEFERRED.flush();
+    }
+}

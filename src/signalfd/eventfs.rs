@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A descriptor for one signal: the other design of 2007, that of eventfs.
+//!
+//! It differs from a [`SignalFd`](crate::signalfd::SignalFd) in that its signal does not change,
+//! and that it may be the only way to its owner.
+
+use crate::{
+    abstractions::{
+        file::{
+            anon_file::{
+                self,
+                AnonFile,
+                Blocking,
+                FileOperations,
+                Inline, //
+            },
+            events::Events,
+            poll::PollTable, //
+        },
+        mm::user::ReadBuf,
+        task::signal::{
+            self,
+            SigSet, //
+        },
+        uapi, //
+    },
+    signalfd::{
+        blocked,
+        poll_signals,
+        read_signals,
+        show_mask, //
+    }, //
+};
+use kernel::{
+    fs::file::flags::O_RDWR,
+    prelude::*,
+    seq_file::SeqFile, //
+};
+
+static OPS: FileOperations<OneSignal> = FileOperations::build();
+
+const FILE_FLAGS: u32 = uapi::EVFD_EVENTFS_CLOEXEC | uapi::EVFD_EVENTFS_NONBLOCK;
+
+/// A descriptor for one signal.
+struct OneSignal(SigSet);
+
+#[vtable]
+impl AnonFile for OneSignal {
+    type Module = crate::LocalModule;
+    type Private = Inline<Self>;
+
+    const NAME: &'static CStr = c"[eventfs]";
+    const OPS: &'static FileOperations<Self> = &OPS;
+
+    fn read(&self, mut buf: impl ReadBuf, blocking: Blocking<'_>) -> Result<usize> {
+        read_signals(|| self.0, &mut buf, blocking)
+    }
+
+    fn poll<'a>(&'a self, table: &PollTable<'a>) -> Events {
+        poll_signals(self.0, table)
+    }
+
+    fn show_fdinfo(&self, m: &SeqFile) {
+        show_mask(self.0, m);
+    }
+
+    fn release(_this: Inline<Self>) {}
+}
+
+/// Makes a descriptor for one signal, for [`uapi::EVFD_IOC_EVENTFS_SIGNAL`].
+///
+/// Context: task, may sleep. Errors: `EINVAL` for unknown flags, or a signal that there is not or
+/// that can't be caught; `EBUSY` if the signal could reach another thread and is to be exclusive;
+/// and those of [`anon_file::create`].
+pub(crate) fn create(args: uapi::evfd_eventfs_signal) -> Result<u32> {
+    if args.flags & !(FILE_FLAGS | uapi::EVFD_EVENTFS_EXCLUSIVE) != 0 {
+        return Err(EINVAL);
+    }
+    let signal = SigSet::of(args.signal)?;
+    if signal.that_can_be_caught().is_empty() {
+        return Err(EINVAL);
+    }
+    let make = || {
+        anon_file::create::<OneSignal>(
+            Inline(OneSignal(signal)),
+            (args.flags & FILE_FLAGS) | O_RDWR,
+        )
+    };
+    if args.flags & uapi::EVFD_EVENTFS_EXCLUSIVE == 0 {
+        return make();
+    }
+    blocked(signal, || {
+        if !signal::others_block(signal) {
+            return Err(EBUSY);
+        }
+        make()
+    })
+}

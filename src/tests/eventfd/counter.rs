@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Every rule of the counter.
+
+use kernel::prelude::*;
+
+#[kunit_tests(evfd_counter)]
+mod suite {
+    use super::*;
+    use crate::{
+        abstractions::{
+            file::events::Events,
+            testing::TestBuf, //
+        },
+        eventfd::counter::{
+            Counter,
+            Take, //
+        }, //
+    };
+
+    const MAX: u64 = u64::MAX;
+
+    fn read(counter: &Counter, take: Take) -> Result<(Option<u64>, Option<u64>)> {
+        let mut buf = TestBuf {
+            value: None,
+            broken: false,
+        };
+        let left = counter.take_into(take, &mut buf)?;
+        Ok((left, buf.value))
+    }
+
+    #[test]
+    fn write_adds() -> Result {
+        let counter = Counter::new(3);
+        assert!(counter.add(4));
+        assert!(counter.add(0));
+        assert_eq!(counter.get(), 7);
+        Ok(())
+    }
+
+    #[test]
+    fn write_stops_one_below_full() {
+        let counter = Counter::new(1);
+        assert!(!counter.fits(MAX - 1));
+        assert!(!counter.add(MAX - 1));
+        assert!(!counter.add(MAX));
+        assert_eq!(counter.get(), 1);
+        assert!(counter.fits(MAX - 2));
+        assert!(counter.add(MAX - 2));
+        assert_eq!(counter.get(), Counter::USER_MAX);
+        assert!(!counter.add(1));
+        assert!(counter.add(0));
+    }
+
+    #[test]
+    fn write_to_full_never_fits() {
+        let counter = Counter::new(MAX);
+        assert!(!counter.fits(0));
+        assert!(!counter.add(0));
+        assert_eq!(counter.get(), Counter::FULL);
+    }
+
+    #[test]
+    fn read_takes_all() -> Result {
+        let counter = Counter::new(5);
+        assert_eq!(read(&counter, Take::All)?, (Some(0), Some(5)));
+        assert_eq!(read(&counter, Take::All)?, (None, None));
+        Ok(())
+    }
+
+    #[test]
+    fn semaphore_takes_one() -> Result {
+        let counter = Counter::new(2);
+        assert_eq!(read(&counter, Take::One)?, (Some(1), Some(1)));
+        assert_eq!(read(&counter, Take::One)?, (Some(0), Some(1)));
+        assert_eq!(read(&counter, Take::One)?, (None, None));
+        assert_eq!(counter.get(), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn read_that_faults_takes_nothing() {
+        let counter = Counter::new(5);
+        let mut buf = TestBuf {
+            value: None,
+            broken: true,
+        };
+        assert!(counter.take_into(Take::All, &mut buf) == Err(EFAULT));
+        assert!(counter.take_into(Take::One, &mut buf) == Err(EFAULT));
+        assert_eq!(counter.get(), 5);
+    }
+
+    #[test]
+    fn empty_read_does_not_touch_the_buffer() {
+        let mut buf = TestBuf {
+            value: None,
+            broken: true,
+        };
+        assert!(Counter::new(0).take_into(Take::All, &mut buf) == Ok(None));
+    }
+
+    #[test]
+    fn kernel_read_takes_as_a_read() {
+        let counter = Counter::new(5);
+        assert_eq!(counter.take(Take::One), (1, 5));
+        assert_eq!(counter.take(Take::All), (4, 4));
+        assert_eq!(counter.take(Take::All), (0, 0));
+        assert_eq!(counter.take(Take::One), (0, 0));
+    }
+
+    #[test]
+    fn post_fills_and_stays() {
+        let counter = Counter::new(MAX - 3);
+        assert_eq!(counter.post(2), (MAX - 3, MAX - 1));
+        assert_eq!(counter.post(2), (MAX - 1, MAX));
+        assert_eq!(counter.post(1), (MAX, MAX));
+        assert_eq!(counter.take(Take::All), (MAX, MAX));
+        assert_eq!(counter.get(), 0);
+    }
+
+    #[test]
+    fn semaphore_leaves_full() {
+        let counter = Counter::new(MAX);
+        assert_eq!(counter.take(Take::One), (1, MAX));
+        assert!(!counter.events().intersects(Events::ERR));
+    }
+
+    #[test]
+    fn events_at_the_limits() {
+        let of = |count| Counter::new(count).events();
+        assert!(of(0) == Events::OUT);
+        assert!(of(1) == Events::IN | Events::OUT);
+        assert!(of(MAX - 2) == Events::IN | Events::OUT);
+        assert!(of(MAX - 1) == Events::IN);
+        assert!(of(MAX) == Events::IN | Events::ERR);
+    }
+}

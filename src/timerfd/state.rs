@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The state of a timer: what it was set to, and what came of it.
+//!
+//! Nothing here starts a timer, reads a clock, waits or wakes.
+
+use crate::{
+    abstractions::{
+        compat::ECANCELED,
+        file::events::Events,
+        time::{
+            clock::{
+                Clock,
+                Ktime, //
+            },
+            clock_steps,
+            timed::Expire, //
+        },
+        uapi, //
+    },
+    timerfd::{
+        schedule,
+        setting::Setting, //
+    }, //
+};
+use kernel::prelude::*;
+
+/// The state of a timer, which the lock of its wait queue guards.
+pub(crate) struct TimerState {
+    /// Expirations that were not read.
+    pub(crate) ticks: u64,
+    pub(crate) interval: Ktime,
+    pub(crate) slack: u64,
+    /// How often the clock had been set when that was last looked at.
+    steps: u32,
+    /// The flags of the last setting, for fdinfo.
+    pub(crate) flags: u32,
+    pub(crate) clock: Clock,
+    /// What the timer in fact goes by.
+    pub(crate) base: Clock,
+    /// Whether the timer has expired since it was started.
+    pub(crate) expired: bool,
+    /// Whether setting the clock cancels. Whoever changes it holds the roster too.
+    pub(crate) cancel_on_set: bool,
+    /// Whether the clock was set while that canceled, and nobody was told.
+    canceled: bool,
+}
+
+impl Expire for TimerState {
+    fn expire(&mut self) -> Events {
+        self.expired = true;
+        self.ticks = self.ticks.saturating_add(1);
+        Events::IN
+    }
+}
+
+impl TimerState {
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self {
+            ticks: 0,
+            interval: 0,
+            slack: 0,
+            steps: 0,
+            flags: 0,
+            clock,
+            base: clock,
+            expired: false,
+            cancel_on_set: false,
+            canceled: false,
+        }
+    }
+
+    pub(crate) fn is_canceled(&self) -> bool {
+        self.cancel_on_set && (self.canceled || self.steps != clock_steps::count(self.clock))
+    }
+
+    /// Fails with `ECANCELED`, once, if the clock was set.
+    pub(crate) fn check_canceled(&mut self) -> Result {
+        if !self.is_canceled() {
+            return Ok(());
+        }
+        self.canceled = false;
+        self.steps = clock_steps::count(self.clock);
+        Err(ECANCELED)
+    }
+
+    pub(crate) fn is_readable(&self) -> bool {
+        self.ticks != 0 || self.is_canceled()
+    }
+
+    /// Takes `n` ticks, if there are as many.
+    pub(crate) fn take(&mut self, n: u64) -> bool {
+        match self.ticks.checked_sub(n) {
+            Some(rest) => {
+                self.ticks = rest;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Whether the timer is periodic and has expired, and was not forwarded since.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.expired && self.interval != 0
+    }
+
+    /// Counts what a periodic timer has missed since it expired at `expires`. Returns when it is
+    /// to expire next, if it is to be started for that.
+    pub(crate) fn forward(&mut self, expires: Ktime, now: Ktime) -> Option<Ktime> {
+        if !self.is_behind() {
+            return None;
+        }
+        self.expired = false;
+        let (next, passed) = schedule::forward(expires, self.interval, now);
+        // The first is counted already. If there is none, the clock was set back meanwhile.
+        self.ticks = self.ticks.saturating_add(passed.saturating_sub(1));
+        Some(next)
+    }
+
+    /// The setting, with what is left until `expires`.
+    pub(crate) fn setting(&self, expires: Ktime, now: Ktime) -> uapi::evfd_itimerspec {
+        uapi::evfd_itimerspec {
+            it_interval: schedule::to_timespec(self.interval),
+            it_value: schedule::to_timespec(schedule::remaining(expires, now)),
+        }
+    }
+
+    /// Whether the timer is to be canceled when its clock is set, once it has this setting.
+    pub(crate) fn cancels_with(&self, new: &Setting) -> bool {
+        let clock = new.clock.unwrap_or(self.clock);
+        new.cancel_on_set && new.absolute && clock.can_be_set()
+    }
+
+    /// What the timer is to go by once it has this setting.
+    pub(crate) fn base_with(&self, new: &Setting, alarm: bool) -> Clock {
+        let clock = new.clock.unwrap_or(self.clock);
+        // A span is not to change when the time of day is set. Alarms do as native's.
+        if clock == Clock::Realtime && !new.absolute && !alarm {
+            Clock::Monotonic
+        } else {
+            clock
+        }
+    }
+
+    /// Takes over a setting, but for starting the timer.
+    pub(crate) fn set(&mut self, new: &Setting, alarm: bool) {
+        let cancel_on_set = self.cancels_with(new);
+        self.canceled = self.canceled || self.is_canceled();
+        self.clock = new.clock.unwrap_or(self.clock);
+        if !self.cancel_on_set {
+            self.steps = clock_steps::count(self.clock);
+        }
+        self.cancel_on_set = cancel_on_set;
+        self.base = self.base_with(new, alarm);
+        self.ticks = 0;
+        self.expired = false;
+        self.interval = new.interval;
+        self.slack = new.slack;
+    }
+}
