@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0
+/* User memory: see src/abstractions/mm/user.rs. */
+#include <linux/cleanup.h>
+#include <linux/fault-inject-usercopy.h>
+#include <linux/uaccess.h>
+#include <linux/unaligned.h>
+
+#include "uaccess.h"
+
+/*
+ * Copies a structure word by word: copy_from_user() would take more
+ * instructions for its checks of the size, which is constant here, than for
+ * the copy. The size must be a multiple of 4, and *@to aligned for words.
+ */
+static __always_inline bool get_words(void *to, const void *from, size_t size)
+{
+	const void __user *user = (__force const void __user *)from;
+	size_t at;
+
+	might_fault();
+	if (should_fail_usercopy() || !user_read_access_begin(user, size))
+		return false;
+	for (at = 0; at + sizeof(u64) <= size; at += sizeof(u64))
+		unsafe_get_user(*(u64 *)(to + at),
+				(const u64 __user *)(user + at), fault);
+	if (at != size)
+		unsafe_get_user(*(u32 *)(to + at),
+				(const u32 __user *)(user + at), fault);
+	user_read_access_end();
+	return true;
+fault:
+	user_read_access_end();
+	return false;
+}
+
+bool evfd_helper_get_user(void *to, const void *from, size_t size)
+{
+	return get_words(to, from, size);
+}
+
+bool evfd_helper_get_user_u64(__u64 *to, const void *from)
+{
+	return get_words(to, from, sizeof(*to));
+}
+
+/* As get_words(). Some of it may have been copied when it fails. */
+static __always_inline bool put_words(void *to, const void *from, size_t size)
+{
+	void __user *user = (__force void __user *)to;
+	size_t at;
+
+	if (should_fail_usercopy() || !user_write_access_begin(user, size))
+		return false;
+	for (at = 0; at + sizeof(u64) <= size; at += sizeof(u64))
+		unsafe_put_user(get_unaligned((const u64 *)(from + at)),
+				(u64 __user *)(user + at), fault);
+	if (at != size)
+		unsafe_put_user(get_unaligned((const u32 *)(from + at)),
+				(u32 __user *)(user + at), fault);
+	user_write_access_end();
+	return true;
+fault:
+	user_write_access_end();
+	return false;
+}
+
+bool evfd_helper_put_user(void *to, const void *from, size_t size)
+{
+	might_fault();
+	return put_words(to, from, size);
+}
+
+bool evfd_helper_put_user_u64(void *to, __u64 value)
+{
+	might_fault();
+	return put_words(to, &value, sizeof(value));
+}
+
+/* Where one may not sleep: fails if one would have to. */
+bool evfd_helper_put_user_u64_now(void *to, __u64 value)
+{
+	guard(pagefault)();
+	return put_words(to, &value, sizeof(value));
+}
