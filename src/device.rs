@@ -5,15 +5,15 @@
 use crate::{
     abstractions::{
         file::miscdev::IoctlDevice,
-        mm::user::read,
-        uapi, //
+        mm::user::read, //
     },
     eventfd::EventFd,
     signalfd::{
         self,
         eventfs, //
     },
-    timerfd, //
+    timerfd,
+    uapi, //
 };
 use kernel::{
     prelude::*,

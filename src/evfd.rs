@@ -13,6 +13,7 @@
 //! | [`timerfd`] | the timer descriptor |
 //! | [`signalfd`] | the signal descriptor |
 //! | [`exports`] | what other modules call |
+//! | [`uapi`] | the types and numbers of the UAPI header |
 //! | [`abstractions`] | safe abstractions over the C API; all unsafe code is there |
 //!
 //! Overview, locking, life times and memory ordering are in `Documentation/design.rst`.
@@ -37,6 +38,7 @@ mod signalfd;
 #[cfg(CONFIG_KUNIT = "y")]
 mod tests;
 mod timerfd;
+mod uapi;
 
 use abstractions::{
     file::{

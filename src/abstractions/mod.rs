@@ -16,7 +16,6 @@
 //! | [`task`] | signals |
 //! | `testing` | for tests: calling closures in other contexts |
 //! | [`time`] | clocks and timers |
-//! | [`uapi`] | the types and numbers of the UAPI header |
 
 pub mod compat;
 pub mod export;
@@ -29,4 +28,3 @@ pub mod task;
 #[cfg(CONFIG_KUNIT = "y")]
 pub mod testing;
 pub mod time;
-pub mod uapi;

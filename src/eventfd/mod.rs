@@ -38,10 +38,10 @@ use crate::{
                 Mode,
                 WaitQueue, //
             }, //
-        },
-        uapi, //
+        }, //
     },
-    new_wait_queue, //
+    new_wait_queue,
+    uapi, //
 };
 use counter::{
     Counter,

@@ -22,15 +22,15 @@ use crate::{
         task::signal::{
             self,
             SigSet, //
-        },
-        uapi, //
+        }, //
     },
     signalfd::{
         blocked,
         poll_signals,
         read_signals,
         show_mask, //
-    }, //
+    },
+    uapi, //
 };
 use kernel::{
     fs::file::flags::O_RDWR,

@@ -8,29 +8,31 @@
 pub(crate) mod eventfs;
 pub(crate) mod record;
 
-use crate::abstractions::{
-    file::{
-        anon_file::{
-            self,
-            AnonFile,
-            Blocking,
-            FileOperations,
-            Inline, //
+use crate::{
+    abstractions::{
+        file::{
+            anon_file::{
+                self,
+                AnonFile,
+                Blocking,
+                FileOperations,
+                Inline, //
+            },
+            events::Events,
+            poll::PollTable, //
         },
-        events::Events,
-        poll::PollTable, //
-    },
-    mm::user::{
-        read,
-        ReadBuf, //
-    },
-    sync::{
-        atomic::read_once,
-        wait::Mode, //
-    },
-    task::signal::{
-        self,
-        SigSet, //
+        mm::user::{
+            read,
+            ReadBuf, //
+        },
+        sync::{
+            atomic::read_once,
+            wait::Mode, //
+        },
+        task::signal::{
+            self,
+            SigSet, //
+        }, //
     },
     uapi, //
 };

@@ -2,8 +2,8 @@
 
 //! The record of a signal that a read gives, `struct signalfd_siginfo`.
 
-use crate::abstractions::{
-    task::siginfo::{
+use crate::{
+    abstractions::task::siginfo::{
         Detail,
         SigInfo, //
     },

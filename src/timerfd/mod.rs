@@ -47,10 +47,10 @@ use crate::{
                 Alarm,
                 HrTimer, //
             }, //
-        },
-        uapi, //
+        }, //
     },
-    new_wait_queue, //
+    new_wait_queue,
+    uapi, //
 };
 use kernel::{
     fs::file::flags::O_RDWR,
@@ -58,9 +58,10 @@ use kernel::{
     seq_file::SeqFile,
     seq_print,
     sync::Arc,
-    transmute::AsBytes,
     uaccess::UserPtr, //
 };
+use zerocopy::Immutable;
+
 use kind::Kind;
 use setting::{
     Setting,
@@ -287,7 +288,7 @@ impl<K: Kind> TimerFd<K> {
     ///
     /// The ticks are copied first and taken afterwards, so that none is lost with `EFAULT`. More
     /// that come meanwhile are left.
-    fn try_read_as<T: AsBytes + Copy + Into<u64>>(
+    fn try_read_as<T: IntoBytes + Immutable + Copy + Into<u64>>(
         &self,
         buf: &mut impl ReadBuf,
         value: impl Fn(u64) -> T,

@@ -6,8 +6,8 @@
 //! which is some 292 years and stands for all that is later. Whatever would be greater becomes
 //! that, as in `include/linux/ktime.h` and `kernel/time/hrtimer.c`.
 
-use crate::abstractions::{
-    time::clock::Ktime,
+use crate::{
+    abstractions::time::clock::Ktime,
     uapi, //
 };
 use kernel::prelude::*;

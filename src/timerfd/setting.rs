@@ -8,10 +8,10 @@ use crate::{
         time::clock::{
             Clock,
             Ktime, //
-        },
-        uapi, //
+        }, //
     },
-    timerfd::schedule::from_timespec, //
+    timerfd::schedule::from_timespec,
+    uapi, //
 };
 use kernel::{
     bindings,

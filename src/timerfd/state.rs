@@ -15,13 +15,13 @@ use crate::{
             },
             clock_steps,
             timed::Expire, //
-        },
-        uapi, //
+        }, //
     },
     timerfd::{
         schedule,
         setting::Setting, //
-    }, //
+    },
+    uapi, //
 };
 use kernel::prelude::*;
 

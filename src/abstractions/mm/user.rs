@@ -10,12 +10,9 @@ use core::mem::MaybeUninit;
 use kernel::{
     iov::IovIterDest,
     prelude::*,
-    transmute::{
-        AsBytes,
-        FromBytes, //
-    },
     uaccess::UserPtr, //
 };
+use zerocopy::Immutable;
 
 /// What can be written word by word.
 #[repr(align(8))]
@@ -46,7 +43,7 @@ pub fn read<T: FromBytes>(from: UserPtr) -> Result<T> {
 ///
 /// Context: task, may sleep.
 #[inline(always)]
-pub fn write<T: AsBytes>(to: UserPtr, value: &T) -> Result {
+pub fn write<T: IntoBytes + Immutable>(to: UserPtr, value: &T) -> Result {
     const { assert!(size_of::<T>() % size_of::<u32>() == 0) };
     let from = core::ptr::from_ref(value);
     // SAFETY: `value` is valid for reading that much, and all of its bytes are initialised.
@@ -102,7 +99,7 @@ pub trait ReadBuf {
     ///
     /// Context: may sleep. Errors: `EFAULT` if not all of it could be copied; the position is then
     /// as before.
-    fn put<T: AsBytes>(&mut self, value: &T) -> Result;
+    fn put<T: IntoBytes + Immutable>(&mut self, value: &T) -> Result;
 
     /// As [`ReadBuf::put`], if that can be done without sleeping and goes well. If not, returns
     /// false, and the position is as before.
@@ -113,7 +110,7 @@ pub trait ReadBuf {
     }
 
     /// Moves the position back over the last `put` of a `T`, so that it may be copied again.
-    fn unput<T: AsBytes>(&mut self);
+    fn unput<T: IntoBytes + Immutable>(&mut self);
 }
 
 /// A part of user memory.
@@ -141,7 +138,7 @@ impl ReadBuf for UserBuf {
     }
 
     #[inline(always)]
-    fn put<T: AsBytes>(&mut self, value: &T) -> Result {
+    fn put<T: IntoBytes + Immutable>(&mut self, value: &T) -> Result {
         if self.room() < size_of::<T>() {
             return Err(EFAULT);
         }
@@ -164,7 +161,7 @@ impl ReadBuf for UserBuf {
         copied
     }
 
-    fn unput<T: AsBytes>(&mut self) {
+    fn unput<T: IntoBytes + Immutable>(&mut self) {
         self.done -= size_of::<T>();
     }
 }
@@ -202,7 +199,7 @@ impl ReadBuf for IterBuf<'_, '_> {
         self.iter.len()
     }
 
-    fn put<T: AsBytes>(&mut self, value: &T) -> Result {
+    fn put<T: IntoBytes + Immutable>(&mut self, value: &T) -> Result {
         let bytes = value.as_bytes();
         let copied = self.iter.copy_to_iter(bytes);
         // INVARIANT: `copy_to_iter` advances by what it copied.
@@ -214,7 +211,7 @@ impl ReadBuf for IterBuf<'_, '_> {
         Ok(())
     }
 
-    fn unput<T: AsBytes>(&mut self) {
+    fn unput<T: IntoBytes + Immutable>(&mut self) {
         self.revert(size_of::<T>());
     }
 }

@@ -17,13 +17,13 @@ mod suite {
                 Watch, //
                 CONTEXTS,
                 NMI,
-            },
-            uapi, //
+            }, //
         },
         eventfd::{
             counter::Counter,
             EventFd, //
-        }, //
+        },
+        uapi, //
     };
     use kernel::sync::{
         atomic::{

@@ -8,14 +8,12 @@ use kernel::prelude::*;
 mod suite {
     use super::*;
     use crate::{
-        abstractions::{
-            task::siginfo::{
-                Detail,
-                SigInfo, //
-            },
-            uapi::signalfd_siginfo, //
+        abstractions::task::siginfo::{
+            Detail,
+            SigInfo, //
         },
-        signalfd::record, //
+        signalfd::record,
+        uapi::signalfd_siginfo, //
     };
     use kernel::transmute::AsBytes;
 

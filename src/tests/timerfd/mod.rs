@@ -39,8 +39,7 @@ mod suite {
                     HrTimer,
                     RawTimer, //
                 }, //
-            },
-            uapi, //
+            }, //
         },
         new_wait_queue,
         timerfd::{
@@ -49,7 +48,8 @@ mod suite {
                 TimerClock, //
             },
             state::TimerState, //
-        }, //
+        },
+        uapi, //
     };
     use kernel::{
         bindings,

@@ -8,17 +8,15 @@ use kernel::prelude::*;
 mod suite {
     use super::*;
     use crate::{
-        abstractions::{
-            time::clock::Ktime,
-            uapi::evfd_timespec, //
-        },
+        abstractions::time::clock::Ktime,
         timerfd::schedule::{
             after,
             forward,
             from_timespec,
             remaining,
             to_timespec, //
-        }, //
+        },
+        uapi::evfd_timespec, //
     };
 
     const MAX: Ktime = Ktime::MAX;
