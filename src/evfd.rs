@@ -67,7 +67,7 @@ module! {
 #[pin_data]
 struct EvfdModule {
     #[pin]
-    _clocks: clock_steps::Watch<timerfd::ClockWasSet>,
+    _clocks: clock_steps::Watch<timerfd::timer::ClockWasSet>,
     #[pin]
     _device: miscdev::Registration<device::Device>,
     _deferred: irq_work::Registration<DeferQueue<eventfd::EventFd>>,

@@ -47,7 +47,11 @@ mod suite {
                 Setting,
                 TimerClock, //
             },
-            state::TimerState, //
+            state::TimerState,
+            timer::{
+                Timer,
+                TimerKind, //
+            }, //
         },
         uapi, //
     };
@@ -364,6 +368,43 @@ mod suite {
         let timed = timed::<Alarm>(Clock::Boottime)?;
         timed.lock().start(Clock::Boottime.now() + HOUR, 0);
         Ok(())
+    }
+
+    fn setting(value: Ktime, interval: Ktime) -> Setting {
+        Setting {
+            clock: None,
+            absolute: false,
+            cancel_on_set: false,
+            value,
+            interval,
+            slack: 0,
+        }
+    }
+
+    fn works_without_a_file<K: TimerKind>() -> Result {
+        let timer = KBox::pin_init(Timer::<K>::new(Clock::Boottime), GFP_KERNEL)?;
+        assert!(timer.events() == Events::NONE);
+        assert_eq!(timer.due()?, 0);
+        timer.set(&setting(1, HOUR), None)?;
+        timer.wait()?;
+        assert!(timer.events() == Events::IN);
+        assert_eq!(timer.due()?, 1);
+        assert!(!timer.take(2));
+        assert!(timer.take(1));
+        assert_eq!(timer.due()?, 0);
+        assert!((1..=3600).contains(&timer.get().it_value.tv_sec));
+        let mut old = uapi::evfd_itimerspec::default();
+        timer.set(&setting(0, 0), Some(&mut old))?;
+        assert_eq!(old.it_interval.tv_sec, 3600);
+        let left = timer.get().it_value;
+        assert_eq!((left.tv_sec, left.tv_nsec), (0, 0));
+        Ok(())
+    }
+
+    #[test]
+    fn a_timer_needs_no_file() -> Result {
+        works_without_a_file::<HrTimer>()?;
+        works_without_a_file::<Alarm>()
     }
 
     fn sum(roster: &'static Roster<u32>) -> u32 {
