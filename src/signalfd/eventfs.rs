@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A descriptor for one signal: the other design of 2007, that of eventfs.
+//! A descriptor for one signal, like eventfs had them: the other design of 2007.
 //!
-//! It differs from a [`SignalFd`](crate::signalfd::SignalFd) in that its signal does not change,
-//! and that it may be the only way to its owner.
+//! Unlike a signal descriptor's mask, its signal never changes, and it may be the only way by which
+//! the signal reaches its owner.
 
 use crate::{
     abstractions::{
@@ -24,12 +24,7 @@ use crate::{
             SigSet, //
         }, //
     },
-    signalfd::{
-        blocked,
-        poll_signals,
-        read_signals,
-        show_mask, //
-    },
+    signalfd::signals,
     uapi, //
 };
 use kernel::{
@@ -54,15 +49,15 @@ impl AnonFile for OneSignal {
     const OPS: &'static FileOperations<Self> = &OPS;
 
     fn read(&self, mut buf: impl ReadBuf, blocking: Blocking<'_>) -> Result<usize> {
-        read_signals(|| self.0, &mut buf, blocking)
+        signals::read(|| self.0, &mut buf, blocking)
     }
 
     fn poll<'a>(&'a self, table: &PollTable<'a>) -> Events {
-        poll_signals(self.0, table)
+        signals::poll(self.0, table)
     }
 
     fn show_fdinfo(&self, m: &SeqFile) {
-        show_mask(self.0, m);
+        signals::show(self.0, m);
     }
 
     fn release(_this: Inline<Self>) {}
@@ -70,9 +65,9 @@ impl AnonFile for OneSignal {
 
 /// Makes a descriptor for one signal, for [`uapi::EVFD_IOC_EVENTFS_SIGNAL`].
 ///
-/// Context: task, may sleep. Errors: `EINVAL` for unknown flags, or a signal that there is not or
-/// that can't be caught; `EBUSY` if the signal could reach another thread and is to be exclusive;
-/// and those of [`anon_file::create`].
+/// Context: task, may sleep. Errors: `EINVAL` for unknown flags, or a signal that does not exist or
+/// cannot be caught; `EBUSY` if the descriptor shall be exclusive but another thread does not block
+/// the signal; and those of [`anon_file::create`].
 pub(crate) fn create(args: uapi::evfd_eventfs_signal) -> Result<u32> {
     if args.flags & !(FILE_FLAGS | uapi::EVFD_EVENTFS_EXCLUSIVE) != 0 {
         return Err(EINVAL);
@@ -90,7 +85,7 @@ pub(crate) fn create(args: uapi::evfd_eventfs_signal) -> Result<u32> {
     if args.flags & uapi::EVFD_EVENTFS_EXCLUSIVE == 0 {
         return make();
     }
-    blocked(signal, || {
+    signals::blocked(signal, || {
         if !signal::others_block(signal) {
             return Err(EBUSY);
         }

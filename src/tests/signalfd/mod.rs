@@ -9,17 +9,20 @@ use kernel::prelude::*;
 #[kunit_tests(evfd_signal)]
 mod suite {
     use super::*;
-    use crate::abstractions::{
-        file::events::Events,
-        task::signal::{
-            self,
-            SigSet, //
+    use crate::{
+        abstractions::{
+            file::events::Events,
+            task::signal::{
+                self,
+                SigSet, //
+            },
+            testing::{
+                Signals,
+                To,
+                Watch, //
+            }, //
         },
-        testing::{
-            Signals,
-            To,
-            Watch, //
-        }, //
+        signalfd::signals, //
     };
     use kernel::sync::atomic::{
         Atomic,
@@ -206,5 +209,22 @@ mod suite {
             assert_eq!(woken.load(Relaxed), 3);
             Ok(())
         })
+    }
+
+    #[test]
+    fn a_set_needs_no_file() -> Result {
+        let sent = Signals::new(ALL);
+        let wanted = set(&[SIGTERM, LAST]);
+        assert!(signals::events(wanted) == Events::NONE);
+        assert!(signals::take(wanted).is_none());
+        sent.send(SIGHUP, To::Task)?;
+        sent.send(LAST, To::Group)?;
+        signals::wait(|| wanted)?;
+        assert!(signals::events(wanted) == Events::IN);
+        let record = signals::take(wanted);
+        assert!(record.is_some_and(|record| record.ssi_signo == LAST as u32));
+        assert!(signals::events(wanted) == Events::NONE);
+        assert!(signals::events(ALL) == Events::IN);
+        Ok(())
     }
 }

@@ -15,7 +15,6 @@ mod suite {
         signalfd::record,
         uapi::signalfd_siginfo, //
     };
-    use kernel::transmute::AsBytes;
 
     const SIGILL: i32 = 4;
     const SIGTRAP: i32 = 5;
