@@ -60,6 +60,8 @@ module! {
     license: "GPL",
 }
 
+local_module_metadata!();
+
 /// The loaded module.
 ///
 /// Descriptors and callers hold references on it, but a wake-up that is put off may outlive both.

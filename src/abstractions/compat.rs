@@ -20,10 +20,18 @@ pub use kernel::{
 };
 
 #[cfg(evfd_linux_7_2)]
-pub use {
-    kernel::ModuleMetadata,
-    linux_7_2::*, //
-};
+pub use linux_7_2::*;
+
+/// Makes a crate's `LocalModule` known as a [`ModuleMetadata`]. For the root of the crate.
+#[macro_export]
+macro_rules! local_module_metadata {
+    () => {
+        #[cfg(evfd_linux_7_2)]
+        impl $crate::abstractions::compat::ModuleMetadata for LocalModule {
+            const THIS_MODULE: &'static ::kernel::ThisModule = &THIS_MODULE;
+        }
+    };
+}
 
 /// The result of a conversion from a time namespace. When it is past the end of time, 7.3 gives
 /// the end; 7.2 means to, but looks for a number greater than the greatest.
@@ -49,7 +57,6 @@ mod linux_7_2 {
     use kernel::{
         bindings,
         error::Error,
-        ModuleMetadata,
         ThisModule, //
     };
 
@@ -71,9 +78,15 @@ mod linux_7_2 {
         }
     }
 
-    /// The module that this is compiled into: there is no other for `M` to be.
+    /// A module, and its `struct module`, which 7.3's trait has too.
+    pub trait ModuleMetadata: kernel::ModuleMetadata {
+        /// The module.
+        const THIS_MODULE: &'static ThisModule;
+    }
+
+    /// As in 7.3's `kernel::module`.
     pub const fn this_module<M: ModuleMetadata>() -> &'static ThisModule {
-        &crate::THIS_MODULE
+        M::THIS_MODULE
     }
 
     /// Waits for the RCU readers there are.

@@ -18,9 +18,9 @@ use core::{
 };
 use kernel::{
     prelude::*,
-    transmute::AsBytes,
     types::NotThreadSafe, //
 };
+use zerocopy::Immutable;
 
 pub use helpers::evfd_test_context as Context;
 
@@ -122,7 +122,7 @@ impl ReadBuf for TestBuf {
         size_of::<u64>()
     }
 
-    fn put<T: AsBytes>(&mut self, value: &T) -> Result {
+    fn put<T: IntoBytes + Immutable>(&mut self, value: &T) -> Result {
         if self.broken {
             return Err(EFAULT);
         }
@@ -132,7 +132,7 @@ impl ReadBuf for TestBuf {
         Ok(())
     }
 
-    fn unput<T: AsBytes>(&mut self) {
+    fn unput<T: IntoBytes + Immutable>(&mut self) {
         self.value = None;
     }
 }

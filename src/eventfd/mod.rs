@@ -65,6 +65,9 @@ use kernel::{
 const OWN_FLAGS: u32 = uapi::EVFD_EFD_SEMAPHORE | uapi::EVFD_EFD_WAKE_ONE;
 const FILE_FLAGS: u32 = uapi::EVFD_EFD_CLOEXEC | uapi::EVFD_EFD_NONBLOCK;
 
+/// The turn of one reader. The kernel defines no such poll event, and no poller waits for it.
+const TURN: Events = Events::from_bits(1 << 24);
+
 static OPS: FileOperations<EventFd> = FileOperations::build();
 static DEFERRED: DeferQueue<EventFd> = DeferQueue::empty();
 
@@ -89,6 +92,9 @@ const _: () = assert!(size_of::<EventFd>() == 56);
 /// [`OWN_FLAGS`], which never change, [`State::POLLED_FOR_OUT`], which stays once it is there, and
 /// above them the number of writers that block.
 struct State(Atomic<u32>);
+
+// The bit above the flags is the lowest of the others.
+const _: () = assert!((OWN_FLAGS + 1).is_power_of_two());
 
 impl State {
     /// Somebody has polled who wanted to know of room.
@@ -162,7 +168,8 @@ impl EventFd {
         )
     }
 
-    fn take(&self) -> Take {
+    /// What a read takes.
+    fn amount(&self) -> Take {
         if self.state.has(uapi::EVFD_EFD_SEMAPHORE) {
             Take::One
         } else {
@@ -174,7 +181,7 @@ impl EventFd {
     /// are, but of its turn.
     fn read_mode(&self) -> Mode {
         if self.state.has(uapi::EVFD_EFD_WAKE_ONE) {
-            Mode::Exclusive(Events::TURN)
+            Mode::Exclusive(TURN)
         } else {
             Mode::Shared(Events::IN)
         }
@@ -192,7 +199,7 @@ impl EventFd {
     /// Wakes the first reader of those that are to be woken alone.
     fn wake_one(&self) {
         if self.state.has(uapi::EVFD_EFD_WAKE_ONE) {
-            self.queue.wake(Events::TURN);
+            self.queue.wake(TURN);
         }
     }
 
@@ -203,7 +210,7 @@ impl EventFd {
             && self.counter.get() != 0
             && self.queue.is_active()
         {
-            self.queue.wake(Events::TURN);
+            self.queue.wake(TURN);
         }
     }
 
@@ -214,7 +221,7 @@ impl EventFd {
     #[inline(always)]
     pub(crate) fn post(this: ArcBorrow<'_, Self>, n: u32, mask: Events) -> u32 {
         if !this.counter.try_post(n.into()) {
-            return Self::post_slowly(this, n, mask);
+            return Self::post_slowpath(this, n, mask);
         }
         if this.queue.is_active() {
             return Self::wake_after_post(this, n, mask);
@@ -225,7 +232,7 @@ impl EventFd {
     /// Posts when it may be that not all fits, or that the counter is being changed.
     #[cold]
     #[inline(never)]
-    fn post_slowly(this: ArcBorrow<'_, Self>, n: u32, mask: Events) -> u32 {
+    fn post_slowpath(this: ArcBorrow<'_, Self>, n: u32, mask: Events) -> u32 {
         let (old, new) = this.counter.post(n.into());
         // No more than `n`.
         let added = (new - old) as u32;
@@ -256,7 +263,7 @@ impl EventFd {
 
     /// Takes what a read takes, or 0. Context: any but NMI; the lock of the queue may be held.
     pub(crate) fn read_now(this: ArcBorrow<'_, Self>) -> u64 {
-        let (taken, before) = this.counter.take(this.take());
+        let (taken, before) = this.counter.take(this.amount());
         // In a callback, the caller itself is on the queue, so that being active says nothing.
         if taken != 0 && (before >= Counter::USER_MAX || this.state.writers_block()) {
             DEFERRED.push(this, Events::OUT.bits());
@@ -270,7 +277,7 @@ impl EventFd {
     pub(crate) fn remove_and_read(this: ArcBorrow<'_, Self>, entry: ForeignEntry) -> u64 {
         let taken = this
             .queue
-            .remove_with(entry, || this.counter.take(this.take()).0);
+            .remove_with(entry, || this.counter.take(this.amount()).0);
         if taken != 0 && this.queue.is_active() {
             DEFERRED.push(this, Events::OUT.bits());
         }
@@ -279,7 +286,7 @@ impl EventFd {
 
     /// Reads into `buf`, if there is something. Returns how many bytes were put there.
     fn try_read(&self, buf: &mut impl ReadBuf) -> Result<Option<usize>> {
-        let taken = self.counter.take_into(self.take(), buf);
+        let taken = self.counter.take_into(self.amount(), buf);
         if taken.inspect_err(|_| self.pass_turn())?.is_none() {
             return Ok(None);
         }
@@ -296,7 +303,7 @@ impl EventFd {
         if self.state.room_is_wanted() {
             self.queue.wake(Events::OUT);
         }
-        if self.take() == Take::One {
+        if self.amount() == Take::One {
             self.pass_turn();
         }
     }
@@ -304,7 +311,7 @@ impl EventFd {
     /// Reads when it may be that nothing is there, or something goes wrong.
     #[cold]
     #[inline(never)]
-    fn read_slowly(&self, mut buf: impl ReadBuf, blocking: Blocking<'_>) -> Result<usize> {
+    fn read_slowpath(&self, mut buf: impl ReadBuf, blocking: Blocking<'_>) -> Result<usize> {
         if self.counter.get() == 0 {
             blocking.allowed()?;
         }
@@ -320,7 +327,7 @@ impl EventFd {
     /// Adds `n`, which did not fit, as soon as it does.
     #[cold]
     #[inline(never)]
-    fn add_slowly(&self, n: u64, blocking: Blocking<'_>) -> Result {
+    fn write_slowpath(&self, n: u64, blocking: Blocking<'_>) -> Result {
         blocking.retry(
             || Ok(self.counter.add(n).then_some(())),
             || self.wait_for_room(n),
@@ -359,8 +366,8 @@ impl AnonFile for EventFd {
         if buf.room() < size_of::<u64>() {
             return Err(EINVAL);
         }
-        if !self.counter.try_take_into(self.take(), &mut buf) {
-            return self.read_slowly(buf, blocking);
+        if !self.counter.try_take_into(self.amount(), &mut buf) {
+            return self.read_slowpath(buf, blocking);
         }
         if self.queue.is_active() {
             self.wake_after_read();
@@ -378,7 +385,7 @@ impl AnonFile for EventFd {
             return Err(EINVAL);
         }
         if !self.counter.add(n) {
-            self.add_slowly(n, blocking)?;
+            self.write_slowpath(n, blocking)?;
         }
         if self.queue.is_active() {
             self.wake(Events::IN);

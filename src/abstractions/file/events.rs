@@ -24,9 +24,6 @@ impl Events {
     pub const ERR: Events = Events(helpers::EPOLLERR);
     /// The file is being closed.
     pub const HUP: Events = Events(helpers::EPOLLHUP);
-    /// Told to tasks that wait in a call of our own only, never by or to a poller: the kernel
-    /// defines no such event.
-    pub const TURN: Events = Events(1 << 24);
 
     /// The set whose bits are those of a `__poll_t`.
     pub const fn from_bits(bits: u32) -> Self {

@@ -9,8 +9,8 @@
 
 use crate::{
     abstractions::{
-        events::Events,
-        user::ReadBuf, //
+        file::events::Events,
+        mm::user::ReadBuf, //
     },
     counter::{
         Counter,
@@ -35,6 +35,9 @@ use loom::sync::{
     Notify, //
 };
 use std::sync::Arc;
+
+/// As in `src/eventfd/mod.rs`.
+const TURN: Events = Events::from_bits(1 << 24);
 
 /// A task or a poller on a queue.
 struct Entry {
@@ -141,7 +144,7 @@ impl EventFd {
     fn wake(&self, events: Events) {
         self.queue.wake(events);
         if events.intersects(Events::IN) && self.wake_one {
-            self.queue.wake(Events::TURN);
+            self.queue.wake(TURN);
         }
     }
 
@@ -150,7 +153,7 @@ impl EventFd {
             return;
         }
         if self.wake_one && self.counter.get() != 0 && self.queue.is_active() {
-            self.queue.wake(Events::TURN);
+            self.queue.wake(TURN);
         }
     }
 
@@ -197,11 +200,7 @@ impl EventFd {
     /// Reads, and waits if there is nothing.
     pub(crate) fn read(&self, buf: &mut impl ReadBuf) -> Result {
         while !self.try_read(buf)? {
-            let events = if self.wake_one {
-                Events::TURN
-            } else {
-                Events::IN
-            };
+            let events = if self.wake_one { TURN } else { Events::IN };
             self.queue
                 .wait_until(events, self.wake_one, || self.counter.get() != 0);
         }
