@@ -50,6 +50,14 @@ unsafe_outside() {
 		xargs grep -nE '\bunsafe\b' | grep -vE ':[0-9]+: *//' || true
 }
 
+# The abstractions, compiled without the rest of evfd: see tools/check/abstractions. For
+# the tree that warnings_of_build() has left.
+abstractions_alone() {
+	local tree=$TOP/build/style/tree
+	in_root env EVFD_HELPERS_RS="$tree/src/generated/helpers.rs" make -s -C "$kdir" \
+		M="$tree/tools/check/abstractions" KRUSTFLAGS=-Dwarnings abstractions.o
+}
+
 too_long() {
 	files ':!Documentation' ':!*.md' ':!*/Cargo.lock' ':!tests/fuzz/corpus' | xargs wc -l |
 		awk '$2 != "total" && $1 > 500 { print $2 ": " $1 " lines" }'
@@ -161,6 +169,8 @@ tap_check "clippy has no complaint about these" \
 	warnings_of_build clippy-debug debug --make CLIPPY=1
 tap_check "the documentation builds without a warning" make doc
 tap_check "no unsafe outside the abstractions" none unsafe_outside
+tap_check "the abstractions compile without the rest of evfd" abstractions_alone
+tap_check "the files of src/ import in one direction" in_root python3 tools/check/layers.py src
 tap_check "checkpatch --strict has no complaint" checkpatch
 tap_check "kernel-doc has no complaint" kernel_doc
 mapfile -t man_pages < <(files 'Documentation/man/*')

@@ -28,10 +28,10 @@ kernel_dir=$("$TOP/tools/env/kernel.sh" "$kernel")
 kdir=$kernel_dir/build
 out=$TOP/build/${name:-$kernel}
 tree=$out/tree
-mkdir -p "$tree/tests"
+mkdir -p "$tree/tests" "$tree/tools/check"
 exec {lock}>"$out/.lock"
 flock "$lock"
-for dir in Kbuild dkms.conf src include samples tests/kmod; do
+for dir in Kbuild dkms.conf src include samples tests/kmod tools/check/abstractions; do
 	[ ! -e "$TOP/$dir" ] || cp -rsfT "$TOP/$dir" "$tree/$dir"
 done
 find "$tree" -xtype l -delete
