@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `/dev/evfd`: which ioctl makes which descriptor.
+//! `/dev/evfd`: from a request to a kind of descriptor.
 
 use crate::{
     abstractions::{
@@ -20,7 +20,7 @@ use kernel::{
     uaccess::UserPtr, //
 };
 
-/// The misc device. Opening it keeps nothing: a descriptor does not depend on it.
+/// The misc device. An open device has no state, and descriptors do not depend on it.
 pub(crate) struct Device;
 
 impl IoctlDevice for Device {
@@ -30,7 +30,7 @@ impl IoctlDevice for Device {
         Ok(name) => name,
         Err(_) => panic!("the UAPI header's string is not a C string"),
     };
-    /// No descriptor needs a privilege, but those of alarm clocks, for which it is looked for.
+    /// Making a descriptor needs no privilege, except on alarm clocks, which check for themselves.
     const MODE: u16 = 0o666;
 
     fn ioctl(cmd: u32, arg: UserPtr) -> Result<u32> {

@@ -4,17 +4,17 @@
 //!
 //! User space opens `/dev/evfd` and makes descriptors by ioctl; other modules post to them with
 //! the functions of `include/linux/evfd.h`. Each kind of descriptor is a `file_operations` table
-//! over an anonymous inode, with a wait queue of its own.
+//! over an anonymous inode, with its own wait queue.
 //!
-//! | module | what it is |
+//! | module | contents |
 //! | --- | --- |
-//! | [`device`] | `/dev/evfd`: which ioctl makes which descriptor |
-//! | [`eventfd`] | the event descriptor |
-//! | [`timerfd`] | the timer descriptor |
-//! | [`signalfd`] | the signal descriptor |
-//! | [`exports`] | what other modules call |
+//! | [`device`] | `/dev/evfd`: from a request to a kind of descriptor |
+//! | [`eventfd`] | the event descriptor and its counter |
+//! | [`timerfd`] | the timer descriptor and its timer |
+//! | [`signalfd`] | the signal descriptors and the set of signals |
+//! | [`exports`] | the functions that other modules call |
 //! | [`uapi`] | the types and numbers of the UAPI header |
-//! | [`abstractions`] | safe abstractions over the C API; all unsafe code is there |
+//! | [`abstractions`] | safe abstractions over the C API, with all unsafe code |
 //!
 //! Overview, locking, life times and memory ordering are in `Documentation/design.rst`.
 //!
@@ -64,8 +64,8 @@ local_module_metadata!();
 
 /// The loaded module.
 ///
-/// Descriptors and callers hold references on it, but a wake-up that is put off may outlive both.
-/// What comes last is dropped last: it waits for that.
+/// Descriptors and callers hold references on it, but a deferred wake-up may outlive both. Fields
+/// are dropped in order, so the last one waits for these wake-ups when everything else is gone.
 #[pin_data]
 struct EvfdModule {
     #[pin]

@@ -2,8 +2,8 @@
 
 //! The types and numbers of `include/uapi/linux/evfd.h`, made by bindgen at build time.
 //!
-//! `Kbuild` names the types that the module copies from user memory and to it. bindgen derives for
-//! them that every byte is initialised and that any bytes are a valid value.
+//! `Kbuild` names the types that the module copies to and from user memory. For these, bindgen
+//! derives the traits for types without padding of which any bytes are a valid value.
 
 #![allow(
     clippy::all,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What bindgen reads to make src/generated/uapi.rs: the UAPI header, and the
- * numbers in it that are expressions bindgen does not evaluate by itself. The
- * build strips the RUST_CONST_HELPER_ prefix, as the kernel's own does.
+ * bindgen reads this to make src/generated/uapi.rs: the UAPI header, and constants
+ * for its expressions that bindgen cannot evaluate. The build strips the prefix
+ * RUST_CONST_HELPER_, like the kernel's own.
  */
 #include <linux/fcntl.h>
 #include <uapi/linux/evfd.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the kernel crate has since Linux 7.3, for 7.2 too.
+//! Items that the kernel crate has since Linux 7.3, for 7.2 too.
 //!
-//! All that differs between the two is here.
+//! All differences between the two versions are in this file.
 
 use kernel::bindings::ktime_t;
 
@@ -33,8 +33,8 @@ macro_rules! local_module_metadata {
     };
 }
 
-/// The result of a conversion from a time namespace. When it is past the end of time, 7.3 gives
-/// the end; 7.2 means to, but looks for a number greater than the greatest.
+/// Corrects a time that was converted from a time namespace. 7.3 saturates times past the end of
+/// time. 7.2 compares with the highest number, which no time exceeds, and so gives a negative time.
 pub const fn on_host(time: ktime_t) -> ktime_t {
     if time < 0 {
         ktime_t::MAX
@@ -43,7 +43,7 @@ pub const fn on_host(time: ktime_t) -> ktime_t {
     }
 }
 
-/// What a timer's function returns that starts it no more.
+/// The result of a timer's function that does not restart the timer.
 #[cfg(not(evfd_linux_7_2))]
 pub const HRTIMER_NORESTART: kernel::bindings::hrtimer_restart =
     kernel::bindings::hrtimer_restart::HRTIMER_NORESTART;
@@ -64,15 +64,15 @@ mod linux_7_2 {
     pub const ECANCELED: Error = error(bindings::ECANCELED);
     /// As in 7.3's `kernel::error::code`.
     pub const EOPNOTSUPP: Error = error(bindings::EOPNOTSUPP);
-    /// As a variant of the type, which it is in 7.3.
+    /// In 7.3, this is a variant of the type.
     pub const HRTIMER_NORESTART: bindings::hrtimer_restart =
         bindings::hrtimer_restart_HRTIMER_NORESTART;
 
     /// `Error::from_errno()`, for constants.
     const fn error(errno: u32) -> Error {
         match NonZeroI32::new(-(errno as i32)) {
-            // SAFETY: An `Error` is this number and nothing else, and one that the kernel has a
-            // name for is in the range of its invariant.
+            // SAFETY: An `Error` is a transparent wrapper of this number, and the numbers that the
+            // kernel has names for are in the range of its invariant.
             Some(number) => unsafe { transmute::<NonZeroI32, Error>(number) },
             None => panic!(),
         }
@@ -89,7 +89,7 @@ mod linux_7_2 {
         M::THIS_MODULE
     }
 
-    /// Waits for the RCU readers there are.
+    /// Waits for an RCU grace period.
     ///
     /// Context: task, may sleep.
     pub fn synchronize_rcu() {

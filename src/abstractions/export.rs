@@ -2,9 +2,9 @@
 
 //! Arguments and results of functions that C code calls.
 //!
-//! Such a function is an `extern "C" fn` with `#[no_mangle]`. What C passes as a pointer it takes
-//! as a type that says what the pointer must be: a reference, or a type from here. That C passes
-//! such a pointer is the contract of the function's kernel-doc.
+//! Such a function is an `extern "C" fn` with `#[no_mangle]`. The type of a pointer argument says
+//! how the pointer must be valid: it is a reference or a type from this file. The function's
+//! kernel-doc makes that the duty of the C caller.
 
 use crate::abstractions::{
     compat::this_module,
@@ -26,7 +26,7 @@ use kernel::{
     types::ForeignOwnable, //
 };
 
-/// A reference on the private data of a file that C code holds, and with it one on the module.
+/// A reference on the private data of a file that C code holds, with a reference on the module.
 ///
 /// To C it is a pointer to an opaque structure. It may be borrowed as an [`ArcBorrow`].
 ///
@@ -42,7 +42,7 @@ impl<T: AnonFile<Private = Arc<T>>> Held<T> {
     /// Context: any.
     pub fn from_file(file: &File) -> Result<Self> {
         let data = super::file::anon_file::shared_data::<T>(file)?;
-        // SAFETY: The open file holds a reference on the module, so there is one to add to.
+        // SAFETY: The open file holds a reference on the module, so the count is not 0.
         unsafe { bindings::__module_get(this_module::<T::Module>().as_ptr()) };
         // INVARIANT: The reference was taken above.
         Ok(Self(ManuallyDrop::new(data.into())))
@@ -58,7 +58,7 @@ impl<T: AnonFile<Private = Arc<T>>> Drop for Held<T> {
     }
 }
 
-/// A pointer to what a `T` is to C, or an error pointer.
+/// A pointer to C's form of a `T`, or an error pointer.
 #[repr(transparent)]
 pub struct PtrOrErr<T>(*mut c_void, PhantomData<T>);
 
@@ -67,7 +67,7 @@ impl<T: AnonFile<Private = Arc<T>>> From<Result<Held<T>>> for PtrOrErr<Held<T>> 
         let ptr = match result {
             Ok(held) => {
                 let held = ManuallyDrop::new(held);
-                // SAFETY: Nobody uses, or drops, `held` after this.
+                // SAFETY: `held` is neither used nor dropped after this.
                 unsafe { core::ptr::read(&*held.0) }.into_foreign()
             }
             Err(e) => e.to_ptr(),
@@ -86,5 +86,5 @@ impl From<Result<ARef<File>>> for PtrOrErr<File> {
     }
 }
 
-/// What C passes of a [`Held`] without giving it away.
+/// A [`Held`] that C passes and keeps.
 pub type Borrowed<'a, T> = ArcBorrow<'a, T>;

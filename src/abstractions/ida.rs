@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Small numbers that tell objects apart.
+//! Unique IDs.
 //!
 //! C header: [`include/linux/idr.h`](srctree/include/linux/idr.h)
 
@@ -11,7 +11,7 @@ use kernel::{
     prelude::*, //
 };
 
-/// A number that no other value of this type has: the lowest that was free.
+/// A unique ID, which was the lowest free number.
 ///
 /// # Invariants
 ///

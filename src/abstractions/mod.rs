@@ -2,8 +2,8 @@
 
 //! Safe abstractions over the kernel's C API.
 //!
-//! Every line of unsafe code of the module is in this directory, and nothing in it knows of event
-//! descriptors: it holds what the kernel crate does not have (yet), in the kernel crate's manner.
+//! This directory holds all unsafe code of the module. It knows nothing of event descriptors: it
+//! adds to the kernel crate, in the kernel crate's manner, and compiles without the rest of evfd.
 //!
 //! | module | C API |
 //! | --- | --- |
@@ -11,10 +11,10 @@
 //! | [`file`] | files on anonymous inodes, misc devices, polling |
 //! | [`ida`] | `struct ida` |
 //! | [`mm`] | user memory |
-//! | [`compat`] | what the kernel crate of Linux 7.2 does not have |
+//! | [`compat`] | items that the kernel crate of Linux 7.2 does not have |
 //! | [`sync`] | wait queues, deferred work, lists |
 //! | [`task`] | signals |
-//! | `testing` | for tests: calling closures in other contexts |
+//! | `testing` | for tests: closures in other contexts |
 //! | [`time`] | clocks and timers |
 
 pub mod compat;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! For tests: calling closures in other contexts, and from wake-ups; signals for the current task.
+//! For tests: closures in other contexts and in wake-ups, and signals for the current task.
 
 use crate::abstractions::{
     file::events::Events,
@@ -24,7 +24,7 @@ use zerocopy::Immutable;
 
 pub use helpers::evfd_test_context as Context;
 
-/// Contexts in which a wake-up can only be put off, or not, depending on the kernel.
+/// Contexts that allow a wake-up or only a deferred wake-up, depending on the kernel.
 pub const CONTEXTS: [(&CStr, Context); 7] = [
     (c"task", helpers::evfd_test_context_EVFD_TEST_TASK),
     (c"spinlock", helpers::evfd_test_context_EVFD_TEST_SPINLOCK),
@@ -41,47 +41,47 @@ pub const CONTEXTS: [(&CStr, Context); 7] = [
 /// An NMI.
 pub const NMI: Context = helpers::evfd_test_context_EVFD_TEST_NMI;
 
-/// All CPUs at once, with interrupts off.
+/// All CPUs at once, with interrupts disabled.
 pub const EVERY_CPU: Context = helpers::evfd_test_context_EVFD_TEST_EVERY_CPU;
 
 /// A task on another CPU than the caller's.
 pub const OTHER_CPU: Context = helpers::evfd_test_context_EVFD_TEST_OTHER_CPU;
 
-/// Calls `f` in `context`, and returns when it has returned. Returns whether it was called.
+/// Calls `f` in `context` and waits for its end. Returns whether `f` was called.
 ///
-/// Context: task, with interrupts on.
+/// Context: task, with interrupts enabled.
 pub fn call_in<F: Fn() + Sync>(context: Context, f: F) -> bool {
     /// # Safety
     ///
     /// `arg` must point to a valid `F`.
     unsafe extern "C" fn call<F: Fn()>(arg: *mut c_void) {
-        // SAFETY: The safety requirement.
+        // SAFETY: By the safety requirement.
         unsafe { (*arg.cast::<F>())() }
     }
     let arg: *const F = &f;
-    // SAFETY: `call` is called with `arg` before this returns, when `f` still lives. As `F` is
-    // `Sync` it may be called in another context.
+    // SAFETY: `call` gets `arg` before this returns, while `f` still lives. `F` is `Sync`, so it
+    // may be called in another context.
     unsafe { helpers::evfd_helper_call_in(context, Some(call::<F>), arg.cast_mut().cast()) }
 }
 
-/// Has a closure called by the wake-ups of a queue, under its lock, as long as this lives.
+/// Makes the wake-ups of a queue call a closure, under the queue's lock, as long as this lives.
 ///
 /// # Invariants
 ///
-/// `watch` was given by `evfd_helper_watch()` for this closure and a queue that outlives `'a`.
+/// `watch` is a result of `evfd_helper_watch()` for this closure and a queue that outlives `'a`.
 pub struct Watch<'a, F> {
     watch: NonNull<helpers::evfd_test_watch>,
     _f: PhantomData<&'a F>,
 }
 
 impl<'a, F: Fn(Events) + Sync> Watch<'a, F> {
-    /// Starts watching, as one of those of whom a wake-up wakes only one if `exclusive`.
+    /// Starts to watch, as an exclusive waiter if `exclusive`.
     pub fn new(queue: &'a WaitQueue, exclusive: bool, f: &'a F) -> Result<Self> {
         /// # Safety
         ///
         /// `arg` must point to a valid `F`.
         unsafe extern "C" fn call<F: Fn(Events)>(arg: *mut c_void, events: u32) {
-            // SAFETY: The safety requirement.
+            // SAFETY: By the safety requirement.
             unsafe { (*arg.cast::<F>())(Events::from_bits(events)) }
         }
         let arg: *const F = f;
@@ -94,7 +94,7 @@ impl<'a, F: Fn(Events) + Sync> Watch<'a, F> {
                 arg.cast_mut().cast(),
             )
         };
-        // INVARIANT: It was just given for these.
+        // INVARIANT: `watch` was just made for this closure and queue.
         Ok(Self {
             watch: NonNull::new(watch).ok_or(ENOMEM)?,
             _f: PhantomData,
@@ -104,16 +104,17 @@ impl<'a, F: Fn(Events) + Sync> Watch<'a, F> {
 
 impl<F> Drop for Watch<'_, F> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant it was given by `evfd_helper_watch()`, and its queue lives.
+        // SAFETY: By the type invariant it is a result of `evfd_helper_watch()`, and its queue
+        // lives.
         unsafe { helpers::evfd_helper_unwatch(self.watch.as_ptr()) }
     }
 }
 
 /// A destination of eight bytes for one read.
 pub struct TestBuf {
-    /// What was put there last.
+    /// The last value that was put there.
     pub value: Option<u64>,
-    /// Whether putting fails.
+    /// Whether `put()` fails.
     pub broken: bool,
 }
 
@@ -137,25 +138,25 @@ impl ReadBuf for TestBuf {
     }
 }
 
-/// Signals for the current task, a kernel thread. They are blocked as long as this lives; when it
-/// goes, nothing is pending any more.
+/// Signals for the current task, a kernel thread. They are blocked as long as this lives. Dropping
+/// this discards all pending signals.
 pub struct Signals {
     before: SigSet,
     signals: SigSet,
     _not_send: NotThreadSafe,
 }
 
-/// For whom a signal is.
+/// The receiver of a signal.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum To {
     /// The current task.
     Task,
-    /// Its thread group.
+    /// The thread group of the current task.
     Group,
 }
 
 impl Signals {
-    /// Blocks `signals`, so that they can be sent.
+    /// Blocks `signals`, which can then be sent.
     pub fn new(signals: SigSet) -> Self {
         Self {
             before: signal::block(signals),
@@ -164,7 +165,7 @@ impl Signals {
         }
     }
 
-    /// Sends a signal, or fails with `EINVAL` if it is not one of those.
+    /// Sends a signal, or fails with `EINVAL` if it is not one of the blocked signals.
     pub fn send(&self, signal: i32, to: To) -> Result {
         self.check(signal)?;
         // SAFETY: The signal is valid, and blocked in the current task.
@@ -172,13 +173,13 @@ impl Signals {
         Ok(())
     }
 
-    /// Makes one of them a signal that was forced, which is not to be taken, and calls `f`.
+    /// Calls `f` while `signal` counts as forced, so that it cannot be taken.
     pub fn with_forced<R>(&self, signal: i32, f: impl FnOnce() -> R) -> Result<R> {
         self.check(signal)?;
-        // SAFETY: The signal is valid, and blocked, so that nobody looks at its action.
+        // SAFETY: The signal is valid. It is blocked, so its action is not used.
         unsafe { helpers::evfd_helper_force_signal(signal, true) };
         let result = f();
-        // SAFETY: As above.
+        // SAFETY: See above.
         unsafe { helpers::evfd_helper_force_signal(signal, false) };
         Ok(result)
     }
@@ -193,7 +194,7 @@ impl Signals {
 
 impl Drop for Signals {
     fn drop(&mut self) {
-        // SAFETY: What is pending was sent by this: it is for nobody else.
+        // SAFETY: Only this value has sent the pending signals.
         unsafe { helpers::evfd_helper_flush_signals() };
         signal::set_blocked(self.before);
     }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The counter of an event descriptor: one atomic word, and the rules by which it changes.
+//! The counter of an event descriptor without a file: one atomic word, and the rules by which it
+//! changes.
 //!
-//! Nothing here waits or wakes. All that changes the counter is fully ordered, so that a look at a
-//! wait queue may follow it without a further barrier: see "Memory ordering" in
+//! The counter neither waits nor wakes. Every change is fully ordered, so a caller may look at a
+//! wait queue afterwards without a further barrier: see "Memory ordering" in
 //! `Documentation/design.rst`.
 
 use crate::abstractions::{
@@ -16,10 +17,10 @@ use crate::abstractions::{
 };
 use kernel::{prelude::*, sync::atomic::Atomic};
 
-/// How much a read takes.
+/// The amount that a read takes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Take {
-    /// All there is.
+    /// The whole counter.
     All,
     /// One: `EFD_SEMAPHORE`.
     One,
@@ -38,10 +39,10 @@ impl Take {
 pub(crate) struct Counter(Atomic<u64>);
 
 impl Counter {
-    /// The most that writes may make of it.
+    /// The highest value that writes can reach.
     pub(crate) const USER_MAX: u64 = u64::MAX - 1;
 
-    /// What kernel posts can make of it, where it stays until it is read: `EPOLLERR`.
+    /// The highest value that kernel posts can reach. It stays there until a read: `EPOLLERR`.
     pub(crate) const FULL: u64 = u64::MAX;
 
     /// A counter that holds `count`.
@@ -49,12 +50,12 @@ impl Counter {
         Self(Atomic::new(count))
     }
 
-    /// The value at this moment.
+    /// The current value.
     pub(crate) fn get(&self) -> u64 {
         read_once(&self.0)
     }
 
-    /// Whether a write of `n` would not block at this moment.
+    /// Whether a write of `n` would not block now.
     pub(crate) fn fits(&self, n: u64) -> bool {
         Self::sum(self.get(), n).is_some()
     }
@@ -63,7 +64,8 @@ impl Counter {
         count.checked_add(n).filter(|&sum| sum <= Self::USER_MAX)
     }
 
-    /// Changes the counter to `f` of it, if that is something, and returns the value before.
+    /// Sets the counter to the value that `f` returns for the old value, and returns the old value.
+    /// If `f` returns `None`, the counter stays as it is.
     #[inline(always)]
     fn update(&self, mut f: impl FnMut(u64) -> Option<u64>) -> Option<u64> {
         loop {
@@ -74,12 +76,12 @@ impl Counter {
         }
     }
 
-    /// Adds `n` as a write does. Returns whether it fitted; if not, nothing was added.
+    /// Adds `n` like a write. Returns false, having added nothing, if the sum would be too large.
     pub(crate) fn add(&self, n: u64) -> bool {
         self.update(|count| Self::sum(count, n)).is_some()
     }
 
-    /// Adds as much of `n` as fits, as a kernel post does. Returns the value before and after.
+    /// Adds as much of `n` as fits, like a kernel post. Returns the value before and after.
     pub(crate) fn post(&self, n: u64) -> (u64, u64) {
         let mut new = 0;
         let old = self.update(|count| {
@@ -89,8 +91,8 @@ impl Counter {
         (old.unwrap_or(new), new)
     }
 
-    /// As [`Counter::post`] when all goes well: all of `n` fits, and the counter does not change
-    /// meanwhile. If not, returns false.
+    /// Tries [`Counter::post`] once. Returns false, having added nothing, if not all of `n` fits or
+    /// if the counter changes meanwhile.
     #[inline(always)]
     pub(crate) fn try_post(&self, n: u64) -> bool {
         let count = self.get();
@@ -100,7 +102,7 @@ impl Counter {
         }
     }
 
-    /// Reads without a destination that can fail. Returns what was taken and what there was.
+    /// Takes without copying out. Returns (taken, count before).
     pub(crate) fn take(&self, take: Take) -> (u64, u64) {
         let old = self.update(|count| match count {
             0 => None,
@@ -109,10 +111,10 @@ impl Counter {
         old.map_or((0, 0), |old| (take.of(old), old))
     }
 
-    /// Reads into `buf`. Returns what is left, or `None` if the counter was 0.
+    /// Reads into `buf`. Returns the count that is left, or `None` if the counter was 0.
     ///
-    /// What is taken is copied first, so that nothing is lost if that fails with `EFAULT`; if the
-    /// counter changes meanwhile it is copied anew.
+    /// The value is copied before it is taken, so a read that fails with `EFAULT` loses nothing. If
+    /// the counter changes meanwhile, the new value is copied over the old one.
     pub(crate) fn take_into(&self, take: Take, buf: &mut impl ReadBuf) -> Result<Option<u64>> {
         let mut count = self.get();
         let mut copied = 0;
@@ -136,8 +138,8 @@ impl Counter {
         Ok(None)
     }
 
-    /// As [`Counter::take_into`] when all goes well: there is something, it can be copied, and the
-    /// counter does not change meanwhile. If not, returns false, and `buf` is as it was.
+    /// Tries [`Counter::take_into`] once. Returns false, with the position of `buf` unchanged, if
+    /// the counter is 0, if the copy fails, or if the counter changes meanwhile.
     #[inline(always)]
     pub(crate) fn try_take_into(&self, take: Take, buf: &mut impl ReadBuf) -> bool {
         let count = self.get();
@@ -155,7 +157,7 @@ impl Counter {
         true
     }
 
-    /// What the descriptor is ready for at this moment.
+    /// The events that a descriptor with this count is ready for.
     pub(crate) fn events(&self) -> Events {
         match self.get() {
             0 => Events::OUT,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The event descriptor: a counter that is written, read, posted to by the kernel, and polled.
+//! The event descriptor: a file over a [`Counter`], to which the kernel can post.
 //!
-//! Native's is `fs/eventfd.c`, which this does as eventfd(2) says, and these besides: a read that
-//! fails with `EFAULT` takes nothing; `EVFD_EFD_WAKE_ONE`; kernel posts from any context, none of
-//! which is dropped.
+//! It behaves like native's (`fs/eventfd.c`, eventfd(2)). It adds `EVFD_EFD_WAKE_ONE` and kernel
+//! posts from any context, of which none is dropped, and a read that fails with `EFAULT` takes
+//! nothing.
 
 pub(crate) mod counter;
 
@@ -61,7 +61,7 @@ use kernel::{
     }, //
 };
 
-/// The flags a descriptor keeps; the others are its file's.
+/// The flags that the descriptor keeps. The file has the others.
 const OWN_FLAGS: u32 = uapi::EVFD_EFD_SEMAPHORE | uapi::EVFD_EFD_WAKE_ONE;
 const FILE_FLAGS: u32 = uapi::EVFD_EFD_CLOEXEC | uapi::EVFD_EFD_NONBLOCK;
 
@@ -73,8 +73,8 @@ static DEFERRED: DeferQueue<EventFd> = DeferQueue::empty();
 
 /// An event descriptor.
 ///
-/// With its reference count it takes 64 bytes, as much as native's: hence the blocked writers
-/// share a word with the flags.
+/// The number of blocked writers shares a word with the flags, so that the descriptor and its
+/// reference count take 64 bytes, like native's.
 #[pin_data]
 pub(crate) struct EventFd {
     counter: Counter,
@@ -89,15 +89,15 @@ pub(crate) struct EventFd {
 #[cfg(not(any(CONFIG_DEBUG_SPINLOCK, CONFIG_PREEMPT_RT)))]
 const _: () = assert!(size_of::<EventFd>() == 56);
 
-/// [`OWN_FLAGS`], which never change, [`State::POLLED_FOR_OUT`], which stays once it is there, and
-/// above them the number of writers that block.
+/// [`OWN_FLAGS`], which never change, [`State::POLLED_FOR_OUT`], which is never cleared, and above
+/// them the number of blocked writers.
 struct State(Atomic<u32>);
 
-// The bit above the flags is the lowest of the others.
+// POLLED_FOR_OUT is the bit above the flags.
 const _: () = assert!((OWN_FLAGS + 1).is_power_of_two());
 
 impl State {
-    /// Somebody has polled who wanted to know of room.
+    /// A poller has asked for `OUT`.
     const POLLED_FOR_OUT: u32 = OWN_FLAGS + 1;
     const WRITER: u32 = Self::POLLED_FOR_OUT << 1;
 
@@ -105,13 +105,13 @@ impl State {
         read_once(&self.0) & flag != 0
     }
 
-    /// Whether somebody may wait for room. Who waits has said so before they look at the counter,
-    /// and who makes room asks afterwards.
+    /// Whether there may be waiters for room. A waiter sets the state before it looks at the
+    /// counter, and a reader looks at the state after it has made room.
     fn room_is_wanted(&self) -> bool {
         read_once(&self.0) >= Self::POLLED_FOR_OUT
     }
 
-    /// Notes what a poller wants to know.
+    /// Notes the events that a poller asks for.
     fn note_wanted(&self, events: Events) {
         if events.intersects(Events::OUT) && !self.has(Self::POLLED_FOR_OUT) {
             self.note_polled_for_out();
@@ -152,7 +152,7 @@ impl EventFd {
         )
     }
 
-    /// Makes one that is in no file yet. `flags` are [`OWN_FLAGS`] only.
+    /// Makes a descriptor without a file. `flags` are of [`OWN_FLAGS`].
     pub(crate) fn new(count: u64, flags: u32) -> Result<Arc<Self>> {
         let link = DEFERRED.link()?;
         let id = UniqueId::new()?;
@@ -168,7 +168,7 @@ impl EventFd {
         )
     }
 
-    /// What a read takes.
+    /// The amount that a read takes.
     fn amount(&self) -> Take {
         if self.state.has(uapi::EVFD_EFD_SEMAPHORE) {
             Take::One
@@ -177,8 +177,8 @@ impl EventFd {
         }
     }
 
-    /// How a reader sleeps. One that is to be woken alone is not told of `IN`, which all waiters
-    /// are, but of its turn.
+    /// How a reader sleeps. `IN` wakes all of its waiters, so a reader that is woken alone waits
+    /// for its turn instead.
     fn read_mode(&self) -> Mode {
         if self.state.has(uapi::EVFD_EFD_WAKE_ONE) {
             Mode::Exclusive(TURN)
@@ -187,7 +187,7 @@ impl EventFd {
         }
     }
 
-    /// Wakes who waits for one of `events`. Context: as [`WaitQueue::wake`].
+    /// Wakes the waiters for `events`. Context: see [`WaitQueue::wake`].
     #[cold]
     fn wake(&self, events: Events) {
         self.queue.wake(events);
@@ -196,15 +196,15 @@ impl EventFd {
         }
     }
 
-    /// Wakes the first reader of those that are to be woken alone.
+    /// Wakes the first reader that waits for its turn.
     fn wake_one(&self) {
         if self.state.has(uapi::EVFD_EFD_WAKE_ONE) {
             self.queue.wake(TURN);
         }
     }
 
-    /// Lets the next reader have its turn, if there is something for it: a reader that was woken
-    /// alone must not leave anything behind, when it fails or, of a semaphore, takes but one.
+    /// Gives the next reader its turn if the counter is not 0. A reader that was woken alone owes
+    /// that to the others when its read fails, or when it takes only 1 of a semaphore.
     fn pass_turn(&self) {
         if self.state.has(uapi::EVFD_EFD_WAKE_ONE)
             && self.counter.get() != 0
@@ -214,8 +214,8 @@ impl EventFd {
         }
     }
 
-    /// Adds as much of `n` as fits, and wakes who waits for that, or for `mask`: at once where
-    /// that is possible, otherwise as soon as it is. Returns how much was added.
+    /// Adds as much of `n` as fits, and wakes the waiters for `IN` and `mask`: immediately where
+    /// the context allows it, otherwise deferred. Returns the amount that was added.
     ///
     /// Context: any, NMI included.
     #[inline(always)]
@@ -229,12 +229,12 @@ impl EventFd {
         n
     }
 
-    /// Posts when it may be that not all fits, or that the counter is being changed.
+    /// Posts where not all of `n` may fit, or where the counter may be changing.
     #[cold]
     #[inline(never)]
     fn post_slowpath(this: ArcBorrow<'_, Self>, n: u32, mask: Events) -> u32 {
         let (old, new) = this.counter.post(n.into());
-        // No more than `n`.
+        // At most `n`, so 32 bits.
         let added = (new - old) as u32;
         if this.queue.is_active() {
             Self::wake_after_post(this, n, mask);
@@ -242,7 +242,7 @@ impl EventFd {
         added
     }
 
-    /// Wakes who waits for what `n` that was posted brings. Returns `n`.
+    /// Wakes the waiters after a post of `n`. Returns `n`.
     #[cold]
     #[inline(never)]
     fn wake_after_post(this: ArcBorrow<'_, Self>, n: u32, mask: Events) -> u32 {
@@ -256,22 +256,25 @@ impl EventFd {
         } else {
             this.wake_one();
         }
-        // So that who calls this last does not keep `n` for itself, which takes a register of the
-        // stack also when nobody waits.
+        // The caller ends with this call and returns its result. If the compiler knew the result to
+        // be `n`, the caller would save `n` on the stack even without waiters.
+        // For "kernel post, no waiter" in tests/bench/bounds.
         core::hint::black_box(n)
     }
 
-    /// Takes what a read takes, or 0. Context: any but NMI; the lock of the queue may be held.
+    /// Takes the amount of a read, or 0 if the counter is 0.
+    ///
+    /// Context: any but NMI; the lock of the queue may be held.
     pub(crate) fn read_now(this: ArcBorrow<'_, Self>) -> u64 {
         let (taken, before) = this.counter.take(this.amount());
-        // In a callback, the caller itself is on the queue, so that being active says nothing.
+        // A caller in a wake-up callback is on the queue itself, so an active queue proves nothing.
         if taken != 0 && (before >= Counter::USER_MAX || this.state.writers_block()) {
             DEFERRED.push(this, Events::OUT.bits());
         }
         taken
     }
 
-    /// As [`EventFd::read_now`], and takes `entry` off the queue with no wake-up in between.
+    /// Like [`EventFd::read_now`], and removes `entry` from the queue, with no wake-up in between.
     ///
     /// Context: where a `spinlock_t` may be taken.
     pub(crate) fn remove_and_read(this: ArcBorrow<'_, Self>, entry: ForeignEntry) -> u64 {
@@ -284,7 +287,7 @@ impl EventFd {
         taken
     }
 
-    /// Reads into `buf`, if there is something. Returns how many bytes were put there.
+    /// Reads into `buf`, if the counter is not 0. Returns the number of bytes.
     fn try_read(&self, buf: &mut impl ReadBuf) -> Result<Option<usize>> {
         let taken = self.counter.take_into(self.amount(), buf);
         if taken.inspect_err(|_| self.pass_turn())?.is_none() {
@@ -296,7 +299,7 @@ impl EventFd {
         Ok(Some(size_of::<u64>()))
     }
 
-    /// Wakes who waits after a read.
+    /// Wakes waiters after a read.
     #[cold]
     #[inline(never)]
     fn wake_after_read(&self) {
@@ -308,7 +311,8 @@ impl EventFd {
         }
     }
 
-    /// Reads when it may be that nothing is there, or something goes wrong.
+    /// Reads where the counter may be 0, where the copy may fail, or where the counter may be
+    /// changing.
     #[cold]
     #[inline(never)]
     fn read_slowpath(&self, mut buf: impl ReadBuf, blocking: Blocking<'_>) -> Result<usize> {
@@ -324,7 +328,7 @@ impl EventFd {
         )
     }
 
-    /// Adds `n`, which did not fit, as soon as it does.
+    /// Writes `n`, which did not fit, as soon as it fits.
     #[cold]
     #[inline(never)]
     fn write_slowpath(&self, n: u64, blocking: Blocking<'_>) -> Result {
@@ -336,7 +340,7 @@ impl EventFd {
 
     /// Waits until `n` fits.
     fn wait_for_room(&self, n: u64) -> Result {
-        // Full: either the writer sees the room a reader makes, or the reader the writer.
+        // Full: the writer sees the room that a reader makes, or the reader sees the writer.
         self.state.0.fetch_add(State::WRITER, Full);
         let mode = Mode::Shared(Events::OUT);
         let result = self.queue.wait_until(mode, || self.counter.fits(n));
@@ -344,10 +348,9 @@ impl EventFd {
         result
     }
 
-    /// Has wake-ups that are put off done, as long as the result lives. Without it, no descriptor
-    /// can be made.
+    /// Runs deferred wake-ups as long as the result lives. Without it, no descriptor can be made.
     ///
-    /// Context: task, may sleep. Errors: as [`DeferQueue::register`].
+    /// Context: task, may sleep. Errors: see [`DeferQueue::register`].
     pub(crate) fn register_deferred() -> Result<irq_work::Registration<DeferQueue<Self>>> {
         DEFERRED.register()
     }
@@ -434,7 +437,7 @@ impl EventFd {
         self.counter.get()
     }
 
-    /// Waits until the wake-ups that were put off are done, for tests.
+    /// Waits for all deferred wake-ups, for tests.
     pub(crate) fn flush_deferred() {
         DEFERRED.flush();
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What other modules call. `include/linux/evfd.h` documents the functions for them, and
+//! The functions that post and read for other modules. `include/linux/evfd.h` documents them, and
 //! `exports.c` exports them.
 
 use crate::{
@@ -28,7 +28,7 @@ use kernel::{
     prelude::*, //
 };
 
-/// Posts, if `n` can be returned.
+/// Posts, or fails with `EINVAL` if `n` does not fit into the result.
 fn post(ctx: Borrowed<'_, EventFd>, n: c_uint, mask: Events) -> Result<c_int> {
     c_int::try_from(n)?;
     Ok(EventFd::post(ctx, n, mask) as c_int)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * EXPORT_SYMBOL_GPL() of the functions that exports.rs defines, and the version,
- * for which the module! macro has no key.
+ * EXPORT_SYMBOL_GPL() for the functions in evfd.rs, and the version, for which the
+ * module! macro has no key.
  *
  * <linux/eventfd.h>, which has an eventfd_signal() of its own, must not be
  * included here.

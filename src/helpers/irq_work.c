@@ -7,10 +7,10 @@
 
 #include "irq_work.h"
 
-/* For registering, and for irq_work_sync(): one task at a time. */
+/* Held to register, and to call irq_work_sync(). */
 DEFINE_MUTEX(evfd_helper_irq_works_lock);
 
-/* To be freed by free_percpu(). Return: %NULL if there is no memory. */
+/* Return: works to be freed by free_percpu(), or %NULL without memory. */
 struct evfd_irq_work __percpu *
 evfd_helper_alloc_irq_works(void (*func)(struct irq_work *work),
 			    const void *handler)
@@ -28,14 +28,14 @@ evfd_helper_alloc_irq_works(void (*func)(struct irq_work *work),
 }
 
 /*
- * Queues this CPU's one of *@works, if that is not %NULL. When it has become so
- * nobody uses what it was after an RCU grace period. Context: any.
+ * Queues the work of this CPU, unless *@works is %NULL. After *@works has become
+ * %NULL, the old works are unused after an RCU grace period. Context: any.
  */
 void evfd_helper_queue_irq_work(struct evfd_irq_work __percpu **works)
 {
 	struct evfd_irq_work __percpu *all;
 
-	/* For RCU, and so that this CPU's one is queued on this CPU. */
+	/* For RCU, and to queue the work of this CPU on this CPU. */
 	guard(preempt)();
 	all = READ_ONCE(*works);
 	if (all)
@@ -43,8 +43,8 @@ void evfd_helper_queue_irq_work(struct evfd_irq_work __percpu **works)
 }
 
 /*
- * Waits for those that are queued or run. On PREEMPT_RT irq_work_sync() waits
- * for RCU too, even if there is nothing to wait for.
+ * Waits for queued and running works. On PREEMPT_RT, irq_work_sync() waits for RCU
+ * even if the work is idle.
  */
 void evfd_helper_sync_irq_works(struct evfd_irq_work __percpu *works)
 {
@@ -56,6 +56,6 @@ void evfd_helper_sync_irq_works(struct evfd_irq_work __percpu *works)
 		if (irq_work_is_busy(work))
 			irq_work_sync(work);
 	}
-	/* Looking at the flag orders nothing: the caller sees what they did. */
+	/* Makes the caller see the effects of the works; reading the flag does not. */
 	smp_mb();
 }

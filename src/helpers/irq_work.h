@@ -6,7 +6,7 @@
 #include <linux/mutex.h>
 #include <linux/percpu.h>
 
-/* One for each CPU. */
+/* The work of a CPU. */
 struct evfd_irq_work {
 	struct irq_work work;
 	const void *handler;

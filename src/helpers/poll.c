@@ -2,10 +2,10 @@
 /* Poll tables: see src/abstractions/file/poll.rs. */
 #include "poll.h"
 
-/* What poll() and select() have as their poll_table's function. */
+/* The function in the poll_table of poll() and select(). */
 poll_queue_proc evfd_helper_select_proc __ro_after_init;
 
-/* Before anything is polled. */
+/* Runs before any file can be polled. */
 void evfd_helper_find_select(void)
 {
 	struct poll_wqueues wait;

@@ -7,12 +7,12 @@
 #include "signal.h"
 
 #ifndef CONFIG_SIGNALFD
-#error "evfd needs CONFIG_SIGNALFD: without, the kernel tells nobody of signals"
+#error "evfd needs CONFIG_SIGNALFD: without it, the kernel wakes no waiters for signals"
 #endif
 
 /*
- * Those of the signals that are pending. Not those that were forced on the
- * task, which are not for it to take: see refine_sigmask() in fs/signalfd.c.
+ * The pending signals of the set, without forced signals, which the task must not
+ * take: see refine_sigmask() in fs/signalfd.c.
  */
 static __u64 evfd_pending(__u64 signals)
 {
@@ -53,7 +53,7 @@ bool evfd_helper_other_threads_block(__u64 signals)
 
 	guard(spinlock_irq)(&current->sighand->siglock);
 	for_each_thread(current, t) {
-		/* What is about to end is not given signals any more. */
+		/* An exiting thread gets no more signals. */
 		if (t == current || (t->flags & PF_EXITING))
 			continue;
 		if (signals & ~t->blocked.sig[0])

@@ -14,7 +14,7 @@ bool evfd_helper_hrtimer_is_queued(struct hrtimer *timer)
 
 void evfd_helper_let_callback_run(void)
 {
-	/* There a thread runs it, which this task may have preempted. */
+	/* There, a thread runs the callback, and this task may have preempted it. */
 	if (IS_ENABLED(CONFIG_PREEMPT_RT))
 		usleep_range(10, 50);
 	else
@@ -26,7 +26,7 @@ ktime_t evfd_helper_timens_to_host(clockid_t clockid, ktime_t time)
 	return timens_ktime_to_host(clockid, time);
 }
 
-/* What a notifier of pvclock_gtod_register_notifier() is given. */
+/* @timekeeper: the argument of a notifier of pvclock_gtod_register_notifier(). */
 struct evfd_clock_offsets evfd_helper_clock_offsets(const void *timekeeper)
 {
 	const struct timekeeper *tk = timekeeper;

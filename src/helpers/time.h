@@ -9,7 +9,7 @@ ktime_t evfd_helper_timens_to_host(clockid_t clockid, ktime_t time);
 bool evfd_helper_hrtimer_is_queued(struct hrtimer *timer);
 void evfd_helper_let_callback_run(void);
 
-/* How far the clocks that can be set are from CLOCK_MONOTONIC. */
+/* The offsets of the settable clocks from CLOCK_MONOTONIC. */
 struct evfd_clock_offsets {
 	ktime_t real;
 	ktime_t tai;

@@ -8,9 +8,9 @@
 #include "uaccess.h"
 
 /*
- * Copies a structure word by word: copy_from_user() would take more
- * instructions for its checks of the size, which is constant here, than for
- * the copy. The size must be a multiple of 4, and *@to aligned for words.
+ * Copies a structure word by word. The size is constant, so the checks of the size
+ * in copy_from_user() would take more instructions than the copy. The size must be
+ * a multiple of 4, and *@to must be aligned for words.
  */
 static __always_inline bool get_words(void *to, const void *from, size_t size)
 {
@@ -43,7 +43,7 @@ bool evfd_helper_get_user_u64(__u64 *to, const void *from)
 	return get_words(to, from, sizeof(*to));
 }
 
-/* As get_words(). Some of it may have been copied when it fails. */
+/* Like get_words(). On failure, a part may have been copied. */
 static __always_inline bool put_words(void *to, const void *from, size_t size)
 {
 	void __user *user = (__force void __user *)to;
@@ -76,7 +76,7 @@ bool evfd_helper_put_user_u64(void *to, __u64 value)
 	return put_words(to, &value, sizeof(value));
 }
 
-/* Where one may not sleep: fails if one would have to. */
+/* Never sleeps: fails if the copy would fault. */
 bool evfd_helper_put_user_u64_now(void *to, __u64 value)
 {
 	guard(pagefault)();

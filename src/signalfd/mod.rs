@@ -2,8 +2,8 @@
 
 //! The signal descriptor: a file that reads pending [`signals`].
 //!
-//! It behaves like native's (`fs/signalfd.c`, signalfd(2)). It adds `EVFD_SFD_BLOCK`, and a read into
-//! memory that cannot be written takes no signal.
+//! It behaves like native's (`fs/signalfd.c`, signalfd(2)). It adds `EVFD_SFD_BLOCK`, and a read
+//! into memory that cannot be written takes no signal.
 
 pub(crate) mod eventfs;
 pub(crate) mod record;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The record of a signal that a read gives, `struct signalfd_siginfo`.
+//! The record that a read returns for a signal, `struct signalfd_siginfo`.
 
 use crate::{
     abstractions::task::siginfo::{
@@ -12,7 +12,7 @@ use crate::{
 
 const _: () = assert!(size_of::<signalfd_siginfo>() == 128);
 
-/// The record of `info`. What it does not tell is 0.
+/// The record of `info`. Fields that its layout does not have are 0.
 pub(crate) fn of(info: &SigInfo) -> signalfd_siginfo {
     let mut record = signalfd_siginfo {
         ssi_signo: info.signal() as u32,
@@ -24,7 +24,7 @@ pub(crate) fn of(info: &SigInfo) -> signalfd_siginfo {
     record
 }
 
-/// Sets the fields that `detail` tells of. The others stay as they are.
+/// Sets the fields of `detail`. The others stay as they are.
 fn fill(record: &mut signalfd_siginfo, detail: Detail) {
     match detail {
         Detail::Kill { pid, uid } => set_sender(record, pid, uid),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The pending signals of a set, without a file: polled, waited for and taken by whatever has a set.
+//! The pending signals of a set, without a file: polled, waited for and taken.
 //!
 //! All functions concern the current task and its thread group.
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Calls a function in a context that a Rust test can't get into by itself.
+ * Calls a function in a context that a Rust test cannot enter by itself.
  */
 #include <linux/cpumask.h>
 #include <linux/hrtimer.h>
@@ -33,7 +33,7 @@ struct call {
 static void call(struct call *c)
 {
 	c->func(c->arg);
-	/* After this, wait_for() may return and *c be gone. */
+	/* After this, wait_for() may return, which ends the life of *c. */
 	smp_store_release(&c->done, true);
 }
 
@@ -73,7 +73,7 @@ static void in_hardirq_work(struct call *c)
 	irq_work_sync(&c->work);
 }
 
-/* The call that an NMI was asked for, which is at most one. */
+/* The call for the pending NMI. There is at most one such call. */
 static struct call *nmi_call;
 
 static int call_from_nmi(unsigned int cmd, struct pt_regs *regs)

@@ -20,17 +20,18 @@ enum evfd_test_context {
 };
 
 /*
- * Calls @func with @arg in @context, and returns when it has returned. In
- * %EVFD_TEST_EVERY_CPU it is called by all at once, with interrupts off; in
- * %EVFD_TEST_OTHER_CPU by a task on another than the caller has been on.
- * Context: task, with interrupts on. Return: whether it was called.
+ * Calls @func with @arg in @context and waits for its end. In
+ * %EVFD_TEST_EVERY_CPU, all CPUs call it at once, with interrupts disabled. In
+ * %EVFD_TEST_OTHER_CPU, a task on another CPU calls it.
+ * Context: task, with interrupts enabled. Return: whether it was called.
  */
 bool evfd_helper_call_in(enum evfd_test_context context,
 			 void (*func)(void *arg), void *arg);
 
 /*
- * Has @func called with @arg and the events of each wake-up of @queue, under
- * its lock, until the result, which may be %NULL, is given back.
+ * Makes each wake-up of @queue call @func with @arg and the events, under the
+ * queue's lock, until the result is passed to evfd_helper_unwatch(). Return: %NULL
+ * without memory.
  */
 struct evfd_test_watch *
 evfd_helper_watch(struct wait_queue_head *queue, bool exclusive,
@@ -43,10 +44,10 @@ void evfd_helper_unwatch(struct evfd_test_watch *watch);
  */
 void evfd_helper_send_signal(int signal, bool to_group);
 
-/* Drops all that is pending for the current task and its thread group. */
+/* Discards all pending signals of the current task and its thread group. */
 void evfd_helper_flush_signals(void);
 
-/* Makes @signal, of the current thread group, one that is forced, or not. */
+/* Marks @signal of the current thread group as forced, or not. */
 void evfd_helper_force_signal(int signal, bool forced);
 
 #endif /* EVFD_TESTS_CONTEXTS_H */

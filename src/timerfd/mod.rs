@@ -170,8 +170,8 @@ impl<K: FileKind> TimerFd<K> {
             return self.timer.set(&new, None);
         }
         let old_value = UserPtr::from_addr(args.old_value as usize);
-        // Writes what is there already: a setting whose old value cannot be written changes nothing,
-        // and a failure leaves the memory as it was.
+        // Writes the old bytes back: a setting whose old value cannot be written changes
+        // nothing, and a failure leaves the memory as it was.
         write(old_value, &read::<uapi::evfd_itimerspec>(old_value)?)?;
         let mut old = uapi::evfd_itimerspec::default();
         self.timer.set(&new, Some(&mut old))?;
@@ -283,7 +283,8 @@ pub(crate) fn create(args: uapi::evfd_timerfd_create) -> Result<u32> {
 /// Makes a timer descriptor, or sets an existing one, for [`uapi::EVFD_IOC_TIMERFD`].
 ///
 /// Context: task, may sleep. Errors: as [`create`] and [`Setting::from_timerfd`]; `EBADF` if `ufd`
-/// is not open; `EINVAL` if it is not a timer, or if only one of it and `clockid` is an alarm clock.
+/// is not open; `EINVAL` if it is not a timer, or if only one of it and `clockid` is an alarm
+/// clock.
 pub(crate) fn timerfd(args: uapi::evfd_timerfd) -> Result<u32> {
     let (clock, setting) = Setting::from_timerfd(&args)?;
     check_privilege(clock.alarm)?;

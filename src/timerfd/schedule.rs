@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The arithmetic of timers: conversions, what is left, and how far a periodic timer has come.
+//! The arithmetic of timers: conversions, remaining times, and the progress of periodic timers.
 //!
-//! Nothing here knows of a timer that runs. Times are in nanoseconds, from 0 to [`Ktime::MAX`],
-//! which is some 292 years and stands for all that is later. Whatever would be greater becomes
-//! that, as in `include/linux/ktime.h` and `kernel/time/hrtimer.c`.
+//! The code never touches a running timer; the current time is passed in. Times are in nanoseconds,
+//! from 0 to [`Ktime::MAX`], some 292 years. Sums saturate there, like in `include/linux/ktime.h`
+//! and `kernel/time/hrtimer.c`.
 
 use crate::{
     abstractions::time::clock::Ktime,
@@ -14,7 +14,7 @@ use kernel::prelude::*;
 
 const NSEC_PER_SEC: i64 = 1_000_000_000;
 
-/// The time of `ts`, or `EINVAL` if it is negative or its nanoseconds make a second.
+/// The time of `ts`, or `EINVAL` if it is negative or its nanoseconds reach a second.
 pub(crate) fn from_timespec(ts: &uapi::evfd_timespec) -> Result<Ktime> {
     if ts.tv_sec < 0 || !(0..NSEC_PER_SEC).contains(&ts.tv_nsec) {
         return Err(EINVAL);
@@ -25,7 +25,7 @@ pub(crate) fn from_timespec(ts: &uapi::evfd_timespec) -> Result<Ktime> {
     Ok(ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec)
 }
 
-/// `time`, which must not be negative, in seconds and nanoseconds.
+/// Converts `time` to seconds and nanoseconds. `time` must not be negative.
 pub(crate) fn to_timespec(time: Ktime) -> uapi::evfd_timespec {
     uapi::evfd_timespec {
         tv_sec: time / NSEC_PER_SEC,
@@ -33,27 +33,27 @@ pub(crate) fn to_timespec(time: Ktime) -> uapi::evfd_timespec {
     }
 }
 
-/// The time that is `span` after `now`.
-pub(crate) fn after(now: Ktime, span: Ktime) -> Ktime {
-    now.saturating_add(span)
+/// The time `relative` nanoseconds after `now`.
+pub(crate) fn after(now: Ktime, relative: Ktime) -> Ktime {
+    now.saturating_add(relative)
 }
 
-/// What is left at `now` until `expires`: 0 if that is over.
+/// The time from `now` until `expires`, or 0 if `expires` has passed.
 pub(crate) fn remaining(expires: Ktime, now: Ktime) -> Ktime {
     expires.saturating_sub(now).max(0)
 }
 
-/// Where a timer is that expires at `expires` and every `interval` from then on.
+/// The progress of a timer that expires at `expires` and then every `interval`.
 ///
-/// Returns the first expiration after `now`, and how many there were: none if `expires` is yet to
-/// come. `interval` must be greater than 0.
+/// Returns the first expiration after `now`, and the number of expirations up to `now`, which is 0
+/// if `expires` is in the future. `interval` must be greater than 0.
 pub(crate) fn forward(expires: Ktime, interval: Ktime, now: Ktime) -> (Ktime, u64) {
     let late = now.saturating_sub(expires);
     if late < 0 {
         return (expires, 0);
     }
     let whole = late / interval;
-    // The product is at most `late`, so the last expiration is no later than `now`.
+    // The product is at most `late`, so `last` is at most `now`.
     let last = expires + whole * interval;
     (last.saturating_add(interval), whole as u64 + 1)
 }

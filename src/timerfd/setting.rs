@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a program asks a timer for, checked.
+//! The settings that programs ask for, checked.
 
 use crate::{
     abstractions::{
@@ -18,17 +18,17 @@ use kernel::{
     prelude::*, //
 };
 
-/// A clock, by which a timer goes that may wake the system from suspend or not.
+/// The clock of a timer, with or without the right to wake the system from suspend.
 #[derive(Clone, Copy)]
 pub(crate) struct TimerClock {
-    /// What it goes by.
+    /// The clock.
     pub(crate) clock: Clock,
-    /// Whether it may wake the system.
+    /// Whether the timer wakes the system.
     pub(crate) alarm: bool,
 }
 
 impl TimerClock {
-    /// The clock that a program calls `clockid`, or `EINVAL`.
+    /// The clock with the ID `clockid`, or `EINVAL`.
     pub(crate) fn from_id(clockid: i32) -> Result<Self> {
         let (clock, alarm) = match clockid as u32 {
             bindings::CLOCK_MONOTONIC => (Clock::Monotonic, false),
@@ -42,7 +42,7 @@ impl TimerClock {
         Ok(Self { clock, alarm })
     }
 
-    /// What programs call it.
+    /// The `clockid_t` that programs use.
     pub(crate) fn id(self) -> u32 {
         match (self.clock, self.alarm) {
             (Clock::Realtime, true) => bindings::CLOCK_REALTIME_ALARM,
@@ -54,26 +54,26 @@ impl TimerClock {
 
 /// A setting for a timer.
 pub(crate) struct Setting {
-    /// The clock, if the timer's is to be changed.
+    /// The new clock of the timer, or `None` to keep it.
     pub(crate) clock: Option<Clock>,
-    /// Whether `value` is a time on the clock, and not a span.
+    /// Whether `value` is absolute.
     pub(crate) absolute: bool,
-    /// Whether to cancel the timer when its clock is set.
+    /// Whether setting the clock cancels the timer.
     pub(crate) cancel_on_set: bool,
-    /// When to expire first; 0 for never.
+    /// The first expiration; 0 disarms the timer.
     pub(crate) value: Ktime,
-    /// The time from one expiration to the next; 0 for a single one.
+    /// The time between expirations; 0 for a single expiration.
     pub(crate) interval: Ktime,
-    /// By how many nanoseconds each expiration may be late.
+    /// The nanoseconds by which each expiration may be late.
     pub(crate) slack: u64,
 }
 
 impl Setting {
-    /// What [`uapi::EVFD_IOC_TIMERFD_SETTIME`] asks for.
+    /// The setting of a [`uapi::EVFD_IOC_TIMERFD_SETTIME`].
     ///
-    /// Errors: `EINVAL` for a time or slack that is none, unknown flags, or a reserved field that
-    /// is not 0. `EOPNOTSUPP` for `EVFD_TFD_TIMER_CANCEL_ON_SET` if it is not `counted` how often
-    /// clocks are set.
+    /// Errors: `EINVAL` for an invalid time or slack, unknown flags, or a reserved field that is
+    /// not 0. `EOPNOTSUPP` for `EVFD_TFD_TIMER_CANCEL_ON_SET` if the settings of clocks are not
+    /// `counted`.
     pub(crate) fn from_settime(args: &uapi::evfd_timerfd_settime, counted: bool) -> Result<Self> {
         let has = |flag| args.flags & flag != 0;
         let known = uapi::EVFD_TFD_TIMER_ABSTIME
@@ -100,10 +100,10 @@ impl Setting {
         Ok(setting)
     }
 
-    /// What [`uapi::EVFD_IOC_TIMERFD`] asks for.
+    /// The clock and setting of a [`uapi::EVFD_IOC_TIMERFD`].
     ///
-    /// Errors: `EINVAL` for an unknown clock, a time that is none, unknown flags or both flags, or
-    /// a reserved field that is not 0.
+    /// Errors: `EINVAL` for an unknown clock, an invalid time, unknown flags or both flags, or a
+    /// reserved field that is not 0.
     pub(crate) fn from_timerfd(args: &uapi::evfd_timerfd) -> Result<(TimerClock, Self)> {
         let (absolute, sequence) = match args.flags {
             uapi::EVFD_TFD_TIMER_REL => (false, false),
@@ -135,7 +135,7 @@ impl Setting {
         Ok((clock, setting))
     }
 
-    /// The flags, as native shows them in fdinfo.
+    /// The flags, in native's format for fdinfo.
     pub(crate) fn flags(&self) -> u32 {
         let flag = |set, flag| if set { flag } else { 0 };
         flag(self.absolute, uapi::EVFD_TFD_TIMER_ABSTIME)

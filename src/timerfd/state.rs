@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The state of a timer: what it was set to, and what came of it.
+//! The state of a timer: its setting, and the ticks and cancellations since.
 //!
-//! Nothing here starts a timer, reads a clock, waits or wakes.
+//! The code starts no timer, reads no clock, and neither waits nor wakes.
 
 use crate::{
     abstractions::{
@@ -25,24 +25,24 @@ use crate::{
 };
 use kernel::prelude::*;
 
-/// The state of a timer, which the lock of its wait queue guards.
+/// The state of a timer. The lock of the timer's wait queue guards it.
 pub(crate) struct TimerState {
-    /// Expirations that were not read.
+    /// Expirations that no read has taken.
     pub(crate) ticks: u64,
     pub(crate) interval: Ktime,
     pub(crate) slack: u64,
-    /// How often the clock had been set when that was last looked at.
+    /// The last value seen of the number of times that the clock was set.
     steps: u32,
     /// The flags of the last setting, for fdinfo.
     pub(crate) flags: u32,
     pub(crate) clock: Clock,
-    /// What the timer in fact goes by.
+    /// The clock of the kernel's timer.
     pub(crate) base: Clock,
-    /// Whether the timer has expired since it was started.
+    /// Whether the timer has expired since its last start.
     pub(crate) expired: bool,
-    /// Whether setting the clock cancels. Whoever changes it holds the roster too.
+    /// Whether setting the clock cancels. A change needs the roster's mutex too.
     pub(crate) cancel_on_set: bool,
-    /// Whether the clock was set while that canceled, and nobody was told.
+    /// Whether the clock was set while that canceled, and no call has reported it.
     canceled: bool,
 }
 
@@ -88,7 +88,7 @@ impl TimerState {
         self.ticks != 0 || self.is_canceled()
     }
 
-    /// Takes `n` ticks, if there are as many.
+    /// Takes `n` ticks, and returns true, if there are that many.
     pub(crate) fn take(&mut self, n: u64) -> bool {
         match self.ticks.checked_sub(n) {
             Some(rest) => {
@@ -99,25 +99,25 @@ impl TimerState {
         }
     }
 
-    /// Whether the timer is periodic and has expired, and was not forwarded since.
+    /// Whether the timer is periodic and has expired since it was last forwarded.
     pub(crate) fn is_behind(&self) -> bool {
         self.expired && self.interval != 0
     }
 
-    /// Counts what a periodic timer has missed since it expired at `expires`. Returns when it is
-    /// to expire next, if it is to be started for that.
+    /// Counts the ticks that a periodic timer has missed since it expired at `expires`. Returns the
+    /// next expiration if the timer must be started again.
     pub(crate) fn forward(&mut self, expires: Ktime, now: Ktime) -> Option<Ktime> {
         if !self.is_behind() {
             return None;
         }
         self.expired = false;
         let (next, passed) = schedule::forward(expires, self.interval, now);
-        // The first is counted already. If there is none, the clock was set back meanwhile.
+        // `expire()` has counted the first. `passed` is 0 if the clock was set back meanwhile.
         self.ticks = self.ticks.saturating_add(passed.saturating_sub(1));
         Some(next)
     }
 
-    /// The setting, with what is left until `expires`.
+    /// The interval, and the time until `expires`.
     pub(crate) fn setting(&self, expires: Ktime, now: Ktime) -> uapi::evfd_itimerspec {
         uapi::evfd_itimerspec {
             it_interval: schedule::to_timespec(self.interval),
@@ -125,16 +125,16 @@ impl TimerState {
         }
     }
 
-    /// Whether the timer is to be canceled when its clock is set, once it has this setting.
+    /// Whether setting the clock cancels the timer once it has the setting `new`.
     pub(crate) fn cancels_with(&self, new: &Setting) -> bool {
         let clock = new.clock.unwrap_or(self.clock);
         new.cancel_on_set && new.absolute && clock.can_be_set()
     }
 
-    /// What the timer is to go by once it has this setting.
+    /// The clock of the kernel's timer once it has the setting `new`.
     pub(crate) fn base_with(&self, new: &Setting, alarm: bool) -> Clock {
         let clock = new.clock.unwrap_or(self.clock);
-        // A span is not to change when the time of day is set. Alarms do as native's.
+        // Setting the time of day must not change a relative time. Alarms behave like native's.
         if clock == Clock::Realtime && !new.absolute && !alarm {
             Clock::Monotonic
         } else {
@@ -142,7 +142,7 @@ impl TimerState {
         }
     }
 
-    /// Takes over a setting, but for starting the timer.
+    /// Applies the setting `new`, except for starting the timer.
     pub(crate) fn set(&mut self, new: &Setting, alarm: bool) {
         let cancel_on_set = self.cancels_with(new);
         self.canceled = self.canceled || self.is_canceled();

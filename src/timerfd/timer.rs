@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A timer without a file: set, read and waited for by whatever holds one.
+//! A timer without a file, for any owner: set, read and waited for.
 
 use crate::{
     abstractions::{
@@ -107,11 +107,11 @@ impl<K: TimerKind> Forward for Guard<'_, K, TimerState> {
     }
 }
 
-/// What fdinfo shows of a timer.
+/// A description of a timer for fdinfo.
 pub(crate) struct Info {
-    /// The clock's ID, as programs call it.
+    /// The `clockid_t` that programs use.
     pub(crate) clock_id: u32,
-    /// Ticks that a read has not taken yet, without those since the last look at the timer.
+    /// Ticks that no read has taken, without those that a look at the timer would count.
     pub(crate) ticks: u64,
     /// The flags of the last setting.
     pub(crate) flags: u32,
@@ -274,8 +274,8 @@ impl<K: TimerKind> Timer<K> {
         taken
     }
 
-    /// Calls `copy` with all ticks, under the lock, and takes them if it returns true. Returns
-    /// `None`, without a call, if there are no ticks or if setting the clock cancels.
+    /// Calls `copy` with all ticks under the lock, and takes them if `copy` returns true. Does not
+    /// call `copy` if there are no ticks or if setting the clock cancels.
     ///
     /// `copy` must not sleep. Context: task.
     #[inline(always)]

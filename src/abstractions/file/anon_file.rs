@@ -61,7 +61,8 @@ pub struct Blocking<'a> {
 }
 
 impl Blocking<'_> {
-    /// `EAGAIN` if the file has `O_NONBLOCK` now, or the call has `RWF_NOWAIT` or its like.
+    /// Fails with `EAGAIN` if the file has `O_NONBLOCK` now, or if the call must not wait, for
+    /// instance because of `RWF_NOWAIT`.
     pub fn allowed(&self) -> Result {
         if self.nowait || self.file.flags() & flags::O_NONBLOCK != 0 {
             return Err(EAGAIN);
@@ -69,14 +70,14 @@ impl Blocking<'_> {
         Ok(())
     }
 
-    /// Makes attempts until one finds something, and returns that. `wait` sleeps until another
-    /// attempt may find something.
+    /// Makes attempts until one succeeds, and returns its result. `wait` sleeps until another
+    /// attempt may succeed.
     ///
-    /// Whether blocking is allowed is asked once only, as native does: who sleeps already is not
-    /// told of `O_NONBLOCK` set meanwhile.
+    /// This asks only once whether blocking is allowed, like native: `O_NONBLOCK` does not affect a
+    /// task that sleeps already.
     ///
-    /// Context: task, may sleep. Errors: those of `attempt` and `wait`, and as
-    /// [`Blocking::allowed`] if the first attempt finds nothing.
+    /// Context: task, may sleep. Errors: those of `attempt` and `wait`, and those of
+    /// [`Blocking::allowed`] if the first attempt returns `None`.
     pub fn retry<R>(
         &self,
         mut attempt: impl FnMut() -> Result<Option<R>>,
@@ -95,30 +96,31 @@ impl Blocking<'_> {
     }
 }
 
-/// The private data of a file as whoever makes the file owns it. It gives a `T` to borrow.
+/// The private data of a file, owned by the maker of the file until the file exists. The file's
+/// operations borrow a `T` from it.
 ///
 /// # Safety
 ///
-/// What `into_raw()` gives must be good for `borrow()`, from anywhere and by many at the same time,
-/// until `from_raw()` gets it.
+/// The result of `into_raw()` must be valid for `borrow()`, from any context and concurrently,
+/// until it is passed to `from_raw()`.
 pub unsafe trait PrivateData<T>: Sized + Send {
-    /// Makes it what the file's `private_data` is set to.
+    /// Converts it to the value of the file's `private_data`.
     fn into_raw(self) -> *mut c_void;
 
     /// Takes it back.
     ///
     /// # Safety
     ///
-    /// `raw` must be what `into_raw()` gave, or what became of that in a file. This may be called
-    /// once for it, when nobody borrows it any more.
+    /// `raw` must be a result of `into_raw()`, or its value in the file afterwards. This must be
+    /// called once only, after the last borrow.
     unsafe fn from_raw(raw: *mut c_void) -> Self;
 
     /// Borrows the `T`.
     ///
     /// # Safety
     ///
-    /// `field` must be the `private_data` of a file, which was set to what `into_raw()` gave and
-    /// which is there during `'a`; `from_raw()` must be called later only.
+    /// `field` must be the `private_data` of a file that exists during `'a`, and must have been set
+    /// to a result of `into_raw()`. `from_raw()` must not be called during `'a`.
     unsafe fn borrow<'a>(field: *const *mut c_void) -> &'a T;
 }
 
@@ -129,23 +131,23 @@ unsafe impl<T: Send + Sync + 'static> PrivateData<T> for Arc<T> {
     }
 
     unsafe fn from_raw(raw: *mut c_void) -> Self {
-        // SAFETY: The safety requirement; `into_raw()` was `into_foreign()`.
+        // SAFETY: By the safety requirement, since `into_raw()` is `into_foreign()`.
         unsafe { Arc::from_foreign(raw) }
     }
 
     #[inline(always)]
     unsafe fn borrow<'a>(field: *const *mut c_void) -> &'a T {
-        // SAFETY: The safety requirement; `into_raw()` was `into_foreign()`, and the reference on
-        // the `T` that it stands for is there during `'a`.
+        // SAFETY: By the safety requirement, since `into_raw()` is `into_foreign()`. The file holds
+        // its reference on the `T` during `'a`.
         unsafe { &*core::ptr::from_ref(&*<Self as ForeignOwnable>::borrow(*field)) }
     }
 }
 
-/// Private data that is no larger than a pointer, which it takes the place of: it needs no memory
-/// of its own.
+/// Private data of the size of a pointer. It is stored in the place of the pointer, so it needs no
+/// memory of its own.
 pub struct Inline<T>(pub T);
 
-// SAFETY: The `T` is in the file. Others than `T` itself don't change it: the kernel leaves
+// SAFETY: The `T` is in the file. Only the `T` itself changes it, because the kernel leaves
 // `private_data` to the file's operations.
 unsafe impl<T: Send + Sync + 'static> PrivateData<T> for Inline<T> {
     fn into_raw(self) -> *mut c_void {
@@ -159,55 +161,58 @@ unsafe impl<T: Send + Sync + 'static> PrivateData<T> for Inline<T> {
     }
 
     unsafe fn from_raw(raw: *mut c_void) -> Self {
-        // SAFETY: The safety requirement: these are the bytes of a `T`, which is nobody else's.
+        // SAFETY: By the safety requirement these are the bytes of a `T`, and no copy of them is
+        // used.
         Self(unsafe { core::mem::transmute_copy(&raw) })
     }
 
     #[inline(always)]
     unsafe fn borrow<'a>(field: *const *mut c_void) -> &'a T {
-        // SAFETY: The safety requirement; `into_raw()` has put a `T` in the place of the pointer.
+        // SAFETY: By the safety requirement, since `into_raw()` puts a `T` in the place of the
+        // pointer.
         unsafe { &*field.cast() }
     }
 }
 
-/// The operations of a kind of file, called with the private data of one file of it.
+/// The operations of a kind of file. They get the private data of the file.
 ///
-/// All but [`poll`](AnonFile::poll) are called in task context and may sleep.
+/// All except [`poll`](AnonFile::poll) run in task context and may sleep.
 #[vtable]
 pub trait AnonFile: Sized + Send + Sync + 'static {
-    /// The module that has the operations. Every open file holds a reference on it.
+    /// The module of the operations. Every open file holds a reference on it.
     type Module: ModuleMetadata;
 
-    /// What the link in `/proc/PID/fd` shows behind `anon_inode:`.
+    /// The name that the link in `/proc/PID/fd` shows after `anon_inode:`.
     const NAME: &'static CStr;
 
-    /// How a file keeps its data.
+    /// The form of the file's private data.
     type Private: PrivateData<Self>;
 
-    /// The one [`FileOperations`] of this kind: its address is what tells the kind.
+    /// The only [`FileOperations`] of this kind: its address identifies the kind.
     const OPS: &'static FileOperations<Self>;
 
-    /// Reads into `buf`, and returns how many bytes were put there.
+    /// Reads into `buf`. Returns the number of bytes.
     fn read(&self, buf: impl ReadBuf, blocking: Blocking<'_>) -> Result<usize>;
 
-    /// Writes what `data` gives, and returns how many bytes of it were used.
+    /// Writes `data`. Returns the number of bytes that were used.
     fn write(&self, _data: UserData, _blocking: Blocking<'_>) -> Result<usize> {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
-    /// Answers an ioctl, whose argument is a pointer to a structure that has the same layout for
-    /// 32-bit and 64-bit programs. `ENOTTY` is for an unknown `cmd`.
+    /// Answers an ioctl. Its argument is a pointer to a structure with the same layout for 32-bit
+    /// and 64-bit programs. Errors: `ENOTTY` for an unknown `cmd`.
     fn ioctl(&self, _cmd: u32, _arg: UserPtr) -> Result<u32> {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
-    /// Puts the poller on the file's wait queues, and returns what the file is ready for.
+    /// Puts the poller on the file's wait queues, and returns the events that the file is ready
+    /// for.
     fn poll<'a>(&'a self, table: &PollTable<'a>) -> Events;
 
     /// Prints to `/proc/PID/fdinfo/FD`.
     fn show_fdinfo(&self, m: &SeqFile);
 
-    /// Called when the last reference on the file is gone.
+    /// Runs after the last reference on the file was dropped.
     fn release(this: Self::Private);
 }
 
@@ -222,14 +227,14 @@ pub struct FileOperations<T> {
     _kind: PhantomData<fn(T)>,
 }
 
-// SAFETY: Nothing changes a `FileOperations`, and it holds only functions, and a module, that may
-// be used from anywhere.
+// SAFETY: A `FileOperations` never changes. It holds functions and a module, which all threads may
+// use.
 unsafe impl<T> Sync for FileOperations<T> {}
 
 impl<T: AnonFile> FileOperations<T> {
     /// Makes the operations, to be put in the `static` that [`AnonFile::OPS`] refers to.
     pub const fn build() -> Self {
-        // INVARIANT: As can be seen.
+        // INVARIANT: The functions are those below.
         Self {
             raw: bindings::file_operations {
                 owner: this_module::<T::Module>().as_ptr(),
@@ -267,8 +272,8 @@ impl<T: AnonFile> FileOperations<T> {
     /// `file` must be a file with these operations, and must not be released during `'a`.
     #[inline(always)]
     unsafe fn data<'a>(file: *const bindings::file) -> &'a T {
-        // SAFETY: The file is valid, and its private data is what `create()` put there: what
-        // `into_raw()` gave. Only `release()` takes it back.
+        // SAFETY: The file is valid. `create()` has set its private data to a result of
+        // `into_raw()`, which only `release()` takes back.
         unsafe { T::Private::borrow(&raw const (*file).private_data) }
     }
 
@@ -281,8 +286,8 @@ impl<T: AnonFile> FileOperations<T> {
         len: usize,
         _pos: *mut bindings::loff_t,
     ) -> isize {
-        // SAFETY: The VFS calls with a file with these operations on which it has a reference; its
-        // position is not used, so who locks that does not matter.
+        // SAFETY: The VFS passes a file with these operations and holds a reference on it. The file
+        // has no position, so it does not matter whether its position lock is held.
         let (this, file) = unsafe { (Self::data(file), File::from_raw_file(file)) };
         let buf = UserBuf::new(UserPtr::from_ptr(buf.cast()), len);
         let blocking = Blocking {
@@ -299,15 +304,15 @@ impl<T: AnonFile> FileOperations<T> {
         kiocb: *mut bindings::kiocb,
         iter: *mut bindings::iov_iter,
     ) -> isize {
-        // SAFETY: The VFS calls with a valid `kiocb`.
+        // SAFETY: The VFS passes a valid `kiocb`.
         let (file, flags) = unsafe { ((*kiocb).ki_filp, (*kiocb).ki_flags) };
-        // SAFETY: As in `read()`.
+        // SAFETY: See `read()`.
         let (this, file) = unsafe { (Self::data(file), File::from_raw_file(file)) };
         let blocking = Blocking {
             file,
             nowait: flags & helpers::IOCB_NOWAIT != 0,
         };
-        // SAFETY: The VFS calls with a valid iterator for reading into, which is ours for the call.
+        // SAFETY: The VFS passes a valid iterator to read into, for exclusive use during the call.
         let buf = IterBuf::new(unsafe { IovIterDest::from_raw(iter) });
         from_result(|| Ok(T::read(this, buf, blocking)? as isize))
     }
@@ -321,7 +326,7 @@ impl<T: AnonFile> FileOperations<T> {
         len: usize,
         _pos: *mut bindings::loff_t,
     ) -> isize {
-        // SAFETY: As in `read()`.
+        // SAFETY: See `read()`.
         let (this, file) = unsafe { (Self::data(file), File::from_raw_file(file)) };
         let data = UserData::new(UserPtr::from_ptr(buf.cast_mut().cast()), len);
         let blocking = Blocking {
@@ -338,11 +343,11 @@ impl<T: AnonFile> FileOperations<T> {
         file: *mut bindings::file,
         table: *mut bindings::poll_table,
     ) -> bindings::__poll_t {
-        // SAFETY: As in `read()`.
+        // SAFETY: See `read()`.
         let (this, file) = unsafe { (Self::data(file), File::from_raw_file(file)) };
-        // SAFETY: The VFS gives a valid table or none. What can be borrowed from the private data
-        // for longer than a lock in it is held lives as long as the private data, and that until
-        // the file is released.
+        // SAFETY: The VFS passes a valid table or null. A value borrowed from the private data,
+        // other than under a lock in it, lives as long as the private data, which lives until the
+        // file is released.
         let table = unsafe { PollTable::from_raw(table, file) };
         T::poll(this, &table).bits()
     }
@@ -351,7 +356,7 @@ impl<T: AnonFile> FileOperations<T> {
     ///
     /// Must be called by the VFS, for a file with these operations.
     unsafe extern "C" fn ioctl(file: *mut bindings::file, cmd: c_uint, arg: c_ulong) -> c_long {
-        // SAFETY: As in `read()`.
+        // SAFETY: See `read()`.
         let this = unsafe { Self::data(file) };
         from_result(|| Ok(T::ioctl(this, cmd, UserPtr::from_addr(arg))? as c_long))
     }
@@ -360,7 +365,7 @@ impl<T: AnonFile> FileOperations<T> {
     ///
     /// Must be called by procfs, for a file with these operations.
     unsafe extern "C" fn show_fdinfo(m: *mut bindings::seq_file, file: *mut bindings::file) {
-        // SAFETY: procfs calls with a file on which it has a reference, and with its own seq_file.
+        // SAFETY: procfs passes a file on which it holds a reference, and its own seq_file.
         let (this, m) = unsafe { (Self::data(file), SeqFile::from_raw(m)) };
         T::show_fdinfo(this, m);
     }
@@ -369,8 +374,8 @@ impl<T: AnonFile> FileOperations<T> {
     ///
     /// Must be called by the VFS, for a file with these operations, as the last call on it.
     unsafe extern "C" fn release(_inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
-        // SAFETY: `create()` put there what `into_raw()` gave, and nobody can borrow it any more: the
-        // last reference on the file is gone.
+        // SAFETY: `create()` has set it to a result of `into_raw()`. No borrow is left, because the
+        // last reference on the file was dropped.
         T::release(unsafe { T::Private::from_raw((*file).private_data) });
         0
     }
@@ -378,7 +383,8 @@ impl<T: AnonFile> FileOperations<T> {
 
 /// Makes a file whose private data is `data`, and a descriptor of the current process for it.
 ///
-/// `flags` are those of open(2) and apply to both; `O_CLOEXEC` and `O_NONBLOCK` make sense.
+/// `flags` are those of open(2) and apply to both. Useful are the access mode, `O_CLOEXEC` and
+/// `O_NONBLOCK`.
 ///
 /// Nothing can fail once the descriptor can be seen by others.
 ///
@@ -386,35 +392,35 @@ impl<T: AnonFile> FileOperations<T> {
 pub fn create<T: AnonFile>(data: T::Private, flags: u32) -> Result<u32> {
     let fd = FileDescriptorReservation::get_unused_fd_flags(flags)?;
     let private = data.into_raw();
-    // SAFETY: Name and operations live for ever, the latter for as long as the module, on which
-    // the new file takes a reference.
+    // SAFETY: Name and operations live as long as the module, on which the new file takes a
+    // reference.
     let file = from_err_ptr(unsafe {
         helpers::anon_inode_getfile_fmode(
             T::NAME.as_char_ptr(),
             &raw const T::OPS.raw,
             private,
             flags as c_int,
-            // There is no position, so that the VFS need not keep one.
+            // The file has no position that the VFS must update.
             helpers::FMODE_NOWAIT | helpers::FMODE_STREAM,
         )
     })
     .inspect_err(|_| {
-        // SAFETY: There is no file, so the private data is still ours.
+        // SAFETY: No file was made, so the private data is still ours.
         drop(unsafe { T::Private::from_raw(private) });
     })?;
     let number = fd.reserved_fd();
-    // SAFETY: The file is new, not null, and the reference on it ours.
+    // SAFETY: The file is new, not null, and its reference is ours.
     fd.fd_install(unsafe { ARef::from_raw(NonNull::new_unchecked(file.cast())) });
     Ok(number)
 }
 
 /// The file of a descriptor of the current process, or `EBADF`.
 ///
-/// Context: task, in a system call that has none of its files by `fdget_pos()`, as ioctl(2), or
-/// in a function that modules call, as that is not exported.
+/// Context: task, in a system call that does not use `fdget_pos()`, such as ioctl(2), or in a
+/// function that modules call, because modules cannot use `fdget_pos()`.
 pub fn fget(fd: c_int) -> Result<ARef<File>> {
     let file = LocalFile::fget(fd as u32)?;
-    // SAFETY: The context.
+    // SAFETY: By the context, no `fdget_pos()` is active.
     Ok(unsafe { LocalFile::assume_no_fdget_pos(file) })
 }
 
@@ -426,23 +432,23 @@ pub fn data<T: AnonFile>(file: &File) -> Result<&T> {
     if !is_of::<T>(file) {
         return Err(EINVAL);
     }
-    // SAFETY: The file has the operations of a `T` and is not released while it is referenced.
+    // SAFETY: The file has the operations of a `T`, and is not released while it is borrowed.
     Ok(unsafe { FileOperations::<T>::data(file.as_ptr()) })
 }
 
-/// As [`data`], if that is in an [`Arc`].
+/// Like [`data`], for private data in an [`Arc`].
 #[inline(always)]
 pub fn shared_data<T: AnonFile<Private = Arc<T>>>(file: &File) -> Result<ArcBorrow<'_, T>> {
     if !is_of::<T>(file) {
         return Err(EINVAL);
     }
-    // SAFETY: The file has the operations of a `T`, so that its private data is what
-    // `Arc::into_foreign()` gave, and is not released while it is referenced.
+    // SAFETY: The file has the operations of a `T`, so its private data is a result of
+    // `Arc::into_foreign()`. The file is not released while it is borrowed.
     Ok(unsafe { <Arc<T> as ForeignOwnable>::borrow((*file.as_ptr()).private_data) })
 }
 
 #[inline(always)]
 fn is_of<T: AnonFile>(file: &File) -> bool {
-    // SAFETY: The file is valid, and its operations don't change once it is open.
+    // SAFETY: The file is valid, and the operations of an open file do not change.
     unsafe { (*file.as_ptr()).f_op == &raw const T::OPS.raw }
 }

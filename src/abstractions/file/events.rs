@@ -7,8 +7,7 @@
 use crate::abstractions::helpers;
 use core::ops::BitOr;
 
-/// A set of poll events, C's `__poll_t`: what a file is ready for, what is waited for, or what a
-/// wake-up tells of.
+/// A set of poll events, C's `__poll_t`: of a file that is ready, of a waiter, or of a wake-up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(transparent)]
 pub struct Events(u32);

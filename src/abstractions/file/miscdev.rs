@@ -2,8 +2,8 @@
 
 //! Misc devices that answer ioctls, with a mode.
 //!
-//! The kernel crate's misc devices have no mode, and keep data for each opening, which is not
-//! needed here.
+//! The kernel crate's misc devices have no mode, and have data for each open file, which this one
+//! does not need.
 //!
 //! C header: [`include/linux/miscdevice.h`](srctree/include/linux/miscdevice.h)
 
@@ -24,10 +24,10 @@ use kernel::{
     uaccess::UserPtr, //
 };
 
-/// A misc device that answers ioctls, whose arguments are pointers to structures that have the
-/// same layout for 32-bit and 64-bit programs.
+/// A misc device that answers ioctls. Their arguments are pointers to structures with the same
+/// layout for 32-bit and 64-bit programs.
 pub trait IoctlDevice: 'static {
-    /// The module that has the device. Whoever has it open holds a reference on it.
+    /// The module of the device. Every open file of the device holds a reference on it.
     type Module: ModuleMetadata;
 
     /// The name of the device, below `/dev`.
@@ -36,7 +36,7 @@ pub trait IoctlDevice: 'static {
     /// The permissions of the device node.
     const MODE: u16;
 
-    /// Answers an ioctl. Context: task, may sleep. `ENOTTY` is for an unknown `cmd`.
+    /// Answers an ioctl. Context: task, may sleep. Errors: `ENOTTY` for an unknown `cmd`.
     fn ioctl(cmd: u32, arg: UserPtr) -> Result<u32>;
 }
 
@@ -52,7 +52,7 @@ pub struct Registration<T: IoctlDevice> {
     _kind: PhantomData<fn(T)>,
 }
 
-// SAFETY: A misc device may be deregistered by another task than has registered it.
+// SAFETY: Another task than the one that registered a misc device may deregister it.
 unsafe impl<T: IoctlDevice> Send for Registration<T> {}
 // SAFETY: There are no methods on a shared reference.
 unsafe impl<T: IoctlDevice> Sync for Registration<T> {}
@@ -66,7 +66,7 @@ impl<T: IoctlDevice> Registration<T> {
         ..pin_init::zeroed()
     };
 
-    /// Registers the device. Context: task, may sleep. Errors: as `misc_register()`.
+    /// Registers the device. Context: task, may sleep. Errors: those of `misc_register()`.
     pub fn new() -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             device <- Opaque::try_ffi_init(|device: *mut bindings::miscdevice| {
@@ -80,8 +80,8 @@ impl<T: IoctlDevice> Registration<T> {
                         ..pin_init::zeroed()
                     })
                 };
-                // SAFETY: `device` was filled in above, is pinned, and is deregistered before it
-                // goes away.
+                // SAFETY: `device` was filled in above, is pinned, and is deregistered before it is
+                // freed.
                 // INVARIANT: On success it is registered.
                 to_result(unsafe { bindings::misc_register(device) })
             }),

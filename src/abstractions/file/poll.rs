@@ -15,11 +15,11 @@ use kernel::{
     fs::File, //
 };
 
-/// Finds out by what `poll()` and `select()` can be told: for [`PollTable::wait_unless_ready`].
+/// Finds the callback of `poll()` and `select()`, for [`PollTable::wait_unless_ready`].
 ///
 /// Context: task, once, in the module's initialisation.
 pub fn init() {
-    // SAFETY: Nobody polls yet, so nobody reads what this writes.
+    // SAFETY: No file can be polled yet, so the variable has no reader.
     unsafe { helpers::evfd_helper_find_select() };
 }
 
@@ -27,12 +27,12 @@ pub fn init() {
 ///
 /// # Invariants
 ///
-/// `table` is null or references a valid `poll_table`, and `file` is the file that is polled; both
-/// for `'a`. What can be borrowed for `'a` lives until the file is released.
+/// For `'a`, `table` is null or references a valid `poll_table`, and `file` is the polled file. A
+/// value that can be borrowed for `'a` lives until the file is released.
 pub struct PollTable<'a> {
     table: *mut bindings::poll_table,
     file: &'a File,
-    // Invariant in `'a`, so that nobody can make do with a shorter life time.
+    // Invariant in `'a`, so that it cannot be replaced by a shorter life time.
     _lifetime: PhantomData<fn(&'a ()) -> &'a ()>,
 }
 
@@ -41,8 +41,8 @@ impl<'a> PollTable<'a> {
     ///
     /// # Safety
     ///
-    /// `table` must be null or reference a valid `poll_table` for `'a`. What the caller lends out
-    /// for `'a` must live until `file` is released.
+    /// `table` must be null or reference a valid `poll_table` for `'a`. Values that the caller
+    /// lends for `'a` must live until `file` is released.
     pub(in crate::abstractions) unsafe fn from_raw(
         table: *mut bindings::poll_table,
         file: &'a File,
@@ -55,20 +55,20 @@ impl<'a> PollTable<'a> {
         }
     }
 
-    /// Puts the poller on `queue`, unless it is there already or does not mean to wait.
+    /// Puts the poller on `queue`, unless it is there already or will not wait.
     ///
-    /// A poller that comes onto the queue here sees all that was written before a
-    /// [`WaitQueue::is_active`] that did not see the poller, if a full barrier comes between that
-    /// write and that call: `poll_wait()` has the barrier that pairs with it.
+    /// Suppose that another task writes, has a full barrier, and then calls
+    /// [`WaitQueue::is_active`] without seeing this poller. Then this poller sees that write after
+    /// this call, because `poll_wait()` has the barrier that pairs with it.
     pub fn wait(&self, queue: &'a WaitQueue) {
         // SAFETY: `file` is valid and the table is null or valid by the type invariants. They also
-        // say that the queue lives until the file is released, and `poll()`, epoll, aio and
-        // io_uring leave the queue before that, as they hold a reference on the file or, epoll,
-        // are told before its release.
+        // say that the queue lives until the file is released. Pollers leave the queue before that:
+        // `poll()`, aio and io_uring hold a reference on the file, and the release of the file
+        // begins with its removal from epoll.
         unsafe { bindings::poll_wait(self.file.as_ptr(), queue.as_raw(), self.table) }
     }
 
-    /// For what the poller waits, or would if it were to wait.
+    /// The events that the poller asks for, whether it waits or not.
     #[inline(always)]
     pub fn wanted(&self) -> Events {
         // SAFETY: The table is null or valid by the type invariants.
@@ -78,8 +78,10 @@ impl<'a> PollTable<'a> {
         }
     }
 
-    /// As [`PollTable::wait`] before `events`, which it returns. But a poller that will not wait,
-    /// as it finds one of them, is not put on the queue.
+    /// Like [`PollTable::wait`] followed by `events`, whose result it returns. But a poller that
+    /// will not wait, because one of the events is there, does not join the queue.
+    ///
+    /// This is for "eventfd poll ready, may wait" in tests/bench/bounds.
     #[inline(always)]
     pub fn wait_unless_ready(&self, queue: &'a WaitQueue, events: impl Fn() -> Events) -> Events {
         let now = events();
@@ -95,10 +97,9 @@ impl<'a> PollTable<'a> {
         events()
     }
 
-    /// Whether the poller will not wait if there is one of `events`.
+    /// Whether the poller will not wait because of `events`.
     ///
-    /// `poll()` and `select()` end for an event that they have asked for, which is in their key.
-    /// What others do is not known.
+    /// `poll()` and `select()` return if there is an event of their key. Other pollers may wait.
     #[inline(always)]
     fn ends_with(&self, events: Events) -> bool {
         // SAFETY: The table is null or valid by the type invariants.
@@ -108,21 +109,21 @@ impl<'a> PollTable<'a> {
         let Some(proc) = table._qproc else {
             return true;
         };
-        // SAFETY: `init()` has written it, and nobody does any more.
+        // SAFETY: Only `init()` writes the variable, and has done so.
         let select = unsafe { helpers::evfd_helper_select_proc };
         select.is_some_and(|select| core::ptr::fn_addr_eq(proc, select))
             && events.intersects(Events::from_bits(table._key))
     }
 
-    /// Puts the poller on the queue on which tasks wait for signals of the current thread group,
-    /// unless it is there already or does not mean to wait. Context: task.
+    /// Puts the poller on the wait queue for signals of the current thread group, unless it is
+    /// there already or will not wait. Context: task.
     ///
-    /// The poller is on the queue of whoever has polled, or added the file to an epoll instance,
-    /// whoever that file is given to later.
+    /// The queue is that of the task that polls, or that adds the file to an epoll instance, even
+    /// if the file is passed to another process later.
     pub fn wait_for_signals(&self) {
         // SAFETY: `file` is valid and the table is null or valid by the type invariants. The queue
-        // lives until the last task that shares it ends, which wakes all that are on it with
-        // `POLLFREE`; and pollers leave then, within the RCU grace period until it is freed.
+        // lives until the last task that shares it ends. That task wakes all pollers on it with
+        // `POLLFREE`, and they leave within the RCU grace period before the queue is freed.
         unsafe {
             bindings::poll_wait(
                 self.file.as_ptr(),

@@ -4,6 +4,6 @@
 //!
 //! | module | C API |
 //! | --- | --- |
-//! | [`user`] | user memory; where a read puts its data: there or in an `iov_iter` |
+//! | [`user`] | user memory, and the destinations of reads: user memory or an `iov_iter` |
 
 pub mod user;

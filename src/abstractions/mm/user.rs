@@ -2,8 +2,8 @@
 
 //! User memory.
 //!
-//! Where a read puts its data: a file may be read by `.read`, into user memory, and by
-//! `.read_iter`, into whatever an `iov_iter` describes. [`ReadBuf`] lets one function serve both.
+//! A file is read by `.read` into user memory, and by `.read_iter` into the memory that an
+//! `iov_iter` describes. One function serves both because both destinations are a [`ReadBuf`].
 
 use crate::abstractions::helpers;
 use core::mem::MaybeUninit;
@@ -14,7 +14,7 @@ use kernel::{
 };
 use zerocopy::Immutable;
 
-/// What can be written word by word.
+/// A value that can be written word by word.
 #[repr(align(8))]
 struct Aligned<T>(T);
 
@@ -24,7 +24,7 @@ pub fn read<T: FromBytes>(from: UserPtr) -> Result<T> {
     const { assert!(size_of::<T>() % size_of::<u32>() == 0) };
     let mut value = Aligned(MaybeUninit::<T>::uninit());
     let to = value.0.as_mut_ptr();
-    // SAFETY: `to` is valid for writing that much, and aligned for words.
+    // SAFETY: `to` is valid for writing a `T`, and aligned for words.
     let copied = unsafe {
         if size_of::<T>() == size_of::<u64>() {
             helpers::evfd_helper_get_user_u64(to.cast(), from.as_const_ptr())
@@ -35,18 +35,18 @@ pub fn read<T: FromBytes>(from: UserPtr) -> Result<T> {
     if !copied {
         return Err(EFAULT);
     }
-    // SAFETY: All of it was written, and any bytes are a valid `T`.
+    // SAFETY: All bytes were written, and any bytes are a valid `T`.
     Ok(unsafe { value.0.assume_init() })
 }
 
-/// Writes a structure, or fails with `EFAULT`; some of it may be written then.
+/// Writes a structure. If this fails with `EFAULT`, a part of it may have been written.
 ///
 /// Context: task, may sleep.
 #[inline(always)]
 pub fn write<T: IntoBytes + Immutable>(to: UserPtr, value: &T) -> Result {
     const { assert!(size_of::<T>() % size_of::<u32>() == 0) };
     let from = core::ptr::from_ref(value);
-    // SAFETY: `value` is valid for reading that much, and all of its bytes are initialised.
+    // SAFETY: `value` is valid for reading a `T`, and all of its bytes are initialised.
     let copied = unsafe {
         if size_of::<T>() == size_of::<u64>() {
             helpers::evfd_helper_put_user_u64(to.as_mut_ptr(), from.cast::<u64>().read_unaligned())
@@ -61,26 +61,26 @@ pub fn write<T: IntoBytes + Immutable>(to: UserPtr, value: &T) -> Result {
     }
 }
 
-/// What a write gives: a part of user memory.
+/// The source of a write: a part of user memory.
 pub struct UserData {
     start: UserPtr,
     len: usize,
 }
 
 impl UserData {
-    /// The `len` bytes from `start` on, which need not be valid memory.
+    /// The `len` bytes from `start`, which need not be valid memory.
     pub fn new(start: UserPtr, len: usize) -> Self {
         Self { start, len }
     }
 
-    /// How many bytes there are.
+    /// The number of bytes.
     pub fn size(&self) -> usize {
         self.len
     }
 
-    /// Reads the first of them, or fails: with `EINVAL` if there are not as many, or `EFAULT`.
+    /// Reads a `T` from the first bytes.
     ///
-    /// Context: task, may sleep.
+    /// Context: task, may sleep. Errors: `EINVAL` if there are fewer bytes; `EFAULT`.
     #[inline(always)]
     pub fn read<T: FromBytes>(&self) -> Result<T> {
         if self.len < size_of::<T>() {
@@ -92,24 +92,24 @@ impl UserData {
 
 /// A destination for data, with a position in it.
 pub trait ReadBuf {
-    /// How many bytes fit from the position on.
+    /// The number of bytes that fit after the position.
     fn room(&self) -> usize;
 
     /// Copies `value` to the position and moves the position behind it.
     ///
-    /// Context: may sleep. Errors: `EFAULT` if not all of it could be copied; the position is then
-    /// as before.
+    /// Context: may sleep. Errors: `EFAULT` if not all of it could be copied; the position stays
+    /// then.
     fn put<T: IntoBytes + Immutable>(&mut self, value: &T) -> Result;
 
-    /// As [`ReadBuf::put`], if that can be done without sleeping and goes well. If not, returns
-    /// false, and the position is as before.
+    /// Tries [`ReadBuf::put`] without sleeping. Returns false, with the position unchanged, if the
+    /// copy would sleep or fails.
     ///
-    /// Context: of the task whose memory it is; a `spinlock_t` may be held.
+    /// Context: the task that the memory belongs to; a `spinlock_t` may be held.
     fn put_now(&mut self, _value: u64) -> bool {
         false
     }
 
-    /// Moves the position back over the last `put` of a `T`, so that it may be copied again.
+    /// Moves the position back over the last `put` of a `T`, which can then be copied over.
     fn unput<T: IntoBytes + Immutable>(&mut self);
 }
 
@@ -117,12 +117,12 @@ pub trait ReadBuf {
 pub struct UserBuf {
     start: UserPtr,
     len: usize,
-    /// How much of it is filled.
+    /// The number of bytes that are filled.
     done: usize,
 }
 
 impl UserBuf {
-    /// The `len` bytes from `start` on, which need not be valid memory.
+    /// The `len` bytes from `start`, which need not be valid memory.
     pub fn new(start: UserPtr, len: usize) -> Self {
         Self {
             start,
@@ -170,26 +170,26 @@ impl ReadBuf for UserBuf {
 ///
 /// # Invariants
 ///
-/// The iterator was advanced by `done` bytes since this was made, and by nobody else.
+/// Only this value has advanced the iterator since it was made, by `done` bytes.
 pub struct IterBuf<'a, 'data> {
     iter: &'a mut IovIterDest<'data>,
-    /// How much of it is filled.
+    /// The number of bytes that are filled.
     done: usize,
 }
 
 impl<'a, 'data> IterBuf<'a, 'data> {
-    /// What is left of `iter`.
+    /// The rest of `iter`.
     pub fn new(iter: &'a mut IovIterDest<'data>) -> Self {
-        // INVARIANT: Nothing was copied yet, and the exclusive reference keeps others off.
+        // INVARIANT: No byte was copied yet, and the exclusive reference excludes other users.
         Self { iter, done: 0 }
     }
 
-    /// Moves the iterator back by `bytes`, of which at most `done` count.
+    /// Moves the iterator back by `bytes`, but by at most `done`.
     fn revert(&mut self, bytes: usize) {
         let bytes = bytes.min(self.done);
-        // INVARIANT: The iterator moves back as far as `done` does.
+        // INVARIANT: The iterator and `done` move back by the same number.
         self.done -= bytes;
-        // SAFETY: By the type invariant the iterator was advanced by at least that much.
+        // SAFETY: By the type invariant the iterator was advanced by at least `bytes`.
         unsafe { self.iter.revert(bytes) }
     }
 }
@@ -202,7 +202,7 @@ impl ReadBuf for IterBuf<'_, '_> {
     fn put<T: IntoBytes + Immutable>(&mut self, value: &T) -> Result {
         let bytes = value.as_bytes();
         let copied = self.iter.copy_to_iter(bytes);
-        // INVARIANT: `copy_to_iter` advances by what it copied.
+        // INVARIANT: `copy_to_iter` advances by the number that it returns.
         self.done += copied;
         if copied != bytes.len() {
             self.revert(copied);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Atomic operations without a call: for each, the kernel crate calls a C function.
+//! Atomic operations without a call. The kernel crate calls a C function for each.
 //!
 //! C headers: [`include/asm-generic/rwonce.h`](srctree/include/asm-generic/rwonce.h),
 //! [`include/linux/atomic.h`](srctree/include/linux/atomic.h)
@@ -10,26 +10,27 @@ use kernel::sync::atomic::{
     AtomicType, //
 };
 
-/// Loads as `load(Relaxed)` does: C's `READ_ONCE()`.
+/// Loads like `load(Relaxed)`: C's `READ_ONCE()`.
 #[inline(always)]
 pub fn read_once<T: AtomicType>(atomic: &Atomic<T>) -> T {
-    // SAFETY: The pointer is valid and aligned, and any value that was stored is a valid `T`. Others
-    // may write at the same time, as the kernel's memory model allows for a volatile access of the
-    // size of a machine word or less, which `AtomicType` says it is.
+    // SAFETY: The pointer is valid and aligned, and any stored value is a valid `T`. `AtomicType`
+    // says that a `T` is at most a machine word. For such an access, if it is volatile, the
+    // kernel's memory model allows concurrent writes.
     unsafe { atomic.as_ptr().read_volatile() }
 }
 
-/// Makes `atomic` `new` if it is `old`, as `cmpxchg(old, new, Full)` does. Returns whether it was.
+/// Stores `new` and returns true if the value is `old`, like `cmpxchg(old, new, Full)`.
 ///
-/// Without what it was, for which there is a load, the processor's flag is all that is looked at.
+/// It does not return the old value, so the processor's flag is the whole result. The inline form
+/// is for "eventfd write+read" in tests/bench/bounds.
 #[inline(always)]
 pub fn try_cmpxchg_full(atomic: &Atomic<u64>, old: u64, new: u64) -> bool {
-    // The sanitizers look at what the C functions do.
+    // The sanitizers instrument the C functions only.
     #[cfg(all(target_arch = "x86_64", not(any(CONFIG_KASAN, CONFIG_KCSAN))))]
     {
         // SAFETY: The pointer is valid and aligned, and any value is a valid `u64`. The instruction
-        // is a full barrier, as `arch_try_cmpxchg()` relies on; and the compiler takes the memory
-        // for changed, so that it moves nothing over it.
+        // is a full barrier, which `arch_try_cmpxchg()` relies on too. The compiler assumes that
+        // the assembly changes memory, so it moves no access across it.
         unsafe {
             core::arch::asm!(
                 "lock cmpxchg qword ptr [{atomic}], {new}",

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Waiting, waking, and putting off.
+//! Waiting, waking and deferring.
 //!
 //! | module | C API |
 //! | --- | --- |
 //! | [`atomic`] | atomic loads without a call |
-//! | [`defer`] | work put off from contexts that may not do it |
-//! | [`irq_work`] | interrupts that one asks for, `struct irq_work` |
-//! | [`roster`] | lists of objects that leave when they go away, `struct list_head` |
+//! | [`defer`] | deferred work |
+//! | [`irq_work`] | self-interrupts, one `struct irq_work` per CPU |
+//! | [`roster`] | lists that objects leave when they are dropped, `struct list_head` |
 //! | [`wait`] | `struct wait_queue_head`, woken with an event mask |
 
 pub mod atomic;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Lists of objects that leave by themselves when they go away.
+//! Lists that objects leave when they are dropped.
 //!
-//! One mutex guards all lists: they are for what is rare, and can be `static` without being
-//! initialised that way. So nobody may hold two of them at the same time.
+//! One mutex guards all lists, because operations on them are rare. So a list can be `static`
+//! without an initialiser for its own mutex, but no task may lock two lists at the same time.
 //!
 //! C header: [`include/linux/list.h`](srctree/include/linux/list.h)
 
@@ -31,7 +31,7 @@ pub struct Roster<V> {
     _kind: PhantomData<fn(V)>,
 }
 
-// SAFETY: The mutex guards the list, and who holds it gets only shared references to what is
+// SAFETY: The mutex guards the list, and its holder gets only shared references to values that are
 // `Sync`.
 unsafe impl<V: Sync> Sync for Roster<V> {}
 
@@ -50,7 +50,7 @@ impl<V: Sync + 'static> Roster<V> {
         let head = self.head.get();
         // SAFETY: The mutex is initialised statically.
         unsafe { bindings::mutex_lock(&raw mut helpers::evfd_helper_roster_lock) };
-        // INVARIANT: The mutex is held, and a head that is zeroed is made one of an empty list.
+        // INVARIANT: The mutex is held, and a zeroed head becomes the head of an empty list.
         // SAFETY: The mutex guards the head, which is valid and stays where it is.
         unsafe {
             if (*head).next.is_null() {
@@ -80,27 +80,26 @@ impl<V: Sync + 'static> RosterGuard<V> {
         if member.is_linked() {
             return;
         }
-        // SAFETY: The member is in no list and, as it is pinned, stays where it is until it has
-        // left. Changing lists and links needs the mutex, which is held.
+        // SAFETY: The member is in no list, and is pinned until it has left. The mutex, which
+        // guards lists and links, is held.
         unsafe { bindings::list_add_tail(member.links.get(), self.roster.head.get()) };
     }
 
-    /// Takes `member` off the list, if it is there.
+    /// Removes `member` from the list, if it is there.
     pub fn leave(&mut self, member: &Member<V>) {
         // SAFETY: The mutex is held.
         unsafe { member.unlink() };
     }
 
-    /// Calls `f` with each that is in the list. It must not take the mutex again, nor drop a
-    /// member.
+    /// Calls `f` with each member. `f` must neither take the mutex again nor drop a member.
     pub fn for_each(&mut self, mut f: impl FnMut(&V)) {
         let head = self.roster.head.get();
         // SAFETY: The mutex is held, so the list does not change.
         let mut links = unsafe { (*head).next };
         while links != head {
             let opaque: *const Opaque<bindings::list_head> = links.cast();
-            // SAFETY: What is in the list is the links of a member, which leaves, for which it
-            // needs the mutex, before it goes away.
+            // SAFETY: An entry of the list is the links of a member. The member leaves the list,
+            // which needs the mutex, before it is dropped.
             let member = unsafe { &*kernel::container_of!(opaque, Member<V>, links) };
             f(&member.value);
             // SAFETY: As above.
@@ -138,7 +137,7 @@ impl<V> Member<V> {
     /// Creates an initialiser of a value that is in no list.
     pub fn new(value: impl PinInit<V>) -> impl PinInit<Self> {
         pin_init!(Self {
-            // SAFETY: The links are valid for writing. They stay where they are, being pinned.
+            // SAFETY: The links are valid for writing, and are pinned.
             links <- Opaque::ffi_init(|links| unsafe { bindings::INIT_LIST_HEAD(links) }),
             value <- value,
         })
@@ -146,8 +145,8 @@ impl<V> Member<V> {
 
     fn is_linked(&self) -> bool {
         let links = self.links.get();
-        // SAFETY: The links are initialised. When a neighbour leaves, `next` is written at the same
-        // time, but never becomes or ceases to be the links themselves by that.
+        // SAFETY: The links are initialised. A neighbour that leaves may write `next` concurrently,
+        // but that does not change whether `next` is the links themselves.
         unsafe { (&raw const (*links).next).read_volatile() != links }
     }
 
@@ -155,7 +154,7 @@ impl<V> Member<V> {
     ///
     /// The mutex must be held.
     unsafe fn unlink(&self) {
-        // SAFETY: The mutex is held. What is in no list points to itself, which this leaves so.
+        // SAFETY: The mutex is held. Links in no list point to themselves, and still do afterwards.
         unsafe { helpers::evfd_helper_list_del_init(self.links.get()) };
     }
 }
@@ -171,11 +170,11 @@ impl<V> Deref for Member<V> {
 #[pinned_drop]
 impl<V> PinnedDrop for Member<V> {
     fn drop(self: Pin<&mut Self>) {
-        // Nobody else can have it join now.
+        // No other task can make it join now.
         if !self.is_linked() {
             return;
         }
-        // SAFETY: The mutex is initialised statically, and needed to leave.
+        // SAFETY: The mutex is initialised statically, and is held to leave the list.
         unsafe {
             bindings::mutex_lock(&raw mut helpers::evfd_helper_roster_lock);
             self.unlink();

@@ -31,19 +31,19 @@ macro_rules! new_wait_queue {
     };
 }
 
-/// How a task waits on a [`WaitQueue`].
+/// The way in which a task waits on a [`WaitQueue`].
 #[derive(Clone, Copy)]
 pub enum Mode {
-    /// Every wake-up that has an event in common with the given ones wakes the task.
+    /// Every wake-up with one of these events wakes the task.
     Shared(Events),
-    /// As [`Mode::Shared`], but a wake-up that has woken one such task wakes no further one.
+    /// Like [`Mode::Shared`], but a wake-up wakes only one exclusive waiter.
     Exclusive(Events),
 }
 
 /// Wraps the kernel's `struct wait_queue_head`.
 ///
-/// Who waits, a task in a call or a poller, says for what [`Events`], and a wake-up says which
-/// events have come.
+/// A waiter is a task in a call or a poller. It waits for certain [`Events`], and a wake-up has the
+/// events that have occurred.
 ///
 /// # Invariants
 ///
@@ -64,7 +64,7 @@ impl WaitQueue {
     /// Creates an initialiser of an empty wait queue whose lock is of class `key`.
     pub fn new(name: &'static CStr, key: Pin<&'static LockClassKey>) -> impl PinInit<Self> {
         pin_init!(Self {
-            // SAFETY: `head` is valid for writing, is pinned, and name and key live for ever.
+            // SAFETY: `head` is valid for writing, is pinned, and name and key live forever.
             head <- Opaque::ffi_init(|head| unsafe {
                 bindings::__init_waitqueue_head(head, name.as_char_ptr(), key.as_ptr())
             }),
@@ -75,34 +75,35 @@ impl WaitQueue {
         self.head.get()
     }
 
-    /// Whether somebody is on the queue: `waitqueue_active()`.
+    /// Whether there is a waiter on the queue: `waitqueue_active()`.
     ///
-    /// To rely on `false`, the caller needs a full barrier between its write of what is waited for
-    /// and this call. It pairs with the one that who comes onto the queue has before it looks.
+    /// To rely on `false`, the caller needs a full barrier between its write of the awaited state
+    /// and this call. It pairs with the waiter's barrier between joining the queue and reading the
+    /// state.
     pub fn is_active(&self) -> bool {
         let head = self.as_raw();
-        // SAFETY: The head is valid by the type invariant. Its `next` is written by others at the
-        // same time, under the lock, and as C's `list_empty()` this wants the value at one moment.
+        // SAFETY: The head is valid by the type invariant. Others may write `next` concurrently,
+        // under the lock. A snapshot is enough here, like in C's `list_empty()`.
         unsafe {
             let list = &raw mut (*head).head;
             (&raw const (*list).next).read_volatile() != list
         }
     }
 
-    /// Wakes all that wait for one of `events` in [`Mode::Shared`], pollers among them, and one in
-    /// [`Mode::Exclusive`].
+    /// Wakes all waiters for `events` in [`Mode::Shared`], including pollers, and a single waiter
+    /// in [`Mode::Exclusive`].
     ///
-    /// Context: where [`WaitQueue::try_wake`] does it. Takes the lock of the queue.
+    /// Context: where [`WaitQueue::try_wake`] would wake. Takes the lock of the queue.
     pub fn wake(&self, events: Events) {
-        // SAFETY: The queue is initialised by the type invariant; as for the context, see above.
+        // SAFETY: The queue is initialised by the type invariant. The context is the caller's duty.
         unsafe { helpers::evfd_helper_wake_up(self.as_raw(), events.bits()) }
     }
 
-    /// Wakes as [`WaitQueue::wake`] and returns true, if that may be done in this context.
+    /// Wakes like [`WaitQueue::wake`] and returns true, if this context allows it.
     ///
-    /// Not so in an NMI; inside a wake-up callback; with interrupts off outside a hardirq handler,
-    /// where one might be inside a callback or hold any lock; and on `PREEMPT_RT` wherever sleeping
-    /// is not allowed or a `spinlock_t` is held.
+    /// These do not allow it: an NMI; a wake-up callback; interrupts disabled outside a hardirq
+    /// handler, because the caller may be inside a callback or hold any lock; and, on `PREEMPT_RT`,
+    /// any context that must not sleep or holds a `spinlock_t`.
     ///
     /// Context: any. Takes the lock of the queue.
     pub fn try_wake(&self, events: Events) -> bool {
@@ -112,17 +113,17 @@ impl WaitQueue {
 
     /// Sleeps on the queue until `condition` holds.
     ///
-    /// `condition` may be called while the task is no longer `TASK_RUNNING`, so must not sleep. It is
-    /// looked at once more when a signal comes, so that an exclusive waiter that was chosen by a
-    /// wake-up does not leave with an error. When this returns `Ok`, it held a moment ago.
+    /// `condition` must not sleep, because the task may not be `TASK_RUNNING`. It is tested once
+    /// more when a signal arrives, because an exclusive waiter that a wake-up has chosen must not
+    /// leave with an error. When this returns `Ok`, `condition` held a moment ago.
     ///
     /// Context: task, may sleep. Errors: `ERESTARTSYS` if a signal is pending.
     pub fn wait_until(&self, mode: Mode, mut condition: impl FnMut() -> bool) -> Result {
         pin_init::stack_pin_init!(let waiter = Waiter::new(mode));
         let entry = waiter.entry.get();
         let result = loop {
-            // SAFETY: The queue is initialised. `entry` is too, is pinned, and leaves the queue
-            // below, in the same function.
+            // SAFETY: The queue is initialised. `entry` is initialised and pinned, and leaves the
+            // queue below, in the same function.
             let prepared = unsafe {
                 bindings::prepare_to_wait_event(
                     self.as_raw(),
@@ -136,19 +137,19 @@ impl WaitQueue {
             if prepared != 0 {
                 break to_result(prepared as c_int);
             }
-            // SAFETY: The task may sleep here, as the documentation asks for.
+            // SAFETY: By the documentation the task may sleep here.
             unsafe { bindings::schedule() };
-            // Most often it does, and whoever woke the task took it off the queue.
+            // Most often it holds, and the wake-up has already removed the task from the queue.
             if condition() {
                 break Ok(());
             }
         };
-        // SAFETY: Both are valid, and the entry is on this queue or on none.
+        // SAFETY: Both are valid, and the entry is on this queue or on no queue.
         unsafe { bindings::finish_wait(self.as_raw(), entry) };
         result
     }
 
-    /// Takes the lock of the queue, and disables interrupts but on `PREEMPT_RT`.
+    /// Takes the lock of the queue, and disables interrupts, except on `PREEMPT_RT`.
     ///
     /// Context: where a `spinlock_t` may be taken.
     pub fn lock(&self) -> QueueLock<'_> {
@@ -161,15 +162,15 @@ impl WaitQueue {
         }
     }
 
-    /// Takes `entry` off the queue and calls `f`, which must not sleep, without any wake-up between
-    /// them.
+    /// Removes `entry` from the queue and calls `f`, which must not sleep, with no wake-up in
+    /// between.
     ///
     /// Context: where a `spinlock_t` may be taken. Takes the lock of the queue.
     pub fn remove_with<R>(&self, entry: ForeignEntry, f: impl FnOnce() -> R) -> R {
         let _lock = self.lock();
         let result = f();
-        // SAFETY: Whoever made the `ForeignEntry` vouches that the entry is on this queue, and the
-        // queue's lock is held.
+        // SAFETY: The C caller that passed the `ForeignEntry` guarantees that the entry is on this
+        // queue, and the queue's lock is held.
         unsafe { helpers::evfd_helper_remove_wait_queue(self.as_raw(), entry.as_raw()) };
         result
     }
@@ -187,9 +188,9 @@ pub struct QueueLock<'a> {
 }
 
 impl QueueLock<'_> {
-    /// Wakes as [`WaitQueue::wake`].
+    /// Wakes like [`WaitQueue::wake`].
     pub fn wake(&mut self, events: Events) {
-        // With the lock held this is no more than a short cut.
+        // With the lock held, this is only a shortcut.
         if self.queue.is_active() {
             // SAFETY: The queue is initialised, and its lock is held.
             unsafe { helpers::evfd_helper_wake_up_locked(self.queue.as_raw(), events.bits()) }
@@ -204,7 +205,7 @@ impl Drop for QueueLock<'_> {
     }
 }
 
-/// A `struct wait_queue_entry` that C code has put on the wait queue that it says it is on.
+/// A `struct wait_queue_entry` that C code passes, on the wait queue that the C code names.
 #[repr(transparent)]
 pub struct ForeignEntry(NonNull<bindings::wait_queue_entry>);
 
@@ -245,21 +246,21 @@ impl Waiter {
         })
     }
 
-    /// Wakes the task, and takes it off the queue, if the key of the wake-up concerns it.
+    /// Wakes the task and removes it from the queue, if the wake-up has one of its events.
     ///
     /// # Safety
     ///
-    /// `entry` must be that of a [`Waiter`], and the lock of the queue it is on must be held.
+    /// `entry` must be the entry of a [`Waiter`], and the lock of its queue must be held.
     unsafe extern "C" fn wake(
         entry: *mut bindings::wait_queue_entry,
         mode: c_uint,
         flags: c_int,
         key: *mut c_void,
     ) -> c_int {
-        // SAFETY: By the safety requirement this is the first field of a `Waiter`, which stays
-        // where it is while its entry is on a queue, which the lock keeps it on.
+        // SAFETY: By the safety requirement this is the first field of a `Waiter`. The waiter is
+        // pinned while its entry is on a queue, and the lock keeps the entry there.
         let events = unsafe { (*entry.cast::<Waiter>()).events };
-        // A wake-up without a key tells of anything.
+        // A wake-up without a key stands for all events.
         if !key.is_null() && !events.intersects(Events::from_bits(key.addr() as u32)) {
             return 0;
         }

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What signals tell.
+//! Decoded `kernel_siginfo`.
 //!
 //! C headers: [`include/linux/signal_types.h`](srctree/include/linux/signal_types.h),
 //! [`include/uapi/asm-generic/siginfo.h`](srctree/include/uapi/asm-generic/siginfo.h)
 
 use kernel::bindings;
 
-/// What a signal tells, C's `kernel_siginfo_t`.
+/// The information of a signal, C's `kernel_siginfo_t`.
 ///
 /// # Invariants
 ///
-/// All bytes of it are initialised.
+/// All bytes are initialised.
 pub struct SigInfo(bindings::kernel_siginfo);
 
-/// What a signal tells besides its number and code, by its layout: C's `union __sifields`.
+/// The information of a signal besides its number and code, by its layout: C's `union __sifields`.
 ///
-/// A value that a process has sent along is an integer or a pointer, which share their bytes; so
-/// both are given. The other fields have the names of sigaction(2), without `si_`.
+/// A value sent by a process is an integer or a pointer, which share their bytes, so there are
+/// fields for both. The other fields are named as in sigaction(2), without `si_`.
 #[allow(missing_docs)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Detail {
@@ -32,7 +32,7 @@ pub enum Detail {
     },
     /// A file is ready.
     Poll { band: i64, fd: i32 },
-    /// A fault, of any layout that has only the address in common with the others.
+    /// A fault with an address. Layouts with more fields are decoded like this one too.
     Fault { addr: u64 },
     /// A fault with the number of a trap, on Alpha and SPARC.
     FaultTrapNo { addr: u64, trapno: i32 },
@@ -61,7 +61,7 @@ pub enum Detail {
     },
 }
 
-/// The layout of what a signal tells.
+/// The layout of a signal's information.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Layout {
     Kill,
@@ -75,7 +75,7 @@ enum Layout {
     Sys,
 }
 
-/// The codes that a signal has of its own, as the greatest of them, and their layout.
+/// The greatest of the codes that are specific to `signal`, and the layout of these codes.
 ///
 /// Source: `sig_sicodes` in `kernel/signal.c`.
 const fn own_codes(signal: u32) -> Option<(u32, Layout)> {
@@ -92,7 +92,7 @@ const fn own_codes(signal: u32) -> Option<(u32, Layout)> {
     })
 }
 
-/// Those of the faults that have more than an address.
+/// The layout of a fault: some have more fields than an address.
 const fn fault_layout(signal: u32, code: u32) -> Layout {
     match (signal, code) {
         (bindings::SIGBUS, bindings::BUS_MCEERR_AR | bindings::BUS_MCEERR_AO) => Layout::FaultMcErr,
@@ -103,9 +103,9 @@ const fn fault_layout(signal: u32, code: u32) -> Layout {
     }
 }
 
-/// The layout of what a signal with that code tells.
+/// The layout of the information of `signal` with `code`.
 ///
-/// Source: `siginfo_layout()` in `kernel/signal.c`, which modules can't call.
+/// Source: `siginfo_layout()` in `kernel/signal.c`, which is not exported.
 const fn layout(signal: u32, code: i32) -> Layout {
     match code {
         bindings::SI_TIMER => Layout::Timer,
@@ -125,13 +125,13 @@ const fn layout(signal: u32, code: i32) -> Layout {
 }
 
 impl SigInfo {
-    /// One that tells nothing.
+    /// All fields 0.
     pub fn zeroed() -> Self {
-        // INVARIANT: They are.
+        // INVARIANT: All bytes are 0.
         Self(pin_init::zeroed())
     }
 
-    /// For C code to write to, as a whole.
+    /// A pointer for C code that writes the whole structure.
     pub(super) fn as_raw(&mut self) -> *mut bindings::kernel_siginfo {
         &mut self.0
     }
@@ -141,17 +141,17 @@ impl SigInfo {
         self.0.__bindgen_anon_1.si_signo
     }
 
-    /// An error number, which no signal of the kernel's has.
+    /// An error number, which signals of the kernel do not have.
     pub fn errno(&self) -> i32 {
         self.0.__bindgen_anon_1.si_errno
     }
 
-    /// Why it was sent.
+    /// The code: the reason why the signal was sent.
     pub fn code(&self) -> i32 {
         self.0.__bindgen_anon_1.si_code
     }
 
-    /// What else it tells.
+    /// The rest of the information.
     pub fn detail(&self) -> Detail {
         self.detail_as(layout(self.signal() as u32, self.code()))
     }
@@ -213,20 +213,20 @@ impl SigInfo {
 /// For tests.
 #[cfg(CONFIG_KUNIT = "y")]
 impl SigInfo {
-    /// One whose bytes are all `byte`, but for these.
+    /// All bytes `byte`, except for the fields that are passed.
     pub fn filled(byte: u8, signal: i32, errno: i32, code: i32) -> Self {
         let mut info = Self::zeroed();
-        // SAFETY: It is valid for writing, and its fields are integers and pointers, for which any
-        // bytes are valid values.
+        // SAFETY: `info` is valid for writing, and its fields are integers and pointers, for which
+        // any bytes are valid values.
         unsafe { info.as_raw().write_bytes(byte, 1) };
-        // INVARIANT: They are still initialised.
+        // INVARIANT: All bytes are still initialised.
         info.0.__bindgen_anon_1.si_signo = signal;
         info.0.__bindgen_anon_1.si_errno = errno;
         info.0.__bindgen_anon_1.si_code = code;
         info
     }
 
-    /// Sets what else it tells. Whether it is read back so depends on signal and code.
+    /// Sets the rest of the information. The signal and the code say how it is decoded.
     pub fn set_detail(&mut self, detail: Detail) {
         fn pointer(addr: u64) -> *mut kernel::prelude::c_void {
             core::ptr::without_provenance_mut(addr as usize)

@@ -45,12 +45,12 @@ impl SigSet {
         }
     }
 
-    /// The signals of this that are not `SIGKILL` or `SIGSTOP`.
+    /// The set without `SIGKILL` and `SIGSTOP`.
     pub const fn that_can_be_caught(self) -> Self {
         Self(self.0 & !(1 << (bindings::SIGKILL - 1)) & !(1 << (bindings::SIGSTOP - 1)))
     }
 
-    /// Whether there is no signal in it.
+    /// Whether the set is empty.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
@@ -72,8 +72,8 @@ impl Not for SigSet {
     }
 }
 
-/// Whether one of `signals` is pending, for the current task or its thread group. Those that have
-/// come by force, and that a program is not to see, do not count.
+/// Whether one of `signals` is pending for the current task or its thread group. Forced signals,
+/// which a program must not see, do not count.
 ///
 /// Context: task. Takes the `siglock`.
 pub fn is_pending(signals: SigSet) -> bool {
@@ -81,8 +81,8 @@ pub fn is_pending(signals: SigSet) -> bool {
     unsafe { helpers::evfd_helper_signal_is_pending(signals.bits()) }
 }
 
-/// Takes the next of `signals` that is pending, in the order in which they are delivered: first
-/// those of the task, then those of its thread group.
+/// Takes the next pending signal of `signals`, in the order of delivery: first the signals of the
+/// task, then the signals of its thread group.
 ///
 /// Context: task. Takes the `siglock`.
 pub fn take(signals: SigSet) -> Option<SigInfo> {
@@ -92,14 +92,14 @@ pub fn take(signals: SigSet) -> Option<SigInfo> {
     (signal != 0).then_some(info)
 }
 
-/// Blocks `signals` in the current task. Returns what was blocked before.
+/// Blocks `signals` in the current task. Returns the set that was blocked before.
 ///
 /// Context: task. Takes the `siglock`.
 pub fn block(signals: SigSet) -> SigSet {
     change_blocked(bindings::SIG_BLOCK, signals)
 }
 
-/// Makes `signals` what is blocked in the current task.
+/// Sets the blocked signals of the current task.
 ///
 /// Context: task. Takes the `siglock`.
 pub fn set_blocked(signals: SigSet) {
@@ -111,12 +111,12 @@ fn change_blocked(how: u32, signals: SigSet) -> SigSet {
         sig: [signals.bits() as usize],
     };
     let mut old = bindings::sigset_t { sig: [0] };
-    // SAFETY: Both are valid, and `how` is one of those that there are, so it can't fail.
+    // SAFETY: Both sets are valid. `how` is valid, so the call cannot fail.
     unsafe { bindings::sigprocmask(how as c_int, &mut set, &mut old) };
     SigSet(old.sig[0] as u64)
 }
 
-/// Whether all other threads of the current task's group have blocked `signals`.
+/// Whether all other threads of the current task's group block `signals`.
 ///
 /// Context: task. Takes the `siglock`.
 pub fn others_block(signals: SigSet) -> bool {
@@ -124,18 +124,18 @@ pub fn others_block(signals: SigSet) -> bool {
     unsafe { helpers::evfd_helper_other_threads_block(signals.bits()) }
 }
 
-/// Calls `f` with the queue on which tasks wait for signals of the current thread group. It is
-/// woken, without events, when a signal comes for one of the group.
+/// Calls `f` with the wait queue for signals of the current thread group. The kernel wakes it,
+/// without events, when a signal is sent to a task of the group.
 ///
 /// Context: task.
 pub fn with_queue<R>(f: impl FnOnce(&WaitQueue) -> R) -> R {
-    // SAFETY: The queue is in the `sighand` of the current task, which only that task changes, and
-    // not while it is in here. A `WaitQueue` is a transparent wrapper.
+    // SAFETY: The queue is in the `sighand` of the current task. Only that task can replace it, and
+    // does not during this call. A `WaitQueue` is a transparent wrapper.
     f(unsafe { &*helpers::evfd_helper_signal_queue().cast::<WaitQueue>() })
 }
 
-/// Wakes all that wait for signals of the current thread group, as if one had come. What was
-/// written before is seen by who comes onto the queue too late to be woken.
+/// Wakes all waiters for signals of the current thread group, like a new signal. A waiter that
+/// joins the queue too late for this sees everything that the caller wrote before.
 ///
 /// Context: task.
 pub fn wake() {

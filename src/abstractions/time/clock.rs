@@ -16,14 +16,14 @@ use kernel::{
 
 pub use bindings::ktime_t as Ktime;
 
-/// A clock that timers go by.
+/// A clock of timers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Clock {
-    /// Time since boot, without suspend.
+    /// The time since boot, without suspend.
     Monotonic,
     /// The time of day, which can be set.
     Realtime,
-    /// Time since boot.
+    /// The time since boot.
     Boottime,
     /// International atomic time, which is set with [`Clock::Realtime`].
     Tai,
@@ -40,7 +40,7 @@ impl Clock {
         }
     }
 
-    /// Whether it can be set.
+    /// Whether the clock can be set.
     pub const fn can_be_set(self) -> bool {
         matches!(self, Clock::Realtime | Clock::Tai)
     }
@@ -48,33 +48,32 @@ impl Clock {
     /// The time now, in nanoseconds. Context: any but NMI.
     pub fn now(self) -> Ktime {
         let offset = match self {
-            // SAFETY: It may be called in any context but NMI.
+            // SAFETY: `ktime_get()` may be called in any context but NMI.
             Clock::Monotonic => return unsafe { bindings::ktime_get() },
             Clock::Realtime => bindings::tk_offsets_TK_OFFS_REAL,
             Clock::Boottime => bindings::tk_offsets_TK_OFFS_BOOT,
             Clock::Tai => bindings::tk_offsets_TK_OFFS_TAI,
         };
-        // SAFETY: It may be called in any context but NMI.
+        // SAFETY: `ktime_get_with_offset()` may be called in any context but NMI.
         unsafe { bindings::ktime_get_with_offset(offset) }
     }
 }
 
-/// What `time` on the clock `clockid`, as the current process means it, is outside of the
-/// process's time namespace.
+/// Converts `time` on the clock `clockid` from the current process's time namespace to the host's.
 ///
 /// Context: task.
 pub fn to_host(clockid: u32, time: Ktime) -> Ktime {
-    // SAFETY: It looks at the namespaces of the current task, which only that task changes.
+    // SAFETY: The function reads the namespaces of the current task, which only that task changes.
     let host = unsafe { helpers::evfd_helper_timens_to_host(clockid as bindings::clockid_t, time) };
     compat::on_host(host)
 }
 
-/// Whether the current task may wake the system from suspend: `EPERM` if it has not
-/// `CAP_WAKE_ALARM`.
+/// Fails with `EPERM` if the current task does not have `CAP_WAKE_ALARM`, which it needs to wake
+/// the system from suspend.
 ///
 /// Context: task.
 pub fn may_wake_system() -> Result {
-    // SAFETY: It looks at the credentials of the current task.
+    // SAFETY: The function reads the credentials of the current task.
     if unsafe { bindings::capable(bindings::CAP_WAKE_ALARM as c_int) } {
         Ok(())
     } else {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Counting, and being told, how often clocks are set.
+//! A count of the times that clocks are set, and a handler that runs afterwards.
 //!
-//! The kernel tells its notifiers with the timekeeper's raw lock held and its sequence count odd,
-//! where nothing can be woken and no clock be read. So they only count, and what is to be done
-//! goes by way of an interrupt of its own to a task.
+//! The kernel calls its notifiers with the timekeeper's raw lock held and its sequence count odd.
+//! They can neither wake a task nor read a clock there. So the notifier only counts, and defers the
+//! handler to a task by a self-interrupt.
 //!
 //! C header: [`include/linux/pvclock_gtod.h`](srctree/include/linux/pvclock_gtod.h)
 
@@ -37,10 +37,10 @@ static REALTIME: Atomic<u32> = Atomic::new(0);
 static TAI: Atomic<u32> = Atomic::new(0);
 static WATCHES: Atomic<u32> = Atomic::new(0);
 
-/// How often `clock` was set, by however little, while there was a [`Watch`]. Slewing a clock is
-/// not setting it.
+/// The number of times that `clock` was set, by any amount, while there was a [`Watch`]. Slewing a
+/// clock does not count.
 ///
-/// Who reads the clock after it was set, and then this, sees that it was set. Context: any.
+/// A caller that has read the clock after it was set sees the new count. Context: any.
 pub fn count(clock: Clock) -> u32 {
     match clock {
         Clock::Realtime => read_once(&REALTIME),
@@ -49,24 +49,24 @@ pub fn count(clock: Clock) -> u32 {
     }
 }
 
-/// Whether there is a [`Watch`], without which nothing is counted.
+/// Whether there is a [`Watch`] to count.
 pub fn are_counted() -> bool {
     read_once(&WATCHES) != 0
 }
 
-/// What is done when clocks were set.
+/// A handler for clocks that were set.
 pub trait Handler: 'static {
-    /// Called after clocks were set, at least once after the last time.
+    /// Runs after clocks were set, and at least once after the last time.
     ///
     /// Context: task, may sleep.
     fn clock_was_set();
 }
 
-/// A work item, which an interrupt queues.
+/// A work item that an interrupt queues.
 ///
 /// # Invariants
 ///
-/// It is initialised.
+/// The work item is initialised.
 #[pin_data]
 struct Work {
     #[pin]
@@ -78,7 +78,7 @@ unsafe impl Sync for Work {}
 
 impl irq_work::Handler for Work {
     fn run(&self) {
-        // SAFETY: The work is initialised. An unbound worker may take its time.
+        // SAFETY: The work item is initialised. It needs no certain CPU.
         unsafe {
             bindings::queue_work_on(
                 bindings::wq_misc_consts_WORK_CPU_UNBOUND as c_int,
@@ -89,7 +89,7 @@ impl irq_work::Handler for Work {
     }
 }
 
-/// Counts how often clocks are set, and calls a [`Handler`].
+/// Counts the times that clocks are set, and calls a [`Handler`].
 ///
 /// # Invariants
 ///
@@ -99,7 +99,7 @@ pub struct Watch<H: Handler> {
     interrupt: PerCpuIrqWork<Work>,
     #[pin]
     work: Work,
-    /// Only for the notifier, which is never called twice at the same time.
+    /// For the notifier only, which the timekeeping core never calls concurrently.
     offsets: Opaque<helpers::evfd_clock_offsets>,
     #[pin]
     notifier: Opaque<bindings::notifier_block>,
@@ -107,20 +107,20 @@ pub struct Watch<H: Handler> {
     _handler: PhantomData<fn(H)>,
 }
 
-// SAFETY: Whatever is in it may be used by, and go away in, other tasks than have made it.
+// SAFETY: Other tasks than the one that made the fields may use and drop them.
 unsafe impl<H: Handler> Send for Watch<H> {}
 // SAFETY: There are no methods on a shared reference.
 unsafe impl<H: Handler> Sync for Watch<H> {}
 
 impl<H: Handler> Watch<H> {
-    /// Starts counting, if the kernel tells: see [`are_counted`].
+    /// Starts to count, if the kernel accepts the notifier: see [`are_counted`].
     ///
     /// Context: task, may sleep. Errors: `ENOMEM`.
     pub fn new(name: &'static CStr, key: Pin<&'static LockClassKey>) -> impl PinInit<Self, Error> {
         try_pin_init!(&this in Self {
             interrupt: PerCpuIrqWork::unregistered(),
             work <- pin_init!(Work {
-                // SAFETY: `work` is valid for writing, is pinned, and name and key live for ever.
+                // SAFETY: `work` is valid for writing, is pinned, and name and key live forever.
                 work <- Opaque::ffi_init(|work| unsafe {
                     bindings::init_work_with_key(
                         work,
@@ -138,12 +138,12 @@ impl<H: Handler> Watch<H> {
                 // SAFETY: `notifier` is valid for writing.
                 unsafe { notifier.write(new) }
             }),
-            // INVARIANT: It is registered here. The notifier is called at once for the first time,
-            // when all that it uses is initialised, but not yet the watch as a whole: so what the
-            // interrupt has a reference to is the work alone.
+            // INVARIANT: The notifier is registered here. The kernel calls it immediately, when the
+            // fields that it uses are initialised but the watch as a whole is not. Therefore the
+            // interrupt refers to the work item alone.
             registered: {
-                // SAFETY: What was initialised above is pinned, and both are unregistered before it
-                // goes away.
+                // SAFETY: The fields above are pinned, and `drop()` unregisters the interrupt and
+                // the notifier before the fields are dropped.
                 let result = unsafe {
                     let this = this.as_ptr();
                     (*this).interrupt.register_raw(&raw const (*this).work)?;
@@ -169,7 +169,7 @@ impl<H: Handler> Watch<H> {
         let notifier: *const Opaque<bindings::notifier_block> = notifier.cast();
         // SAFETY: The notifier is a field of a watch, which is there until it is unregistered.
         let this = unsafe { kernel::container_of!(notifier, Self, notifier) };
-        // SAFETY: The core calls with its timekeeper, and its lock held: so nobody else uses
+        // SAFETY: The core passes its timekeeper and holds its lock. So no other call uses
         // `offsets` now, and the timekeeper does not change.
         let (real, tai) = unsafe {
             let offsets = (*this).offsets.get();
@@ -207,9 +207,9 @@ impl<H: Handler> PinnedDrop for Watch<H> {
             // SAFETY: By the type invariant the notifier is registered.
             unsafe { helpers::pvclock_gtod_unregister_notifier(self.notifier.get()) };
         }
-        // Each step waits for what the one before might have started.
+        // Each step waits for calls that the previous step may have left running.
         self.interrupt.unregister();
-        // SAFETY: By the type invariant the work is initialised.
+        // SAFETY: By the type invariant the work item is initialised.
         unsafe { bindings::cancel_work_sync(self.work.work.get()) };
     }
 }

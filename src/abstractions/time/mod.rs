@@ -5,7 +5,7 @@
 //! | module | C API |
 //! | --- | --- |
 //! | [`clock`] | clocks, time namespaces |
-//! | [`clock_steps`] | counting how often clocks are set |
+//! | [`clock_steps`] | a count of the times that clocks are set |
 //! | [`timed`] | a wait queue with a timer |
 //! | [`timer`] | `struct hrtimer`, `struct alarm` |
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A wait queue with a timer, and a state that its lock guards.
+//! A wait queue with a timer and a state, which the queue's lock guards.
 
 use crate::abstractions::{
     file::events::Events,
@@ -35,22 +35,23 @@ use kernel::{
 
 /// A state that a timer changes.
 pub trait Expire: Send + 'static {
-    /// Called when the timer expires, with the lock held. Returns whom that wakes.
+    /// Runs when the timer expires, with the lock held. Returns the events to wake with.
     fn expire(&mut self) -> Events;
 }
 
-/// What became of a timer since it got its clock.
+/// The phase of a timer since its clock was set.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// It was not started, or stopped.
+    /// It was not started, or was stopped.
     Stopped,
-    /// It was started, and the state is to be told when it expires.
+    /// It was started, and has not expired.
     Started,
-    /// The state was told that it has expired.
+    /// It has expired, and [`Expire::expire`] has run.
     Expired,
 }
 
-/// A wait queue with a timer. When the timer expires, the state is told and the queue woken.
+/// A wait queue with a timer. When the timer expires, [`Expire::expire`] runs and the queue is
+/// woken.
 ///
 /// The lock of the queue guards the state, the phase, and starting the timer.
 ///
@@ -67,13 +68,13 @@ pub struct Timed<T: RawTimer, S: Expire> {
     phase: UnsafeCell<Phase>,
 }
 
-// SAFETY: Timers may be used, and canceled, by other tasks than have started them; `S` is `Send`.
+// SAFETY: Other tasks than the one that started a timer may use and cancel it, and `S` is `Send`.
 unsafe impl<T: RawTimer, S: Expire> Send for Timed<T, S> {}
-// SAFETY: The lock guards the state, which is `Send`, and the timer has a lock of its own besides.
+// SAFETY: The lock guards the state, which is `Send`. The kernel's timer has its own lock.
 unsafe impl<T: RawTimer, S: Expire> Sync for Timed<T, S> {}
 
 impl<T: RawTimer, S: Expire> Timed<T, S> {
-    /// Creates an initialiser of a timer that goes by `clock` and is not started.
+    /// Creates an initialiser of a timer on `clock` that is not started.
     pub fn new(queue: impl PinInit<WaitQueue>, clock: Clock, state: S) -> impl PinInit<Self> {
         // INVARIANT: `setup()` is called here.
         pin_init!(Self {
@@ -85,34 +86,35 @@ impl<T: RawTimer, S: Expire> Timed<T, S> {
         })
     }
 
-    /// The queue, to be polled or waited on.
+    /// The queue, for pollers and waiters.
     pub fn queue(&self) -> &WaitQueue {
         &self.queue
     }
 
     /// Takes the lock. Context: where a `spinlock_t` may be taken.
     pub fn lock(&self) -> Guard<'_, T, S> {
-        // INVARIANT: It is this one's lock.
+        // INVARIANT: It is the lock of this queue.
         Guard {
             timed: self,
             lock: self.queue.lock(),
         }
     }
 
-    /// Takes the lock when the timer is inactive, and cancels it for that.
+    /// Cancels the timer, and takes the lock with the timer inactive.
     ///
-    /// Context: task, with no lock held that the callback or the waiters' callbacks take.
+    /// Context: task, may sleep. The caller holds no lock that the callback or a waiter's callback
+    /// takes.
     pub fn lock_stopped(&self) -> Stopped<'_, T, S> {
         loop {
             let guard = self.lock();
             // SAFETY: The timer is set up by the type invariant.
             if unsafe { T::try_cancel(self.timer.get()) } {
-                // INVARIANT: The timer is inactive now, and who starts it needs the lock.
+                // INVARIANT: The timer is inactive now, and starting it needs the lock.
                 return Stopped(guard);
             }
             drop(guard);
-            // Not `cancel()`: without the lock, another task may give the timer a clock, of which
-            // the timer is all zeros for a moment.
+            // Not `cancel()`: without the lock, another task may set the timer up for another
+            // clock, and the timer is all zeros for a moment then.
             let_callback_run();
         }
     }
@@ -123,16 +125,16 @@ impl<T: RawTimer, S: Expire> Timed<T, S> {
     }
 }
 
-// SAFETY: `drop()` waits for the callback, before anything in `Self` goes away.
+// SAFETY: `drop()` waits for the callback before the fields are dropped.
 unsafe impl<T: RawTimer, S: Expire> Callback<T> for Timed<T, S> {
     unsafe fn run(timer: *const T) {
         let timer: *const Opaque<T> = timer.cast();
-        // SAFETY: The timer is the field of a `Timed`, and that is not gone.
+        // SAFETY: The timer is the field of a `Timed`, which is not freed.
         let this = unsafe { &*kernel::container_of!(timer, Self, timer) };
         let mut guard = this.lock();
-        // While this waited for the lock, the timer may have been stopped, started anew, or started
-        // for a time that was over, of which the state was told then. If it is queued, this is not
-        // for that start, but there will be another call.
+        // While this waited for the lock, the timer may have been stopped, started again, or
+        // started for a time that had passed, for which `expire()` has run already. If the timer is
+        // queued, this call is for an earlier start, and another call will follow.
         // SAFETY: The timer is set up by the type invariant.
         let is_queued = unsafe { T::is_queued(guard.timed.timer.get()) };
         if guard.phase() == Phase::Started && !is_queued {
@@ -144,7 +146,8 @@ unsafe impl<T: RawTimer, S: Expire> Callback<T> for Timed<T, S> {
 #[pinned_drop]
 impl<T: RawTimer, S: Expire> PinnedDrop for Timed<T, S> {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: The timer is set up by the type invariant, and who drops holds no lock of this.
+        // SAFETY: The timer is set up by the type invariant. The caller has an exclusive reference,
+        // so it does not hold the lock.
         unsafe { T::cancel(self.timer.get()) };
     }
 }
@@ -170,44 +173,44 @@ impl<T: RawTimer, S: Expire> Guard<'_, T, S> {
         unsafe { *self.timed.phase.get() = phase };
     }
 
-    /// Tells the state that the timer has expired, and wakes.
+    /// Runs [`Expire::expire`], and wakes.
     fn expire(&mut self) {
         self.set_phase(Phase::Expired);
         let events = (**self).expire();
         self.wake(events);
     }
 
-    /// Wakes as [`WaitQueue::wake`].
+    /// Wakes like [`WaitQueue::wake`].
     pub fn wake(&mut self, events: Events) {
         self.lock.wake(events);
     }
 
-    /// When the timer expires or has expired; 0 if it was not started since it got its clock, or
-    /// was stopped.
+    /// The time at which the timer expires or has expired, or 0 if it was stopped or not started
+    /// since its clock was set.
     pub fn expires(&self) -> Ktime {
         if self.phase() == Phase::Stopped {
             return 0;
         }
-        // SAFETY: The timer is set up. Who starts it needs the lock, which is held.
+        // SAFETY: The timer is set up. Starting it needs the lock, which is held.
         unsafe { T::expires(self.timed.timer.get()) }
     }
 
-    /// Stops the timer: the state is not told of it any more.
+    /// Stops the timer: [`Expire::expire`] does not run any more.
     pub fn stop(&mut self) {
         if self.phase() == Phase::Started {
-            // A callback that is running, and waits for the lock, finds the phase changed.
+            // A running callback, which waits for the lock, will see the new phase.
             // SAFETY: The timer is set up by the type invariant.
             unsafe { T::try_cancel(self.timed.timer.get()) };
         }
         self.set_phase(Phase::Stopped);
     }
 
-    /// Has the timer expire at `expires` on its clock, or up to `slack` nanoseconds later. If it is
-    /// that time already, it expires at once. The timer must not be started already, unless it
-    /// [restarts](RawTimer::RESTARTS).
+    /// Starts the timer: it expires at `expires` on its clock, or up to `slack` nanoseconds later.
+    /// If that time has passed, it expires immediately. The timer must not be started already,
+    /// unless it [restarts](RawTimer::RESTARTS).
     pub fn start(&mut self, expires: Ktime, slack: u64) {
         self.set_phase(Phase::Started);
-        // SAFETY: The timer is set up. Who starts it needs the lock, which is held.
+        // SAFETY: The timer is set up. Starting it needs the lock, which is held.
         if !unsafe { T::start(self.timed.timer.get(), expires, slack) } {
             self.expire();
         }
@@ -230,7 +233,7 @@ impl<T: RawTimer, S: Expire> DerefMut for Guard<'_, T, S> {
     }
 }
 
-/// A [`Guard`] while which the timer is inactive.
+/// A [`Guard`] with an inactive timer.
 ///
 /// # Invariants
 ///
@@ -238,16 +241,16 @@ impl<T: RawTimer, S: Expire> DerefMut for Guard<'_, T, S> {
 pub struct Stopped<'a, T: RawTimer, S: Expire>(Guard<'a, T, S>);
 
 impl<'a, T: RawTimer, S: Expire> Stopped<'a, T, S> {
-    /// When the timer would have expired, or has.
+    /// The time at which the timer would have expired, or has expired.
     pub fn expires(&self) -> Ktime {
         self.0.expires()
     }
 
-    /// Gives the timer a clock.
+    /// Sets the timer's clock.
     pub fn set_clock(mut self, clock: Clock) -> Guard<'a, T, S> {
         self.0.set_phase(Phase::Stopped);
-        // SAFETY: The timer is inactive by the type invariant. Who starts it, or gives it a clock,
-        // needs the lock, which is held.
+        // SAFETY: The timer is inactive by the type invariant. Starting it and setting its clock
+        // need the lock, which is held.
         unsafe { T::setup::<Timed<T, S>>(self.0.timed.timer.get(), clock) };
         self.0
     }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Timers whose clock can be changed, and that go by every clock the kernel has.
+//! Timers on every clock of the kernel, with clocks that can be changed.
 //!
-//! The kernel crate's `HrTimer` has its clock in its type, and there is none for alarms. These are
-//! the bare timers; [`Timed`](super::timed::Timed) makes them safe to use.
+//! The kernel crate's `HrTimer` has its clock in its type, and the crate has no type for alarms.
+//! This file has the bare timers; [`Timed`](super::timed::Timed) makes them safe.
 //!
 //! C headers: [`include/linux/hrtimer.h`](srctree/include/linux/hrtimer.h),
 //! [`include/linux/alarmtimer.h`](srctree/include/linux/alarmtimer.h)
@@ -21,58 +21,56 @@ use kernel::{
     types::Opaque, //
 };
 
-/// What a timer does when it expires.
+/// A function for expired timers.
 ///
 /// # Safety
 ///
-/// `run` must not access the timer after it was canceled and went away.
+/// `run` must not access the timer after it was canceled and freed.
 pub unsafe trait Callback<T> {
-    /// Called each time `timer` expires. Context: hardirq, or softirq on `PREEMPT_RT`; a
+    /// Runs each time that `timer` expires. Context: hardirq, or softirq on `PREEMPT_RT`; a
     /// `spinlock_t` may be taken.
     ///
     /// # Safety
     ///
-    /// `timer` must be one that was set up for this callback and is not gone.
+    /// `timer` must be set up for this callback, and not freed.
     unsafe fn run(timer: *const T);
 }
 
-/// A timer in the kernel, of one kind or another.
+/// A kind of kernel timer.
 ///
 /// # Safety
 ///
-/// After `setup()`, the callback is called only between a `start()` and the end of `cancel()`.
+/// After `setup()`, the callback runs only between a `start()` and the end of `cancel()`.
 pub unsafe trait RawTimer: Sized {
-    /// Whether `start()` may be called for a timer that is started already, or whose callback is
-    /// running. Then the callback can find out by `is_queued()` that it is called for a start that
-    /// is not the last.
+    /// Whether `start()` may be called while the timer is started or its callback is running. If
+    /// so, `is_queued()` says to a callback that it runs for an earlier start.
     const RESTARTS: bool;
 
     /// Gives the timer its clock and callback. [`RawTimer::expires`] is 0 from then on.
     ///
     /// # Safety
     ///
-    /// `this` must be valid for writing, and either new or inactive: not started since it was
-    /// canceled. Nobody else may use it meanwhile. It must stay where it is, and not go away
-    /// before it is canceled.
+    /// `this` must be valid for writing, pinned, and either new or inactive: not started since it
+    /// was canceled. No other call may use it meanwhile. It must be canceled before it is freed.
     unsafe fn setup<C: Callback<Self>>(this: *mut Self, clock: Clock);
 
-    /// Has the callback called at `expires` on the timer's clock, or up to `slack` nanoseconds
-    /// later. Returns false if it is that time already: then the callback is not called.
+    /// Makes the callback run at `expires` on the timer's clock, or up to `slack` nanoseconds
+    /// later. Returns false if that time has passed; the callback does not run then.
     ///
     /// # Safety
     ///
-    /// The timer must be set up, and `start()` not be called by two at the same time.
+    /// The timer must be set up, and calls of `start()` must not be concurrent.
     unsafe fn start(this: *mut Self, expires: Ktime, slack: u64) -> bool;
 
-    /// When the timer expires, or has expired.
+    /// The time at which the timer expires, or has expired.
     ///
     /// # Safety
     ///
-    /// The timer must be set up, and not be started at the same time.
+    /// The timer must be set up, and must not be started concurrently.
     unsafe fn expires(this: *mut Self) -> Ktime;
 
-    /// Whether the timer is started, and neither has its callback been called since nor was it that
-    /// time already. Always false for those that do not [restart](RawTimer::RESTARTS).
+    /// Whether the timer is started and its callback for that start has yet to run. Always false
+    /// for kinds that do not [restart](RawTimer::RESTARTS).
     ///
     /// # Safety
     ///
@@ -86,22 +84,22 @@ pub unsafe trait RawTimer: Sized {
     /// The timer must be set up.
     unsafe fn try_cancel(this: *mut Self) -> bool;
 
-    /// Cancels the timer, and waits for its callback if that is running.
+    /// Cancels the timer, and waits for its callback if it is running.
     ///
     /// Context: task. No lock may be held that the callback takes.
     ///
     /// # Safety
     ///
-    /// The timer must be set up, and not be set up anew at the same time.
+    /// The timer must be set up, and must not be set up again concurrently.
     unsafe fn cancel(this: *mut Self);
 }
 
-/// Lets a timer's callback that is running get on, for who has to wait for its end and may not
-/// look at the timer meanwhile: it may be set up anew at any moment.
+/// Waits a moment for a running callback of a timer. For callers that must wait for its end but
+/// must not access the timer meanwhile, because another task may set it up again at any time.
 ///
 /// Context: task, may sleep. No lock may be held that the callback takes.
 pub fn let_callback_run() {
-    // SAFETY: It has no requirement but its context.
+    // SAFETY: The function has no requirement except its context.
     unsafe { helpers::evfd_helper_let_callback_run() };
 }
 
@@ -116,7 +114,8 @@ impl HrTimer {
     unsafe extern "C" fn expired<C: Callback<Self>>(
         timer: *mut bindings::hrtimer,
     ) -> bindings::hrtimer_restart {
-        // SAFETY: The safety requirement; the timer is not gone, as its end waits for this.
+        // SAFETY: By the safety requirement. The timer is not freed, because canceling it waits for
+        // this function.
         unsafe { C::run(timer.cast_const().cast()) };
         HRTIMER_NORESTART
     }
@@ -124,13 +123,13 @@ impl HrTimer {
 
 // SAFETY: `hrtimer_cancel()` waits for the callback.
 unsafe impl RawTimer for HrTimer {
-    // A timer whose callback is running stays on the CPU that runs it when it is started, and
-    // expires there after the callback's end.
+    // A timer that is started while its callback runs stays on that CPU, and expires there after
+    // the callback's end.
     const RESTARTS: bool = true;
 
     unsafe fn setup<C: Callback<Self>>(this: *mut Self, clock: Clock) {
-        // SAFETY: The timer may be written to, and is inactive. That sets all of it, and what it
-        // expires at to 0.
+        // SAFETY: The timer is valid for writing, and inactive. This initialises all of it,
+        // including the time of expiration, which becomes 0.
         unsafe {
             bindings::hrtimer_setup(
                 this.cast(),
@@ -169,16 +168,15 @@ unsafe impl RawTimer for HrTimer {
     }
 
     unsafe fn cancel(this: *mut Self) {
-        // SAFETY: The timer is set up, and nothing is held that the callback takes.
+        // SAFETY: The timer is set up, and the caller holds no lock that the callback takes.
         unsafe { bindings::hrtimer_cancel(this.cast()) };
     }
 }
 
-/// Wraps the kernel's `struct alarm`: a timer that wakes the system from suspend, if that has a
-/// clock that can.
+/// Wraps the kernel's `struct alarm`: a timer that wakes the system from suspend, if the system has
+/// a clock that can.
 ///
-/// It goes by [`Clock::Realtime`], and for any other clock by [`Clock::Boottime`]. Slack it has
-/// none.
+/// Its clock is [`Clock::Realtime`], or [`Clock::Boottime`] if any other is given. It has no slack.
 #[repr(transparent)]
 pub struct Alarm(Opaque<bindings::alarm>);
 
@@ -187,7 +185,8 @@ impl Alarm {
     ///
     /// Must be called for an alarm that was set up with `C`.
     unsafe extern "C" fn expired<C: Callback<Self>>(alarm: *mut bindings::alarm, _now: Ktime) {
-        // SAFETY: The safety requirement; the alarm is not gone, as its end waits for this.
+        // SAFETY: By the safety requirement. The alarm is not freed, because canceling it waits for
+        // this function.
         unsafe { C::run(alarm.cast_const().cast()) };
     }
 }
@@ -201,8 +200,8 @@ unsafe impl RawTimer for Alarm {
             Clock::Realtime => bindings::alarmtimer_type_ALARM_REALTIME,
             _ => bindings::alarmtimer_type_ALARM_BOOTTIME,
         };
-        // SAFETY: The alarm may be written to, and is inactive. `alarm_init()` leaves out when it
-        // expires.
+        // SAFETY: The alarm is valid for writing, and inactive. `alarm_init()` does not initialise
+        // the time of expiration.
         unsafe {
             bindings::alarm_init(this.cast(), kind, Some(Self::expired::<C>));
             (*this.cast::<bindings::alarm>()).node.expires = 0;
@@ -229,7 +228,7 @@ unsafe impl RawTimer for Alarm {
     }
 
     unsafe fn cancel(this: *mut Self) {
-        // SAFETY: The alarm is set up, and nothing is held that the callback takes.
+        // SAFETY: The alarm is set up, and the caller holds no lock that the callback takes.
         unsafe { bindings::alarm_cancel(this.cast()) };
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Work that several CPUs put off at once, and waiting for it.
+//! Work that several CPUs defer at once, and waiting for it.
 
 use kernel::prelude::*;
 
@@ -48,8 +48,8 @@ mod suite {
         }
     }
 
-    /// Counts calls. That on the CPU `first` begins before another one has ended, if there are more
-    /// than one, and ends before it.
+    /// Counts calls. With several CPUs, the call on the CPU `first` begins before any other call
+    /// ends, and is the first to end.
     struct Overlapping {
         first: Atomic<u32>,
         begun: Atomic<u32>,
@@ -76,11 +76,11 @@ mod suite {
         ended: Atomic::new(0),
     };
 
-    /// Has every CPU ask for a call, and `wait` return when all have ended. Returns how many have
-    /// asked, and how many calls had begun and ended then.
+    /// Queues a call on every CPU, then calls `wait`, which must return after all calls have ended.
+    /// Returns the numbers of calls that were queued, and that had begun and ended by then.
     fn overlap(wait: impl FnOnce()) -> (u32, u32, u32) {
         let asked = Atomic::new(0u32);
-        // The CPU on which `wait` is called: on others, calls may go on meanwhile.
+        // The CPU of `wait`. Calls on other CPUs may still run then.
         CALLS.first.store(CpuId::current().as_u32(), Relaxed);
         CALLS.begun.store(0, Relaxed);
         CALLS.ended.store(0, Relaxed);
@@ -136,7 +136,7 @@ mod suite {
 
     static ITEMS: DeferQueue<Item> = DeferQueue::empty();
 
-    /// Adds up all that [`Deferred::run`] is given.
+    /// Adds up the bits of all calls of [`Deferred::run`].
     struct Item {
         link: Link,
         sum: Atomic<u32>,
@@ -170,7 +170,7 @@ mod suite {
         for _ in 0..200 {
             let (cpus, pushed) = (Atomic::new(0u32), Atomic::new(0u32));
             call_in(EVERY_CPU, || {
-                // Each has a bit of its own, as far as there are bits.
+                // Each has its own bit, as far as the bits suffice.
                 let Some(bit) = 1u32.checked_shl(cpus.fetch_add(1, Full)) else {
                     return;
                 };

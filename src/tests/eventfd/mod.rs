@@ -80,7 +80,7 @@ mod suite {
             assert!(called);
             assert_eq!(added.load(Relaxed), 5);
             assert_eq!(fd.count(), 5);
-            // What is put off may be told of together.
+            // Deferred wake-ups may be merged.
             assert!(woken == 1 || woken == 2);
             assert!(seen.events() == Events::IN);
             drop(watch);
@@ -179,7 +179,7 @@ mod suite {
         let a_watch = Watch::new(a.queue(), false, &on_a)?;
         let b_watch = Watch::new(b.queue(), false, &on_b)?;
         post(&a, 1);
-        // Each wake-up that was put off puts the next one off.
+        // Each deferred wake-up defers the next.
         while b_seen.count.load(Relaxed) < ROUNDS {
             EventFd::flush_deferred();
         }
@@ -274,7 +274,7 @@ mod suite {
         let seen = Seen::new();
         let note = |events| seen.note(events);
         let watch = Watch::new(fd.queue(), false, &note)?;
-        // The queue keeps a reference of its own until it has run.
+        // The queue holds its own reference until the wake-up has run.
         let weak = fd.clone();
         assert!(call_in(NMI, || {
             post(&weak, 1);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Sets of signals, what is pending, and which is next.
+//! Sets of signals, pending signals, and the order of delivery.
 
 mod record;
 
@@ -79,7 +79,7 @@ mod suite {
         assert_eq!((!SigSet::from_bits(0)).bits(), u64::MAX);
     }
 
-    /// Takes the next of `signals`, or 0.
+    /// Takes the next pending signal of `signals`, or returns 0.
     fn take(signals: SigSet) -> i32 {
         signal::take(signals).map_or(0, |info| info.signal())
     }
@@ -190,7 +190,7 @@ mod suite {
     fn the_queue_is_woken() -> Result {
         let woken = Atomic::new(0);
         let note = |events: Events| {
-            // Without events: anything may have come.
+            // The kernel wakes without events.
             woken.fetch_add(if events.bits() == 0 { 1 } else { 100 }, Full);
         };
         let signals = Signals::new(ALL);
@@ -200,7 +200,7 @@ mod suite {
             assert_eq!(woken.load(Relaxed), 1);
             signals.send(LAST, To::Group)?;
             assert_eq!(woken.load(Relaxed), 2);
-            // It is there already.
+            // The signal is pending already.
             signals.send(SIGTERM, To::Task)?;
             assert_eq!(woken.load(Relaxed), 2);
             signal::wake();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What records tell of signals: each layout, and which signal and code have which.
+//! The records of signals: each layout, and the layout of each signal and code.
 
 use kernel::prelude::*;
 
@@ -29,7 +29,7 @@ mod suite {
     const SI_TIMER: i32 = -2;
     const SI_QUEUE: i32 = -1;
 
-    /// Whether all bytes are the same. Tells the first that is not.
+    /// Whether all bytes are equal. Prints the first difference.
     fn same(want: &signalfd_siginfo, seen: &signalfd_siginfo) -> bool {
         let (want, seen) = (want.as_bytes(), seen.as_bytes());
         let first = want.iter().zip(seen).position(|(w, s)| w != s);
@@ -39,14 +39,14 @@ mod suite {
         first.is_none()
     }
 
-    /// The record of a signal that tells `detail`, and whose other bytes are not 0.
+    /// The record of a signal with `detail`, whose other bytes are not 0.
     fn record_of(signal: i32, code: i32, detail: Detail) -> signalfd_siginfo {
         let mut info = SigInfo::filled(0xa5, signal, -7, code);
         info.set_detail(detail);
         record::of(&info)
     }
 
-    /// A record that tells nothing else.
+    /// A record with all other fields 0.
     fn bare(signal: i32, code: i32) -> signalfd_siginfo {
         signalfd_siginfo {
             ssi_signo: signal as u32,
@@ -189,7 +189,7 @@ mod suite {
     const FOURS_INT: i32 = FOURS as i32;
     const FOURS_LONG: u64 = 0x4444_4444_4444_4444;
 
-    /// What the record tells of a signal whose bytes are all 0x44, by its layout.
+    /// The expected record for a layout, if all bytes of the signal are 0x44.
     #[derive(Clone, Copy)]
     enum Tells {
         Kill,
@@ -257,7 +257,7 @@ mod suite {
         }
     }
 
-    /// Whether a signal with that code tells what it should.
+    /// Whether the record of a signal with that code is as expected.
     fn tells(signal: i32, code: i32, tells: Tells) -> bool {
         let want = signalfd_siginfo {
             ssi_signo: signal as u32,
@@ -284,7 +284,7 @@ mod suite {
             (SIGCHLD, 1..=6, Tells::Child),
             (SIGPOLL, 1..=6, Tells::Poll),
             (SIGSYS, 1..=2, Tells::Sys),
-            // Above those of their own: up to 6 all are taken for a file's.
+            // Codes above the signal's own: up to 6, they have the layout of files.
             (SIGILL, 12..=127, Tells::Kill),
             (SIGTRAP, 7..=127, Tells::Kill),
             (SIGBUS, 6..=6, Tells::Poll),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The state of a timer apart from the kernel's timers, and with one of those.
+//! The state of a timer without and with a kernel timer, and a timer without a file.
 
 mod schedule;
 
@@ -73,7 +73,7 @@ mod suite {
         Clock::Boottime,
         Clock::Tai,
     ];
-    /// Farther off than any test lasts.
+    /// Longer than any test.
     const HOUR: Ktime = 3_600_000_000_000;
 
     fn periodic(interval: Ktime) -> TimerState {
@@ -109,11 +109,11 @@ mod suite {
 
     #[test]
     fn what_is_not_due_is_not_forwarded() {
-        // It has not expired.
+        // The timer has not expired.
         let mut state = periodic(10);
         assert_eq!(state.forward(100, 1000), None);
         assert_eq!(state.ticks, 0);
-        // It is to expire once only.
+        // The timer has no interval.
         let mut state = periodic(0);
         state.expire();
         assert_eq!(state.forward(100, 1000), None);
@@ -289,7 +289,7 @@ mod suite {
     fn past_expires_at_once<T: RawTimer + 'static>(clock: Clock) -> Result {
         let timed = timed::<T>(clock)?;
         timed.lock().start(1, 0);
-        // The timer itself may do it, a little later.
+        // The kernel's timer may do this, a little later.
         wait(&timed, 1)?;
         assert_eq!(timed.lock_stopped().0, 1);
         Ok(())
@@ -309,7 +309,7 @@ mod suite {
         drop(timed.lock_stopped().set_clock(Clock::Realtime));
         assert_eq!(timed.lock().expires(), 0);
         assert_eq!(timed.lock().0, 0);
-        // It goes by the new clock: this is past there, and far off on the old one.
+        // This time has passed on the new clock, and is far in the future on the old clock.
         let past = Clock::Realtime.now() - 1;
         timed.lock().start(past, 0);
         wait(&timed, 1)?;
@@ -322,9 +322,9 @@ mod suite {
         stopped_does_not_expire::<Alarm>()
     }
 
-    /// Starts a timer on another CPU and, when it has expired there, calls `change` with the lock
-    /// held, for which the callback waits. Returns how often the state is told from then on.
-    fn told_after(change: impl Fn(&mut Guard<'_, HrTimer, Probe>)) -> Result<u32> {
+    /// Starts a timer on another CPU. When it has expired there, calls `change` with the lock held,
+    /// for which the callback waits. Returns the number of later calls of [`Expire::expire`].
+    fn expirations_after(change: impl Fn(&mut Guard<'_, HrTimer, Probe>)) -> Result<u32> {
         const SOON: Ktime = 20_000_000;
         let clock = Clock::Monotonic;
         let timed = timed::<HrTimer>(clock)?;
@@ -334,7 +334,7 @@ mod suite {
         let mut guard = timed.lock();
         let due = guard.expires();
         while clock.now() < due + SOON {}
-        // The machine may have been so slow that the timer has expired before.
+        // On a slow machine, the timer may have expired before.
         let before = guard.0;
         change(&mut guard);
         drop(guard);
@@ -351,10 +351,10 @@ mod suite {
             return Ok(());
         }
         for _ in 0..4 {
-            assert_eq!(told_after(|guard| guard.stop())?, 0);
+            assert_eq!(expirations_after(|guard| guard.stop())?, 0);
             let later = Clock::Monotonic.now() + HOUR;
-            assert_eq!(told_after(|guard| guard.start(later, 0))?, 0);
-            assert_eq!(told_after(|guard| guard.start(1, 0))?, 1);
+            assert_eq!(expirations_after(|guard| guard.start(later, 0))?, 0);
+            assert_eq!(expirations_after(|guard| guard.start(1, 0))?, 1);
         }
         Ok(())
     }

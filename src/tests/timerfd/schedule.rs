@@ -52,7 +52,7 @@ mod suite {
     fn times_too_far_become_the_last() {
         let last = MAX / SECOND;
         assert_eq!(time(last - 1, 999_999_999), Ok(last * SECOND - 1));
-        // As ktime_set(), from the second on that does not fit as a whole.
+        // Like ktime_set(): from the first second that does not fit as a whole.
         assert_eq!(time(last, 0), Ok(MAX));
         assert_eq!(time(last, 999_999_999), Ok(MAX));
         assert_eq!(time(last + 1, 0), Ok(MAX));
@@ -103,7 +103,7 @@ mod suite {
 
     #[test]
     fn expirations_are_counted() {
-        // At the very time it has expired.
+        // A timer has expired at exactly its time.
         assert_eq!(forward(10, 5, 10), (15, 1));
         assert_eq!(forward(10, 5, 14), (15, 1));
         assert_eq!(forward(10, 5, 15), (20, 2));
