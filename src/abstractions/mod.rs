@@ -7,7 +7,7 @@
 //!
 //! | module | C API |
 //! | --- | --- |
-//! | [`export`] | arguments and results of functions that C code calls |
+//! | [`extern_c`] | arguments and results of functions that C code calls |
 //! | [`file`] | files on anonymous inodes, misc devices, polling |
 //! | [`ida`] | `struct ida` |
 //! | [`mm`] | user memory |
@@ -18,7 +18,7 @@
 //! | [`time`] | clocks and timers |
 
 pub mod compat;
-pub mod export;
+pub mod extern_c;
 pub mod file;
 mod helpers;
 pub mod ida;

@@ -5,7 +5,7 @@
 
 use crate::{
     abstractions::{
-        export::{
+        extern_c::{
             Borrowed,
             Held,
             PtrOrErr, //
