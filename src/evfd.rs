@@ -16,7 +16,7 @@
 //! | [`uapi`] | the types and numbers of the UAPI header |
 //! | [`abstractions`] | safe abstractions over the C API, with all unsafe code |
 //!
-//! Overview, locking, life times and memory ordering are in `Documentation/design.rst`.
+//! Overview, locking, life times and memory ordering are in `Documentation/design/`.
 //!
 //! A program that uses it:
 //!

@@ -39,7 +39,7 @@ struct file *evfd_fget(int fd);
  * sleeps. Any lock may be held but one that the caller's own callback on this
  * descriptor's wait queue takes. Where a lock that waking needs may be held, the
  * wake-up comes as soon as interrupts are on again: see "Posting" in
- * Documentation/design.rst.
+ * Documentation/design/eventfd.rst.
  * Return: how much was added, or -EINVAL if @n is above INT_MAX or @file is
  * not an event descriptor made by evfd.
  */

@@ -31,7 +31,7 @@ static enum outcome wrong(const char *what, long ret)
 /*
  * For each signal, a read copies a record of zeros, takes the signal, and copies
  * its record. The signal is lost if that is what fails: "Reading" of signals in
- * Documentation/design.rst.
+ * Documentation/design/signalfd.rst.
  */
 static int lost_signals(const struct fault *fault, int n)
 {

@@ -118,11 +118,11 @@ man_missing() {
 
 # The tests that the design names for what broke elsewhere, but that are not there.
 tests_missing() {
-	sed -n '/^How such code/,/^Lockdep/p' Documentation/design.rst |
-		awk '/^ +(\* )?- / { file = "" }
-		     match($0, /[a-z_.\/0-9]+: ``/) { file = substr($0, RSTART, RLENGTH - 4) }
-		     file { n = split($0, part, "``")
-			    for (i = 2; i <= n; i += 2) print file, part[i] }' |
+	awk '/^ +(\* )?- / { file = "" }
+	     match($0, /[a-z_.\/0-9]+: ``/) { file = substr($0, RSTART, RLENGTH - 4) }
+	     file { n = split($0, part, "``")
+		    for (i = 2; i <= n; i += 2) print file, part[i] }' \
+		Documentation/design/history.rst |
 		while read -r file name; do
 			case $file in
 			kunit) grep -qwr "fn $name" src/tests ;;
