@@ -8,7 +8,7 @@
 //! | module | C API |
 //! | --- | --- |
 //! | [`extern_c`] | arguments and results of functions that C code calls |
-//! | [`file`] | files on anonymous inodes, misc devices, polling |
+//! | [`mod@file`] | files on anonymous inodes, misc devices, polling |
 //! | [`ida`] | `struct ida` |
 //! | [`mm`] | user memory |
 //! | [`compat`] | items that the kernel crate of Linux 7.2 does not have |

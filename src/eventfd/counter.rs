@@ -5,7 +5,7 @@
 //!
 //! The counter neither waits nor wakes. Every change is fully ordered, so a caller may look at a
 //! wait queue afterwards without a further barrier: see "Memory ordering" in
-//! `Documentation/design.rst`.
+//! `Documentation/design/ordering.rst`.
 
 use crate::abstractions::{
     file::events::Events,

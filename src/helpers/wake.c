@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Wake-ups, and the rule for the contexts that allow them. "Posting" in
- * Documentation/design.rst explains the rule.
+ * Documentation/design/eventfd.rst explains the rule.
  */
 #include <linux/eventfd.h>
 #include <linux/lockdep.h>
