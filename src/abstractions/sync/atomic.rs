@@ -22,7 +22,7 @@ pub fn read_once<T: AtomicType>(atomic: &Atomic<T>) -> T {
 /// Stores `new` and returns true if the value is `old`, like `cmpxchg(old, new, Full)`.
 ///
 /// It does not return the old value, so the processor's flag is the whole result. The inline form
-/// is for "eventfd write+read" in tests/bench/bounds.
+/// is for "kernel post, no waiter" in tests/bench/bounds.
 #[inline(always)]
 pub fn try_cmpxchg_full(atomic: &Atomic<u64>, old: u64, new: u64) -> bool {
     // The sanitizers instrument the C functions only.
