@@ -382,7 +382,7 @@ mod suite {
     }
 
     fn works_without_a_file<K: TimerKind>() -> Result {
-        let timer = KBox::pin_init(Timer::<K>::new(Clock::Boottime), GFP_KERNEL)?;
+        let timer = Arc::pin_init(Timer::<K>::new(Clock::Boottime), GFP_KERNEL)?;
         assert!(timer.events() == Events::NONE);
         assert_eq!(timer.due()?, 0);
         timer.set(&setting(1, HOUR), None)?;
