@@ -3,8 +3,8 @@
  * evfd: event descriptors from a loadable module.
  *
  * Open /dev/evfd and make event descriptors with the ioctls below. A
- * descriptor does not depend on the open device: close the device whenever
- * you like.
+ * descriptor does not depend on the open device, which may be closed at any
+ * time.
  *
  * Every structure has the same layout for 32-bit and 64-bit programs.
  */
@@ -21,8 +21,8 @@
  * DOC: Flags of &struct evfd_eventfd
  *
  * The first three have the values of eventfd2(2), so EFD_SEMAPHORE,
- * EFD_CLOEXEC and EFD_NONBLOCK of <sys/eventfd.h> may be passed as they are.
- * O_CLOEXEC and O_NONBLOCK come from <fcntl.h>, which the program includes.
+ * EFD_CLOEXEC and EFD_NONBLOCK of <sys/eventfd.h> may be passed unchanged.
+ * The program includes <fcntl.h> for O_CLOEXEC and O_NONBLOCK.
  *
  * %EVFD_EFD_SEMAPHORE: a read takes 1 from the counter instead of all of it.
  *
@@ -30,8 +30,8 @@
  *
  * %EVFD_EFD_NONBLOCK: the open file description has O_NONBLOCK set.
  *
- * %EVFD_EFD_WAKE_ONE: what is posted wakes one reader that is blocked in
- * read(2), not all of them. Pollers are woken as always.
+ * %EVFD_EFD_WAKE_ONE: a write or a post wakes only one of the readers blocked
+ * in read(2). Pollers are woken as usual.
  */
 #define EVFD_EFD_SEMAPHORE	(1 << 0)
 #define EVFD_EFD_WAKE_ONE	(1 << 1)
@@ -51,7 +51,8 @@ struct evfd_eventfd {
 #define EVFD_IOC_MAGIC		0xEF
 
 /*
- * Make an event descriptor: on /dev/evfd. Returns the new file descriptor, or -1 and errno:
+ * On /dev/evfd: make an event descriptor. Returns the new descriptor, or -1
+ * and errno:
  *
  * EFAULT: the argument is not readable memory
  * EINVAL: unknown bits in flags
@@ -62,7 +63,7 @@ struct evfd_eventfd {
 #define EVFD_IOC_EVENTFD	_IOW(EVFD_IOC_MAGIC, 0x00, struct evfd_eventfd)
 
 /**
- * struct evfd_timespec - a time, or a span of time
+ * struct evfd_timespec - an absolute or a relative time
  * @tv_sec: seconds, not negative
  * @tv_nsec: nanoseconds, 0 to 999,999,999
  */
@@ -72,12 +73,12 @@ struct evfd_timespec {
 };
 
 /**
- * struct evfd_itimerspec - when a timer expires, and how often
- * @it_interval: time from one expiration to the next; 0 for a single one
- * @it_value: first expiration, or time that is left until the next one; 0 for
- *	none
+ * struct evfd_itimerspec - setting of a timer
+ * @it_interval: period of a periodic timer; 0 for a single expiration
+ * @it_value: first expiration, or time left until the next expiration; 0 for a
+ *	disarmed timer
  *
- * For 64-bit programs this is struct itimerspec.
+ * For 64-bit programs this has the layout of struct itimerspec.
  */
 struct evfd_itimerspec {
 	struct evfd_timespec it_interval;
@@ -111,16 +112,16 @@ struct evfd_timerfd_create {
  *
  * The first two have the values of timerfd_settime(2).
  *
- * %EVFD_TFD_TIMER_ABSTIME: it_value is a time on the timer's clock, not a span
- * from now.
+ * %EVFD_TFD_TIMER_ABSTIME: it_value is an absolute time on the timer's clock,
+ * not relative to the current time.
  *
- * %EVFD_TFD_TIMER_CANCEL_ON_SET: with EVFD_TFD_TIMER_ABSTIME, on a clock that
- * can be set: when it is, whoever waits wakes, and one read or setting fails
- * with ECANCELED. Other clocks are not set, so it has no effect on them.
+ * %EVFD_TFD_TIMER_CANCEL_ON_SET: with EVFD_TFD_TIMER_ABSTIME, setting the clock
+ * cancels the timer. The waiters are woken, and one read or setting fails with
+ * ECANCELED. The flag has no effect on clocks that cannot be set.
  *
- * %EVFD_TFD_SLACK: slack_ns tells how much later than asked for the timer may
- * expire, so that the kernel can serve several by one interrupt. Alarm clocks
- * are served in time all the same.
+ * %EVFD_TFD_SLACK: the timer may expire up to slack_ns late, which lets the
+ * kernel serve several timers with one interrupt. Timers on alarm clocks still
+ * expire on time.
  */
 #define EVFD_TFD_TIMER_ABSTIME		(1 << 0)
 #define EVFD_TFD_TIMER_CANCEL_ON_SET	(1 << 1)
@@ -131,9 +132,9 @@ struct evfd_timerfd_create {
  * @flags: EVFD_TFD_TIMER_ABSTIME, EVFD_TFD_TIMER_CANCEL_ON_SET, EVFD_TFD_SLACK
  * @reserved: 0
  * @new_value: the new setting
- * @old_value: pointer to a &struct evfd_itimerspec for the setting before, or
+ * @old_value: pointer to a &struct evfd_itimerspec for the previous setting, or
  *	0; written only if the call succeeds
- * @slack_ns: with EVFD_TFD_SLACK nanoseconds, at most 2^63-1; otherwise 0
+ * @slack_ns: with EVFD_TFD_SLACK, nanoseconds, at most 2^63-1; otherwise 0
  */
 struct evfd_timerfd_settime {
 	__u32 flags;
@@ -146,13 +147,14 @@ struct evfd_timerfd_settime {
 /**
  * DOC: Flags of &struct evfd_timerfd
  *
- * %EVFD_TFD_TIMER_REL: it_value is a span from now. This is 0.
+ * %EVFD_TFD_TIMER_REL: it_value is relative to the current time. The value of
+ * this flag is 0.
  *
- * %EVFD_TFD_TIMER_ABS: it_value is a time on the clock.
+ * %EVFD_TFD_TIMER_ABS: it_value is an absolute time on the clock.
  *
- * %EVFD_TFD_TIMER_SEQ: repeat at the interval that is given, in it_interval or
- * in it_value, whichever is not 0. If both are given it_value is the span from
- * now to the first expiration.
+ * %EVFD_TFD_TIMER_SEQ: the timer is periodic. The period is it_interval or
+ * it_value, whichever is not 0. If neither is 0, it_value is the relative time
+ * of the first expiration, and it_interval is the period.
  */
 #define EVFD_TFD_TIMER_REL	0
 #define EVFD_TFD_TIMER_ABS	EVFD_TFD_TIMER_ABSTIME
@@ -164,7 +166,8 @@ struct evfd_timerfd_settime {
  * @clockid: as in &struct evfd_timerfd_create
  * @flags: EVFD_TFD_TIMER_REL, EVFD_TFD_TIMER_ABS or EVFD_TFD_TIMER_SEQ
  * @reserved: 0
- * @value: the setting; with an it_interval it repeats, whatever the flags
+ * @value: the setting; if it_interval is not 0, the timer is periodic with any
+ *	of the flags
  */
 struct evfd_timerfd {
 	__s32 ufd;
@@ -175,8 +178,8 @@ struct evfd_timerfd {
 };
 
 /*
- * Make a timer descriptor: on /dev/evfd. Returns the new file descriptor, or
- * -1 and errno as EVFD_IOC_EVENTFD but for ENOSPC, and besides:
+ * On /dev/evfd: make a timer descriptor. Returns the new descriptor, or -1 and
+ * errno. The errors are those of EVFD_IOC_EVENTFD except ENOSPC, and:
  *
  * EINVAL: unknown clock
  * EPERM: an alarm clock, and the caller does not have CAP_WAKE_ALARM
@@ -185,48 +188,52 @@ struct evfd_timerfd {
 	_IOW(EVFD_IOC_MAGIC, 0x10, struct evfd_timerfd_create)
 
 /*
- * The call of 2007: on /dev/evfd. Makes a timer descriptor, or gives one a new
- * setting, and a new clock if that is another; a descriptor has an alarm clock
- * for ever or never. Returns the descriptor, or -1 and errno as
- * EVFD_IOC_TIMERFD_CREATE, and besides:
+ * On /dev/evfd: the call of 2007. Makes a timer descriptor, or gives an existing
+ * timer a new setting and moves it to clockid. Returns the descriptor, or
+ * -1 and errno. The errors are those of EVFD_IOC_TIMERFD_CREATE, and:
  *
  * EBADF: ufd is neither -1 nor an open descriptor
- * EINVAL: ufd is not a timer descriptor, or one of an alarm clock while clockid
- *	is none or the other way round; an invalid time; unknown flags; reserved
- *	is not 0
+ * EINVAL: ufd is not a timer descriptor; either its clock or clockid is an alarm
+ *	clock, but not both; an invalid time; unknown flags; reserved is not 0
  *
- * A descriptor that is made by this call reads as a __u32, of at most 2^32-1;
- * what is above that is left for the next read.
+ * A read of a descriptor made by this call returns a __u32. Expirations above
+ * 2^32-1 are left for the next read.
  */
 #define EVFD_IOC_TIMERFD	_IOW(EVFD_IOC_MAGIC, 0x11, struct evfd_timerfd)
 
 /*
- * Give a timer a new setting: on the timer descriptor. Returns 0, or -1 and
- * errno; if that is not ECANCELED, the timer is unchanged:
+ * On a timer descriptor: arm or disarm the timer. Returns 0, or -1 and errno.
+ * The timer is unchanged after all errors except ECANCELED:
  *
  * EFAULT: the argument is not readable, or old_value not writable memory
  * EINVAL: unknown flags, an invalid time or slack, reserved is not 0
  * EPERM: an alarm clock, and the caller does not have CAP_WAKE_ALARM
- * EOPNOTSUPP: EVFD_TFD_TIMER_CANCEL_ON_SET, and this kernel does not tell when
- *	the clock is set
+ * EOPNOTSUPP: EVFD_TFD_TIMER_CANCEL_ON_SET, and this kernel does not notify
+ *	modules when a clock is set
  * ECANCELED: the clock was set since the last setting with
- *	EVFD_TFD_TIMER_CANCEL_ON_SET, if this one has that flag too and an
- *	it_value that is not 0. The timer has the new setting all the same.
+ *	EVFD_TFD_TIMER_CANCEL_ON_SET, and the new setting also has that flag and
+ *	an it_value that is not 0. The timer has the new setting in spite of the
+ *	error.
  */
 #define EVFD_IOC_TIMERFD_SETTIME	\
 	_IOW(EVFD_IOC_MAGIC, 0x12, struct evfd_timerfd_settime)
 
 /*
- * Get what is left of a timer's setting: on the timer descriptor. Returns 0,
- * or -1 and EFAULT.
+ * On a timer descriptor: get the time left until the next expiration, and the
+ * period. Returns 0, or -1 and errno:
+ *
+ * EFAULT: the argument is not writable memory
  */
 #define EVFD_IOC_TIMERFD_GETTIME	\
 	_IOR(EVFD_IOC_MAGIC, 0x13, struct evfd_itimerspec)
 
 /*
- * A timer descriptor also has TFD_IOC_SET_TICKS of <linux/timerfd.h>, as
- * native ones have. It fails with EFAULT, with EINVAL for 0 ticks, and with
- * ECANCELED as a read.
+ * Like native timer descriptors, those of evfd support TFD_IOC_SET_TICKS of
+ * <linux/timerfd.h>. Returns 0, or -1 and errno:
+ *
+ * EFAULT: the argument is not readable memory
+ * EINVAL: the number of ticks is 0
+ * ECANCELED: the clock was set; the same condition as for a read
  */
 
 /**
@@ -238,9 +245,9 @@ struct evfd_timerfd {
  *
  * %EVFD_SFD_NONBLOCK: the open file description has O_NONBLOCK set.
  *
- * %EVFD_SFD_BLOCK: the signals of the mask are blocked in the calling thread,
- * as by sigprocmask(2), before the descriptor is there. They stay blocked when
- * it is closed. If the call fails nothing is blocked.
+ * %EVFD_SFD_BLOCK: the signals of the mask are blocked in the calling thread
+ * before the descriptor is made, like with sigprocmask(2). They stay blocked
+ * after the descriptor is closed. A call that fails blocks no signal.
  */
 #define EVFD_SFD_CLOEXEC	O_CLOEXEC
 #define EVFD_SFD_NONBLOCK	O_NONBLOCK
@@ -249,11 +256,11 @@ struct evfd_timerfd {
 /**
  * struct evfd_signalfd - argument of %EVFD_IOC_SIGNALFD
  * @ufd: a signal descriptor, or -1 for a new one
- * @flags: EVFD_SFD_* flags; without effect on a descriptor that there is, but
- *	for EVFD_SFD_BLOCK
- * @mask: pointer to a set of signals as the kernel has them, of 64 bits; those
- *	that can't be caught are left out
- * @sizemask: 8, the size of that
+ * @flags: EVFD_SFD_* flags; only EVFD_SFD_BLOCK has an effect on an existing
+ *	descriptor
+ * @mask: pointer to a set of signals in the kernel's format, of 64 bits; SIGKILL
+ *	and SIGSTOP are ignored
+ * @sizemask: 8, the size of the set
  * @reserved: 0
  */
 struct evfd_signalfd {
@@ -271,10 +278,10 @@ struct evfd_signalfd {
  *
  * %EVFD_EVENTFS_NONBLOCK: the open file description has O_NONBLOCK set.
  *
- * %EVFD_EVENTFS_EXCLUSIVE: the signal reaches its owner through the descriptor
- * only: it is blocked in the calling thread, from which threads that are made
- * later inherit that. Other threads must have it blocked. It stays blocked when
- * the descriptor is closed.
+ * %EVFD_EVENTFS_EXCLUSIVE: the signal reaches the process through the descriptor
+ * only. The call blocks it in the calling thread, and threads created later
+ * inherit that. All other threads must have blocked it already. It stays blocked
+ * after the descriptor is closed. A call that fails does not block it.
  */
 #define EVFD_EVENTFS_CLOEXEC	O_CLOEXEC
 #define EVFD_EVENTFS_NONBLOCK	O_NONBLOCK
@@ -291,10 +298,10 @@ struct evfd_eventfs_signal {
 };
 
 /*
- * Make a signal descriptor, or give one another mask: on /dev/evfd. It reads as
- * struct signalfd_siginfo of <linux/signalfd.h>, as signalfd(2) tells. Returns
- * the descriptor, or -1 and errno as EVFD_IOC_EVENTFD but for ENOSPC, and
- * besides:
+ * On /dev/evfd: make a signal descriptor, or change the mask of an existing
+ * descriptor. Reads return struct signalfd_siginfo of <linux/signalfd.h>, like
+ * signalfd(2). Returns the descriptor, or -1 and errno. The errors are those
+ * of EVFD_IOC_EVENTFD except ENOSPC, and:
  *
  * EBADF: ufd is neither -1 nor an open descriptor
  * EFAULT: mask is not readable memory
@@ -304,16 +311,18 @@ struct evfd_eventfs_signal {
 #define EVFD_IOC_SIGNALFD	_IOW(EVFD_IOC_MAGIC, 0x20, struct evfd_signalfd)
 
 /*
- * Give a signal descriptor another mask, without the device: on the signal
- * descriptor. The argument is a set of signals as in &struct evfd_signalfd.
- * Returns 0, or -1 and EFAULT.
+ * On a signal descriptor: change its mask, without the device. The argument
+ * points to a set of signals in the format of &struct evfd_signalfd. Returns 0,
+ * or -1 and errno:
+ *
+ * EFAULT: the argument is not readable memory
  */
 #define EVFD_IOC_SIGNALFD_SETMASK	_IOW(EVFD_IOC_MAGIC, 0x22, __u64)
 
 /*
- * Make a descriptor for one signal, as eventfs had them: on /dev/evfd. It reads
- * as a signal descriptor. Returns the new descriptor, or -1 and errno as
- * EVFD_IOC_EVENTFD but for ENOSPC, and besides:
+ * On /dev/evfd: make a descriptor for one signal, the eventfs design. Reads work
+ * like those of a signal descriptor. Returns the new descriptor, or -1 and errno.
+ * The errors are those of EVFD_IOC_EVENTFD except ENOSPC, and:
  *
  * EBUSY: EVFD_EVENTFS_EXCLUSIVE, and another thread of the process has not
  *	blocked the signal
