@@ -2,7 +2,7 @@
 /*
  * The kernel side of evfd: post to event descriptors from kernel code.
  *
- * Every function is exported with EXPORT_SYMBOL_GPL by evfd.ko.
+ * evfd.ko exports every function with EXPORT_SYMBOL_GPL().
  */
 #ifndef _LINUX_EVFD_H
 #define _LINUX_EVFD_H
@@ -17,12 +17,11 @@ struct file;
  * evfd_fget - get the file behind an evfd event descriptor
  * @fd: a file descriptor of the current process
  *
- * The reference keeps the descriptor's file open and evfd.ko loaded. Release
- * it with fput().
+ * The reference keeps the file open and evfd.ko loaded. Release it with fput().
  *
- * Context: task context, as fget().
- * Return: the file, or ERR_PTR(-EBADF) if @fd is not open, or ERR_PTR(-EINVAL)
- * if it is not an event descriptor made by evfd.
+ * Context: Task context, like fget(). Does not sleep.
+ * Return: The file, ERR_PTR(-EBADF) if @fd is not open, or ERR_PTR(-EINVAL) if
+ * @fd is not an event descriptor made by evfd.
  */
 struct file *evfd_fget(int fd);
 
@@ -31,17 +30,21 @@ struct file *evfd_fget(int fd);
  * @file: an open file, normally from evfd_fget()
  * @n: how much to add, at most INT_MAX
  *
- * Adds @n, or as much of it as fits below ULLONG_MAX, and wakes whoever waits
- * for the descriptor to become readable. A counter that has reached ULLONG_MAX
- * stays there, and polls as EPOLLERR, until it is read.
+ * Adds @n and wakes the waiters for EPOLLIN. If the sum would exceed ULLONG_MAX,
+ * adds only as much as fits. A counter of ULLONG_MAX polls as EPOLLERR until it
+ * is read. A post that reaches this value also wakes the waiters for EPOLLERR.
  *
- * Context: any: task, softirq, hardirq, NMI, inside wake-up callbacks. Never
- * sleeps. Any lock may be held but one that the caller's own callback on this
- * descriptor's wait queue takes. Where a lock that waking needs may be held, the
- * wake-up comes as soon as interrupts are on again: see "Posting" in
- * Documentation/design/eventfd.rst.
- * Return: how much was added, or -EINVAL if @n is above INT_MAX or @file is
- * not an event descriptor made by evfd.
+ * The counter always changes immediately. The wake-up is deferred if the caller,
+ * or the code that it interrupted, could hold a lock that the wake-up takes:
+ * until interrupts are enabled again, and on PREEMPT_RT to a kernel thread. See
+ * evfd_signal(9) and Documentation/kernel-api.rst.
+ *
+ * Context: Any context, including NMI and wake-up callbacks. Never sleeps. The
+ * caller may hold any lock, with one exception: if the caller has its own
+ * callback on the descriptor's wait queue, and that callback takes a lock, the
+ * caller must not post with that lock held and interrupts enabled.
+ * Return: The amount added, or -EINVAL if @n is above INT_MAX or @file is not an
+ * event descriptor made by evfd.
  */
 int evfd_signal(struct file *file, unsigned int n);
 
@@ -49,13 +52,14 @@ int evfd_signal(struct file *file, unsigned int n);
  * evfd_ctx_fdget - get the counter behind an evfd event descriptor
  * @fd: a file descriptor of the current process
  *
- * Unlike evfd_fget() this does not keep the descriptor open: when user space
- * closes it last, pollers see EPOLLHUP, and what is posted from then on is
- * seen by nobody but evfd_ctx_do_read(). It does keep evfd.ko loaded.
+ * Unlike evfd_fget(), this does not keep the descriptor open. When user space
+ * closes the last descriptor, pollers are woken with EPOLLHUP. Later posts are
+ * visible only to callers that read the context. The reference keeps evfd.ko
+ * loaded.
  *
- * Context: task context, as fget().
- * Return: the context, to be released with evfd_ctx_put(), or an error pointer
- * as from evfd_fget().
+ * Context: Task context, like fget(). Does not sleep.
+ * Return: The context, to be released with evfd_ctx_put(), or the error pointers
+ * of evfd_fget().
  */
 struct evfd_ctx *evfd_ctx_fdget(int fd);
 
@@ -63,18 +67,18 @@ struct evfd_ctx *evfd_ctx_fdget(int fd);
  * evfd_ctx_fileget - get the counter behind an open file
  * @file: an open file
  *
- * Context: any.
- * Return: the context, to be released with evfd_ctx_put(), or ERR_PTR(-EINVAL)
+ * Context: Any context. Never sleeps.
+ * Return: The context, to be released with evfd_ctx_put(), or ERR_PTR(-EINVAL)
  * if @file is not an event descriptor made by evfd.
  */
 struct evfd_ctx *evfd_ctx_fileget(struct file *file);
 
 /**
  * evfd_ctx_put - release a context
- * @ctx: what evfd_ctx_fdget() or evfd_ctx_fileget() returned
+ * @ctx: a context from evfd_ctx_fdget() or evfd_ctx_fileget()
  *
- * Context: where memory may be freed, which is anywhere but in NMI and, on
- * PREEMPT_RT, only where a spinlock_t may be taken.
+ * Context: Any context in which memory may be freed: not NMI, and on PREEMPT_RT
+ * only where a spinlock_t may be taken.
  */
 void evfd_ctx_put(struct evfd_ctx *ctx);
 
@@ -82,46 +86,53 @@ void evfd_ctx_put(struct evfd_ctx *ctx);
  * evfd_ctx_signal - add to a counter, with more poll events
  * @ctx: the context
  * @n: how much to add, at most INT_MAX
- * @mask: poll events that waiters are told of besides EPOLLIN, normally 0
+ * @mask: poll events that waiters receive together with EPOLLIN, normally 0
  *
- * Context: as evfd_signal().
- * Return: how much was added, or -EINVAL if @n is above INT_MAX.
+ * Works like evfd_signal().
+ *
+ * Context: Any context, with the exception in evfd_signal() for locks. Never
+ * sleeps.
+ * Return: The amount added, or -EINVAL if @n is above INT_MAX.
  */
 int evfd_ctx_signal(struct evfd_ctx *ctx, unsigned int n, __poll_t mask);
 
 /**
  * evfd_ctx_do_read - read a counter without blocking
  * @ctx: the context
- * @cnt: where what was read is put: the counter, which is then 0, or for a
- *	semaphore 1, by which the counter is decremented, or 0 if it was 0
+ * @cnt: where to store the amount that was read
  *
- * Context: any but NMI; the lock of the wait queue may be held, so a wake-up
- * callback may call it.
+ * Reads the counter and resets it to 0. With EVFD_EFD_SEMAPHORE, reads 1 and
+ * subtracts 1 from the counter, or reads 0 if the counter is 0. Wakes blocked
+ * writers; this wake-up is always deferred.
+ *
+ * Context: Any context except NMI. The lock of the wait queue may be held, so a
+ * wake-up callback may call this. Never sleeps.
  */
 void evfd_ctx_do_read(struct evfd_ctx *ctx, __u64 *cnt);
 
 /**
  * evfd_ctx_remove_wait_queue - leave the wait queue and read, in one step
  * @ctx: the context
- * @wait: an entry that a poll of the file has put on its wait queue
- * @cnt: as for evfd_ctx_do_read()
+ * @wait: an entry that a poll of the file has added to its wait queue
+ * @cnt: where to store the amount that was read, like for evfd_ctx_do_read()
  *
- * A post either comes before, and is in @cnt, or comes after and does not call
- * @wait's function.
+ * A post comes either before, and is included in @cnt, or after, and does not
+ * call the function of @wait.
  *
- * Context: task, softirq or, not on PREEMPT_RT, hardirq; the lock of the wait
- * queue is taken.
- * Return: 0, or -EAGAIN if the counter was 0. @wait is removed either way.
+ * Context: Any context in which a spinlock_t may be taken: task, softirq and,
+ * except on PREEMPT_RT, hardirq. Takes the lock of the wait queue, so a wake-up
+ * callback must not call this.
+ * Return: 0, or -EAGAIN if the counter was 0. @wait is removed in both cases.
  */
 int evfd_ctx_remove_wait_queue(struct evfd_ctx *ctx,
 			       struct wait_queue_entry *wait, __u64 *cnt);
 
 /*
- * The names of the 2007 proposal, with its signatures. The kernel's own
- * <linux/eventfd.h> has an eventfd_signal() with another signature, and on
- * kernels with CONFIG_EVENTFD an eventfd_fget() for its own descriptors: a
- * file that defines EVFD_2007_API before including this header gets evfd's
- * instead of both.
+ * The functions of the 2007 proposal, with its names and signatures. The
+ * kernel's <linux/eventfd.h> has an eventfd_signal() with another signature. On
+ * kernels with CONFIG_EVENTFD, it also has an eventfd_fget() for native
+ * descriptors. A file that defines EVFD_2007_API before including this header
+ * gets evfd's functions instead of both.
  */
 #ifdef EVFD_2007_API
 #include <linux/eventfd.h>
