@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# For the Kbuild file of a module that uses evfd.rs: makes evfd_generated.rs,
-# the Rust side of include/linux/evfd.h, in the module's build directory. The
-# object that needs it names it as a prerequisite.
+# Rules for the Kbuild file of a module that uses evfd.rs. They generate
+# evfd_generated.rs, the bindings to include/linux/evfd.h, in the module's build
+# directory. The module's object has that file as a prerequisite.
 
 evfd_include := $(src)/../../include
 
-# bindgen parses with clang. Of gcc's options, clang is given those that do not
-# generate code, and the ones that change types.
+# bindgen parses with clang. clang gets gcc's options except those for code
+# generation, and the options that change types.
 evfd_bindgen_c_flags = $(filter-out -f% -m% --param% -pg,$(c_flags)) \
 	-fms-extensions -fshort-wchar -fno-builtin -w \
 	--target=x86_64-linux-gnu -DMODULE -D__BINDGEN__ \

@@ -2,9 +2,10 @@
 
 //! Posting to evfd's event descriptors from kernel modules written in Rust.
 //!
-//! C header: `include/linux/evfd.h`. A module takes this file in with `#[path]`, and its Kbuild
-//! file includes `include/rust/bindings.mk`, which makes what it needs of the C header; see
-//! `samples/timer/`.
+//! A module includes this file with `#[path]`. Its Kbuild file includes `include/rust/bindings.mk`,
+//! which generates the bindings to the C header. `samples/timer/` is such a module.
+//!
+//! C header: `include/linux/evfd.h`
 
 use core::ptr::NonNull;
 use kernel::{
@@ -31,21 +32,21 @@ mod bindings {
 
 /// A reference to the counter behind an event descriptor.
 ///
-/// It keeps `evfd.ko` loaded, but not the descriptor open: what is posted after user space has
-/// closed the descriptor is counted, and seen by nobody.
+/// The reference keeps `evfd.ko` loaded, but it does not keep the descriptor open. After user
+/// space has closed the last descriptor, posts still change the counter, but no program sees them.
 ///
-/// Dropping it releases the reference, which must not be done in an NMI, and on `PREEMPT_RT` only
-/// where a `spinlock_t` may be taken.
+/// Dropping releases the reference. It must not be dropped in NMI, and on `PREEMPT_RT` only where a
+/// `spinlock_t` may be taken.
 ///
 /// # Invariants
 ///
-/// `ctx` is a live `struct evfd_ctx`, one reference to which belongs to this value.
+/// `ctx` points to a live `struct evfd_ctx`, and this value owns a reference to it.
 pub struct EventFdCtx {
     ctx: NonNull<bindings::evfd_ctx>,
 }
 
-// SAFETY: The reference is not tied to the task that took it: `evfd_ctx_put()` may be called from
-// any thread.
+// SAFETY: The reference is not tied to the task that took it, and `evfd_ctx_put()` may be called
+// from any thread.
 unsafe impl Send for EventFdCtx {}
 
 // SAFETY: The only operation on a shared reference is `evfd_ctx_signal()`, which may be called
@@ -55,27 +56,29 @@ unsafe impl Sync for EventFdCtx {}
 impl EventFdCtx {
     /// Gets the counter behind descriptor `fd` of the current process.
     ///
-    /// Fails with `EBADF` if `fd` is not open, and with `EINVAL` if it is not an event descriptor
+    /// Fails with `EBADF` if `fd` is not open, and with `EINVAL` if `fd` is not an event descriptor
     /// made by evfd.
+    ///
+    /// Context: task, like `fget()`. Does not sleep.
     pub fn from_fd(fd: i32) -> Result<Self> {
-        // SAFETY: The function checks `fd`, and has no other requirement in task context, the
-        // only one with a current process whose descriptors could be meant.
+        // SAFETY: The function checks `fd`, and has no other requirement in task context. Only
+        // there does `fd` have a meaning, because other contexts have no current process.
         let ctx = from_err_ptr(unsafe { bindings::evfd_ctx_fdget(fd) })?;
 
-        // INVARIANT: `evfd_ctx_fdget()` succeeded, so `ctx` is live, and the reference it returned
-        // is now ours.
+        // INVARIANT: `evfd_ctx_fdget()` succeeded, so `ctx` is live, and this value owns the
+        // returned reference.
         Ok(Self {
             ctx: NonNull::new(ctx).ok_or(EINVAL)?,
         })
     }
 
-    /// Adds `n` to the counter, or as much of it as fits, and wakes whoever waits for it.
+    /// Adds `n` to the counter, or as much of it as fits, and wakes the waiters.
     ///
-    /// Returns how much was added. Fails with `EINVAL` if `n` is above `i32::MAX`.
+    /// Returns the amount that it added. Fails with `EINVAL` if `n` is above `i32::MAX`.
     ///
-    /// Never sleeps, and may be called from any context, NMI and wake-up callbacks included.
+    /// Context: any, including NMI and wake-up callbacks. Never sleeps.
     pub fn signal(&self, n: u32) -> Result<u32> {
-        // SAFETY: By the type invariant `ctx` is live. The function may be called from any context.
+        // SAFETY: `ctx` is live by the type invariant. The function may be called from any context.
         let added = unsafe { bindings::evfd_ctx_signal(self.ctx.as_ptr(), n, 0) };
 
         to_result(added)?;
@@ -85,7 +88,7 @@ impl EventFdCtx {
 
 impl Drop for EventFdCtx {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant the reference is ours, and nothing uses `ctx` after this.
+        // SAFETY: This value owns the reference by the type invariant, and never uses `ctx` again.
         unsafe { bindings::evfd_ctx_put(self.ctx.as_ptr()) };
     }
 }
