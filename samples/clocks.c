@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Waits for timers on several clocks in one epoll loop, and tells which has
- * expired and how late it was seen.
+ * Waits for timers on several clocks in one epoll loop, and prints for each
+ * expiration how late the program noticed it.
  */
 #include <err.h>
 #include <errno.h>
@@ -23,11 +23,11 @@
 static struct timer {
 	const char *name;
 	int clockid;
-	/* In milliseconds; interval 0: expires once. */
+	/* In milliseconds. With interval 0, the timer expires once. */
 	__s64 first, interval;
-	/* How many expirations to wait for. */
+	/* Number of expirations to wait for. */
 	int count;
-	/* On the clock, in nanoseconds: when it expires next. */
+	/* Time of the next expiration on the clock, in nanoseconds. */
 	__s64 next;
 	int fd;
 } timers[] = {
@@ -43,7 +43,7 @@ static __s64 now_on(const struct timer *timer)
 	int clockid = timer->clockid;
 	struct timespec ts;
 
-	/* The same time, and it can be read without an RTC. */
+	/* CLOCK_REALTIME has the same time, and needs no RTC to be read. */
 	if (clockid == CLOCK_REALTIME_ALARM)
 		clockid = CLOCK_REALTIME;
 	if (clock_gettime(clockid, &ts))
@@ -56,7 +56,7 @@ static struct evfd_timespec timespec_of(__s64 ns)
 	return (struct evfd_timespec){ ns / NS_PER_S, ns % NS_PER_S };
 }
 
-/* Makes the timer and has it expire at a time on its clock. */
+/* Makes the timer and arms it with an absolute time on its clock. */
 static void start(struct timer *timer, int device)
 {
 	struct evfd_timerfd_create create = {
@@ -75,7 +75,7 @@ static void start(struct timer *timer, int device)
 		err(EXIT_FAILURE, "EVFD_IOC_TIMERFD_SETTIME %s", timer->name);
 }
 
-/* Reads, and tells. Returns how many expirations need not be waited for. */
+/* Reads and prints. Returns how many of the awaited expirations it has read. */
 static int take(struct timer *timer)
 {
 	__s64 late = now_on(timer) - timer->next;

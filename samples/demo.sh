@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Runs the samples in a guest that has evfd.ko loaded, and checks what they
-# print: demo.sh [DIRECTORY-OF-PROGRAMS-AND-MODULES]
+# Runs the samples in a guest with evfd.ko loaded, and checks their output:
+# demo.sh [DIRECTORY-OF-PROGRAMS-AND-MODULES]
 
 set -euo pipefail
 
@@ -14,13 +14,13 @@ section() {
 	printf '\n== %s\n' "$*"
 }
 
-# run PROGRAM ARGUMENT...: show the command, run it, and keep what it prints.
+# run PROGRAM ARGUMENT...: show the command, run it, and keep its output.
 run() {
 	printf '$ %s\n' "$*"
 	"$share/$1" "${@:2}" | tee "$output"
 }
 
-# Compare what the last run has printed with stdin.
+# Compare the output of the last run with stdin.
 check() {
 	if ! diff "$output" -; then
 		echo "The sample should have printed the lines marked with '>'," \
@@ -34,7 +34,7 @@ uname -rv
 grep '^evfd ' /proc/modules
 ls -l /dev/evfd
 
-section "Two processes: each read takes the sum of what was written"
+section "Two processes: each read takes the sum of earlier writes"
 run tutorial -t 100 1 2 3 4 5
 check <<'END'
 Child writing 1 to efd
@@ -90,7 +90,7 @@ section "A kernel module in Rust posts from a timer, a program waits in epoll"
 insmod "$share/evfd_timer.ko"
 run waiter timer 5 100
 check <<'END'
-Waiting for 5 ticks, one in 100 ms
+Waiting for 5 ticks, one every 100 ms
 Tick 1
 Tick 2
 Tick 3

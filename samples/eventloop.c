@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * One epoll loop for all three: a worker posts to an event descriptor, a timer
- * ticks, and signals are read until SIGTERM, which ends it cleanly.
+ * One epoll loop for all three kinds of descriptor: a worker posts to an event
+ * descriptor, a timer ticks, and signals are read. SIGTERM ends the loop cleanly.
  */
 #include <err.h>
 #include <errno.h>
@@ -66,7 +66,7 @@ static void on_signal(struct source *source)
 	get(source, &info, sizeof(info));
 	printf("signalfd: %s of %s\n",
 	       info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGCHLD",
-	       info.ssi_pid == (__u32)worker ? "the worker" : "somebody");
+	       info.ssi_pid == (__u32)worker ? "the worker" : "another process");
 	if (info.ssi_signo == SIGTERM)
 		ended = true;
 	else
@@ -101,7 +101,7 @@ static int make_timerfd(void)
 	return fd;
 }
 
-/* The signals are blocked by the same call: none can be missed. */
+/* The call also blocks the signals, so the program cannot miss any of them. */
 static int make_signalfd(void)
 {
 	__u64 mask = 1ULL << (SIGTERM - 1) | 1ULL << (SIGCHLD - 1);
@@ -160,7 +160,7 @@ int main(void)
 	if (!worker)
 		work(sources[0].fd);
 
-	/* It goes on until the worker is gone: then nothing is left to come. */
+	/* The worker sends posts and signals until it is gone. */
 	while (!ended || !child_gone || posts < POSTS) {
 		struct epoll_event event;
 		struct source *source;

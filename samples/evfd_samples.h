@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
- * What the sample modules offer to programs: a misc device each, and an ioctl
- * that takes an event descriptor to post to. Closing the device ends it.
+ * The interface of the sample modules. Each has a misc device with an ioctl that
+ * takes an event descriptor. The module posts to it until the device is closed.
  */
 #ifndef EVFD_SAMPLES_H
 #define EVFD_SAMPLES_H
@@ -14,11 +14,11 @@
 #define EVFD_SHRINKER_DEVICE_NAME	"evfd_shrinker"
 
 /*
- * Post 1 to the event descriptor that the argument points to whenever the
- * kernel is looking for memory to reclaim.
+ * Post 1 whenever the kernel looks for memory to reclaim. The argument points to
+ * the event descriptor.
  *
  * EBADF, EINVAL: not an open event descriptor made by evfd
- * EBUSY: the device was given a descriptor before
+ * EBUSY: the device already has a descriptor
  */
 #define EVFD_SHRINKER_IOC_WATCH		_IOW(EVFD_SAMPLES_IOC_MAGIC, 0x00, __s32)
 
@@ -27,7 +27,7 @@
 /**
  * struct evfd_timer_start - argument of %EVFD_TIMER_IOC_START
  * @fd: event descriptor to post to
- * @period_ms: milliseconds between two ticks, at least 1
+ * @period_ms: period of the ticks in milliseconds, at least 1
  */
 struct evfd_timer_start {
 	__s32 fd;
@@ -38,7 +38,7 @@ struct evfd_timer_start {
  * Post 1 for each period that has passed.
  *
  * EBADF, EINVAL: not an open event descriptor made by evfd
- * EBUSY: the device's timer runs already
+ * EBUSY: the device's timer is already running
  * EINVAL: the period is 0
  */
 #define EVFD_TIMER_IOC_START		_IOW(EVFD_SAMPLES_IOC_MAGIC, 0x10, struct evfd_timer_start)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Two processes and an event descriptor: the child writes numbers to it, the
- * parent reads what has come together.
+ * Two processes and an event descriptor: the child writes numbers to the
+ * descriptor, and the parent reads their sums.
  *
- *	tutorial 1 2 3 4 5	each read takes the sum of what was written
+ *	tutorial 1 2 3 4 5	each read takes the sum of earlier writes
  *	tutorial -s 1 2 3 4 5	a semaphore: each read takes 1
  */
 #include <err.h>
@@ -21,8 +21,8 @@
 #include <linux/evfd.h>
 
 /*
- * In fifths of the time between two writes. No write ever falls together with
- * a read, so what is printed is always the same.
+ * In fifths of the time between two writes. No write coincides with a read, so
+ * the output is always the same.
  */
 #define BEFORE_WRITE	3
 #define AFTER_WRITE	2
@@ -30,7 +30,7 @@
 
 static long unit_ms = 1000;
 
-/* Semaphores by which parent and child keep step, and how many steps. */
+/* Semaphores that keep parent and child in step, and the number of steps. */
 static int mine, others;
 static int steps_together;
 
@@ -55,7 +55,7 @@ static __u64 parse(const char *text, __u64 max)
 	return value;
 }
 
-/* Neither goes on before both are here, however slow the machine is. */
+/* A barrier for both processes, which keeps the order on slow machines too. */
 static void meet(void)
 {
 	__u64 one = 1;
@@ -73,7 +73,7 @@ static void pause_for(int steps)
 			.tv_nsec = unit_ms * 200000 % 1000000000,
 		};
 
-		/* The signal of the child's end does not cut it short. */
+		/* SIGCHLD does not shorten the pause. */
 		while (clock_nanosleep(CLOCK_MONOTONIC, 0, &left, &left))
 			;
 		if (steps_together) {
@@ -114,7 +114,7 @@ static void child(int efd, char **numbers)
 	pause_for(1);
 }
 
-/* Reads until all that the child was asked to write has come. */
+/* Reads until the sum of all the child's numbers has arrived. */
 static void parent(int efd, __u64 expected)
 {
 	pause_for(BEFORE_WRITE);
@@ -130,7 +130,7 @@ static void parent(int efd, __u64 expected)
 	}
 }
 
-/* Without what a failed child did not write the parent would wait for ever. */
+/* The parent would wait forever for the numbers of a child that has failed. */
 static void child_ended(int sig)
 {
 	int status;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Waits in epoll for what a sample module posts to an event descriptor.
+ * Waits in epoll for the posts of a sample module to an event descriptor.
  *
- *	waiter shrinker		uses up memory until the kernel runs short of it
+ *	waiter shrinker		fills memory until the kernel runs short of it
  *	waiter timer [TICKS [PERIOD_MS]]
  */
 #include <err.h>
@@ -62,7 +62,7 @@ static int make_epoll(int efd)
 	return epfd;
 }
 
-/* Returns what was posted since the last call, 0 if nothing came in time. */
+/* Returns the sum of the posts since the last call, or 0 after a timeout. */
 static __u64 wait_for_posts(int epfd, int efd, int timeout_ms)
 {
 	struct epoll_event event;
@@ -101,7 +101,7 @@ static int wait_for_pressure(int epfd, int efd)
 	if (ioctl(dev, EVFD_SHRINKER_IOC_WATCH, &efd))
 		err(EXIT_FAILURE, "EVFD_SHRINKER_IOC_WATCH");
 
-	printf("Using up memory, waiting to be told to stop\n");
+	printf("Filling memory until the kernel runs short of it\n");
 	while (used < total && !count) {
 		memset(memory + used, 1, MIB);
 		used += MIB;
@@ -110,11 +110,11 @@ static int wait_for_pressure(int epfd, int efd)
 	munmap(memory, total);
 	close(dev);
 	if (!count) {
-		printf("Used %lu MiB, and nobody told of memory pressure\n",
+		printf("Filled %lu MiB without a notification of memory pressure\n",
 		       used / MIB);
 		return EXIT_FAILURE;
 	}
-	printf("Told of memory pressure after %lu MiB: gave them back\n",
+	printf("Notified of memory pressure after %lu MiB, and released them\n",
 	       used / MIB);
 	return EXIT_SUCCESS;
 }
@@ -136,13 +136,13 @@ static int wait_for_ticks(int epfd, int efd, __u64 ticks, __u32 period_ms)
 	started = now_ms();
 	if (ioctl(dev, EVFD_TIMER_IOC_START, &start))
 		err(EXIT_FAILURE, "EVFD_TIMER_IOC_START");
-	printf("Waiting for %llu ticks, one in %u ms\n", ticks,
+	printf("Waiting for %llu ticks, one every %u ms\n", ticks,
 	       period_ms);
 	while (seen < ticks) {
 		__u64 count = wait_for_posts(epfd, efd, TIMEOUT_MS);
 
 		if (!count) {
-			printf("No tick came for %d ms\n", TIMEOUT_MS);
+			printf("No tick arrived for %d ms\n", TIMEOUT_MS);
 			return EXIT_FAILURE;
 		}
 		while (count-- && seen < ticks)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Sample: tell a program of memory pressure through an event descriptor.
+ * Sample: notify a program of memory pressure through an event descriptor.
  *
- * The program opens /dev/evfd_shrinker and hands over a descriptor. From then
- * on a shrinker without any objects of its own listens to the kernel's search
- * for memory: whenever it is asked what it could free, it posts. The program,
- * waiting in poll or epoll, can then give up what it can do without.
+ * The program opens /dev/evfd_shrinker and passes a descriptor. The module then
+ * registers a shrinker that has no objects of its own. Whenever reclaim asks the
+ * shrinker how much it could free, the module posts. The program waits in poll
+ * or epoll, and can release memory that it does not need.
  */
 #include <linux/err.h>
 #include <linux/fs.h>
@@ -22,20 +22,20 @@
 
 /**
  * struct watch - an open device
- * @lock: lets one ioctl at a time give the device a descriptor
+ * @lock: serializes the ioctls that pass a descriptor
  * @shrinker: registered, or NULL before the first ioctl
- * @ctx: where to post; set before @shrinker is registered and put after it has
- *	been freed, so the shrinker needs no lock to use it
+ * @ctx: the context to post to. It is set before @shrinker is registered and put
+ *	after @shrinker is freed, so the shrinker needs no lock to use it.
  */
 struct watch {
-	struct mutex lock; /* of the two below, until they are set */
+	struct mutex lock; /* protects the two below until they are set */
 	struct shrinker *shrinker;
 	struct evfd_ctx *ctx;
 };
 
 /*
- * Reclaim comes here with whatever locks the task held that asked for memory,
- * and may not sleep on any of them: posting takes none that could matter.
+ * Reclaim calls this with all the locks of the allocating task held. Posting is
+ * safe here: it never sleeps, and takes no lock that such a task could hold.
  */
 static unsigned long watch_count(struct shrinker *shrinker,
 				 struct shrink_control *sc)
@@ -96,7 +96,7 @@ static int watch_release(struct inode *inode, struct file *file)
 	struct watch *watch = file->private_data;
 
 	if (watch->shrinker) {
-		/* Returns when no watch_count() runs or will run any more. */
+		/* After this, no watch_count() is running or will run. */
 		shrinker_free(watch->shrinker);
 		evfd_ctx_put(watch->ctx);
 	}

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Sample: tell a program of a periodic kernel timer through an event descriptor.
+//! Sample: notify a program of the ticks of a kernel timer through an event descriptor.
 //!
-//! The program opens `/dev/evfd_timer`, hands over a descriptor with `EVFD_TIMER_IOC_START`, and
-//! waits in poll or epoll. The timer posts from its callback, in hard interrupt context, and runs
-//! until the device is closed. `samples/waiter.c` is such a program.
+//! The program opens `/dev/evfd_timer`, passes a descriptor with `EVFD_TIMER_IOC_START`, and waits
+//! in poll or epoll. The timer posts from its callback, in hardirq context, until the device is
+//! closed. `samples/waiter.c` is such a program.
 
 use kernel::{
     fs::File,
@@ -45,7 +45,7 @@ pub mod evfd;
 
 use evfd::EventFdCtx;
 
-/// The numbers of `samples/evfd_samples.h`.
+/// Constants and types of `samples/evfd_samples.h`.
 #[allow(dead_code, missing_docs, non_camel_case_types, unreachable_pub)]
 mod uapi {
     use kernel::{
@@ -82,7 +82,7 @@ impl kernel::InPlaceModule for TimerModule {
     }
 }
 
-/// A timer and the descriptor it posts to.
+/// A timer and the context that it posts to.
 #[pin_data]
 struct Ticker {
     #[pin]
@@ -110,7 +110,7 @@ impl HrTimerCallback for Ticker {
     ) -> HrTimerRestart {
         let periods = context.forward_now(this.period).min(i32::MAX as u64);
 
-        // Fails above `i32::MAX` only.
+        // Fails only above `i32::MAX`.
         let _ = this.ctx.signal(periods as u32);
         HrTimerRestart::Restart
     }
@@ -122,7 +122,7 @@ impl_has_hr_timer! {
     }
 }
 
-/// An open `/dev/evfd_timer`: closing it drops the handle, which stops the timer.
+/// An open `/dev/evfd_timer`. Closing it drops the handle, which stops the timer.
 #[pin_data]
 struct TimerDevice {
     #[pin]

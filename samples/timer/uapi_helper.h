@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What bindgen reads to tell the sample of the numbers in evfd_samples.h. */
+/* Input of bindgen for the sample's bindings to evfd_samples.h. */
 #include "../evfd_samples.h"
 
-/* The macro has a sizeof in it, which bindgen evaluates in constants only. */
+/* The macro contains a sizeof, which bindgen evaluates only in constants. */
 static const __u32 RUST_CONST_HELPER_EVFD_TIMER_IOC_START = EVFD_TIMER_IOC_START;

@@ -32,7 +32,7 @@ for line in 'eventfd: the worker has posted [1-3]' 'timerfd: a tick' \
 	tap_check "demo's event loop tells '$line'" grep -qx "$line" "$log"
 done
 tap_check "demo tells of memory pressure" grep -qE \
-	'^Told of memory pressure after [0-9]+ MiB: gave them back$' "$log"
+	'^Notified of memory pressure after [0-9]+ MiB, and released them$' "$log"
 
 tap_check "the README's program prints what it should" \
 	[ "$(guest "$first" /mnt/share/readme)" = 4 ]
