@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""How sphinx builds the manual: see tools/build/doc.sh."""
+"""Sphinx configuration of the manual. tools/build/doc.sh runs the build."""
 
 project = "evfd"
 master_doc = "index"
@@ -9,5 +9,5 @@ html_theme = "alabaster"
 html_theme_options = {"page_width": "75em", "sidebar_width": "15em"}
 html_show_copyright = False
 html_copy_source = False
-# The manual pages, which doc.sh puts beside this.
+# doc.sh builds the manual pages beside the manual.
 manpages_url = "../man/{page}.{section}.html"
