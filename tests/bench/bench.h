@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the measuring programs share: what is measured, and on what. */
+/* Shared by the benchmark programs: operations, and the descriptors they run on. */
 #ifndef EVFD_BENCH_H
 #define EVFD_BENCH_H
 
@@ -15,28 +15,28 @@
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
-/* What an operation is done on. */
+/* Implementations that an operation runs on. */
 enum variant {
-	FLOOR,		/* what costs least: /dev/null, or an empty ioctl */
+	FLOOR,		/* the cheapest calls of the same kind: /dev/null, or an empty ioctl */
 	NATIVE,		/* the kernel's own descriptors */
-	EVFD,		/* evfd's */
+	EVFD,		/* evfd's descriptors */
 	PIPE,
 	VARIANTS,
 };
 
 extern const char *const variant_names[VARIANTS];
 
-#define MANY		500	/* descriptors of one rig */
-#define PIPE_LENGTH	4000	/* of 8 bytes, which a pipe has room for */
+#define MANY		500	/* descriptors per rig */
+#define PIPE_LENGTH	4000	/* counts of 8 bytes, which fit into a pipe */
 
 /**
- * struct rig - what an operation works on
- * @variant: what its descriptors are
- * @in: descriptor that is read, polled and set
- * @out: descriptor that is written, which is @in but for pipes
+ * struct rig - the descriptors of an operation
+ * @variant: their implementation
+ * @in: descriptor to read, poll and set
+ * @out: descriptor to write; the same as @in except for pipes
  * @epoll: epoll descriptor
- * @n: how many are in @many
- * @many: descriptors, if one is not enough
+ * @n: number of descriptors in @many
+ * @many: descriptors of operations that need several
  */
 struct rig {
 	enum variant variant;
@@ -45,15 +45,15 @@ struct rig {
 };
 
 /**
- * struct operation - what is measured
- * @name: in the tables
- * @setup: makes the rig
- * @teardown: what closing its descriptors does not do; may be NULL
- * @prepare: called before each batch, and not timed; may be NULL
- * @times: runs in a batch, if there is @prepare
- * @frees: some of its work is done later, for many at once
- * @parts: what the time of a run is divided by, if not 0
- * @run: does it for the i-th time since @prepare; NULL where it makes no sense
+ * struct operation - an operation to measure
+ * @name: its row in the tables
+ * @setup: opens the descriptors of the rig
+ * @teardown: cleans up beyond closing these descriptors; may be NULL
+ * @prepare: called before each batch, outside the time measured; may be NULL
+ * @times: runs in a batch, if @prepare is set
+ * @frees: some of its work is deferred, and done for many runs at once
+ * @parts: divisor of the time of a run, if not 0
+ * @run: performs the i-th run since @prepare; NULL for variants without the operation
  */
 struct operation {
 	const char *name;
@@ -66,7 +66,7 @@ struct operation {
 	void (*run[VARIANTS])(struct rig *rig, int i);
 };
 
-/* Ends the program if what must hold does not. */
+/* Ends the program if the condition is false. */
 #define must(condition)							\
 do {									\
 	if (__builtin_expect(!(condition), 0))				\
@@ -83,16 +83,16 @@ static inline int64_t now_ns(void)
 	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
 }
 
-/* Sleeps until booting has ended: on the clock of --icount that takes no time. */
+/* Sleeps until booting has ended. On the clock of --icount, sleeping takes no time. */
 void wait_for_boot(void);
 
-/* Sorts the values, and returns the one in the middle. */
+/* Sorts the values, and returns their median. */
 double median(double *values, int n);
 
 /* Measures each operation on each variant, and prints the results. */
 void measure(const struct operation *operations, int n);
 
-/* Prints a result: instructions, or nanoseconds, of one operation. */
+/* Prints a result: the instructions or nanoseconds of an operation. */
 void tell(const char *operation, const char *variant, double value);
 
 #endif /* EVFD_BENCH_H */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Rigs of counters: eventfds, and what is read and written as they are. */
+/* Rigs for counters: eventfds, and the files that are read and written in their place. */
 #ifndef EVFD_BENCH_COUNTER_H
 #define EVFD_BENCH_COUNTER_H
 
 #include "descriptors.h"
 
-/* Makes one counter: /dev/null, an eventfd or a pipe. */
+/* Opens a counter: /dev/null, an eventfd or a pipe. */
 static inline void open_counter(enum variant variant, int flags, int *in, int *out)
 {
 	int ends[2];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What making descriptors needs of the process. */
+/* Set-up of the process for creating descriptors. */
 #include "descriptors.h"
 
 int evfd_device, null_device;

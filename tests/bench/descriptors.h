@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Making descriptors, and setting them. All calls are raw, so that what the C
- * library does for some of them is in none of the figures.
+ * Creating and setting descriptors. All calls are raw system calls, to keep the C
+ * library's own work out of the figures.
  */
 #ifndef EVFD_BENCH_DESCRIPTORS_H
 #define EVFD_BENCH_DESCRIPTORS_H
@@ -22,17 +22,17 @@
 
 #define EVFD_DEVICE	"/dev/" EVFD_DEVICE_NAME
 
-/* An ioctl that nobody knows: what any of them costs at least. */
+/* An unknown ioctl: the least that any ioctl costs. */
 #define EMPTY_IOCTL	_IO(EVFD_IOC_MAGIC, 0xff)
 
 #define NEVER_NS	INT64_C(3600000000000)
 
-/* Of the process; opened by open_devices(). */
+/* Opened by open_devices(). */
 extern int evfd_device, null_device;
 
 void open_devices(void);
 
-/* Lets the process have so many descriptors, and the table for them be made now. */
+/* Raises the limit to @n descriptors, and makes the table for them in advance. */
 void allow_descriptors(int n);
 
 static inline int new_eventfd(enum variant variant, int flags)
@@ -103,7 +103,7 @@ static inline uint64_t mask_of(int signal)
 	return UINT64_C(1) << (signal - 1);
 }
 
-/* The C library's sigprocmask() would not do anything else. */
+/* Does the same as the C library's sigprocmask(). */
 static inline void block_signal(int signal)
 {
 	uint64_t mask = mask_of(signal);

@@ -10,7 +10,7 @@ static void rig_epoll(struct rig *rig)
 	rig_counter(rig);
 	rig->epoll = epoll_create1(0);
 	must(rig->epoll >= 0);
-	/* /dev/null can't be watched: that is the floor of an empty wait. */
+	/* epoll can't watch /dev/null: the floor is an empty wait. */
 	if (rig->variant != FLOOR)
 		epoll_add(rig->epoll, rig->in, EPOLLIN);
 }
@@ -44,7 +44,7 @@ static void rig_64(struct rig *rig)
 	for (int i = 0; i < READY; i++) {
 		open_counter(rig->variant, 0, &rig->many[i], &rig->many[READY + i]);
 		epoll_add(rig->epoll, rig->many[i], EPOLLIN);
-		/* For close(). */
+		/* close_all() closes every number once. */
 		if (rig->variant != PIPE)
 			rig->many[READY + i] = dup(rig->many[i]);
 	}

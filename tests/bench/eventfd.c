@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Operations on one event descriptor. */
+/* Operations on an event descriptor. */
 #include "counter.h"
 #include "floor.h"
 #include "speed.h"
@@ -19,7 +19,7 @@ static void write_one(struct rig *rig, int i)
 	must(add(rig->out, 1) == 8);
 }
 
-/* Each read finds a counter that is not 0, or 8 bytes in the one pipe. */
+/* Each read finds a counter above 0, or 8 bytes in the common pipe. */
 static void rig_many(struct rig *rig)
 {
 	rig_nonblocking(rig);

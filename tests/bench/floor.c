@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What an operation costs at least: calls of its kind that do nothing. */
+/* The least that an operation costs: calls of the same kind without effect. */
 #include "descriptors.h"
 #include "floor.h"
 

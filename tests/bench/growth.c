@@ -1,24 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How what a descriptor takes grows with their number. Prints "growth", the kind,
- * the phase, whose it is, how many there are and nanoseconds for each, separated by
- * tabs.
+ * Growth of the cost per descriptor with the number of descriptors. Prints "growth",
+ * the kind, the phase, the variant, the number of descriptors and nanoseconds per
+ * descriptor, separated by tabs.
  *
- * The table of the process's descriptors is made before: it is not theirs.
+ * The process gets its full descriptor table in advance, because growing it is
+ * a cost of neither variant.
  */
 #include "kinds.h"
 
 #define MOST		100000
 #define EVENTS		64
 
-/* More than the allocator keeps in store of what was freed. */
+/* More objects than the allocator keeps back of those freed. */
 #define BALLAST		3000
 
-/* HZ is 250: an interrupt that begins here has long ended at the next tick. */
+/* HZ is 250: an interrupt that begins this long after a tick ends well before the next. */
 #define TICK_NS		4000000
 #define IN_A_TICK_NS	1000000
 
-/* So many descriptors of a kind. */
+/* Descriptors of the same kind. */
 struct crowd {
 	enum variant variant;
 	int epoll, n;
@@ -27,11 +28,11 @@ struct crowd {
 };
 
 /**
- * struct kind - what is done to a crowd
- * @name: in the table
- * @new: makes a descriptor
- * @arm: makes it wait for something
- * @fire: has that happen to each, and takes notice of each
+ * struct kind - the operations on a crowd
+ * @name: the name in the table
+ * @new: creates a descriptor
+ * @arm: lets all descriptors wait for an event
+ * @fire: causes the event of each descriptor, collects it, and returns the nanoseconds
  */
 struct kind {
 	const char *name;
@@ -40,14 +41,14 @@ struct kind {
 	int64_t (*fire)(struct crowd *crowd);
 };
 
-/* Event and signal descriptors: epoll watches them. */
+/* For event and signal descriptors: adds each to epoll. */
 static void watch_all(struct crowd *crowd)
 {
 	for (int i = 0; i < crowd->n; i++)
 		epoll_add(crowd->epoll, crowd->fds[i], EPOLLIN);
 }
 
-/* Each is written, told of by epoll, and read. */
+/* Each descriptor is written, reported by epoll, and read. */
 static int64_t write_all(struct crowd *crowd)
 {
 	struct epoll_event events[EVENTS];
@@ -67,7 +68,7 @@ static int64_t write_all(struct crowd *crowd)
 	return now_ns() - start;
 }
 
-/* All timers are to expire at once, which arming them must not take as long as. */
+/* Sets all timers to the same expiry, late enough to arm them all in time. */
 static void set_all(struct crowd *crowd)
 {
 	int64_t ticks = (now_ns() + crowd->n * INT64_C(4000)) / TICK_NS + 3;
@@ -78,7 +79,7 @@ static void set_all(struct crowd *crowd)
 				crowd->expires, 0));
 }
 
-/* The time from there on is the interrupt's, and that of reading each. */
+/* The time after the expiry is spent in the interrupt and in the reads. */
 static int64_t expire_all(struct crowd *crowd)
 {
 	must(now_ns() < crowd->expires);
@@ -90,8 +91,8 @@ static int64_t expire_all(struct crowd *crowd)
 }
 
 /*
- * One signal makes all of them ready, and is read through one. Then epoll looks at
- * each, and finds that it is not.
+ * A signal makes all descriptors ready, and is read through the first. Then epoll
+ * checks each descriptor, and finds it no longer ready.
  */
 static int64_t signal_all(struct crowd *crowd)
 {
@@ -122,8 +123,8 @@ enum phase {
 static const char *const phase_names[PHASES] = { "create", "arm", "fire", "close" };
 
 /*
- * What was freed, and other work that was put off, is not the next phase's. Some
- * of it waits for 5 seconds.
+ * Keeps deferred frees and other deferred work out of the next phase. Some of that
+ * work waits for 5 seconds.
  */
 static void calm_down(void)
 {
@@ -131,10 +132,11 @@ static void calm_down(void)
 }
 
 /*
- * What is freed first is kept in store, and what is made first comes from there,
- * which is much of 1,000 and nothing of 100,000. So the store is emptied before a
- * crowd is made, and filled before it is closed: by descriptors of its kind, and
- * by native ones that epoll watches.
+ * The allocator keeps back the first objects that are freed, and serves the first
+ * allocations from them. These are a large part of 1,000 objects, but hardly any of
+ * 100,000. Ballast uses up the kept objects before a crowd is created, and fills the
+ * store again before the crowd is closed. It consists of descriptors of the same kind,
+ * and of native eventfds that epoll watches.
  */
 struct ballast {
 	int epoll;
@@ -184,7 +186,7 @@ static void live(const struct kind *kind, struct crowd *crowd, double *ns)
 	calm_down();
 }
 
-/* The fewer there are, the more a single interrupt is for each. */
+/* Repetitions with few descriptors, where a single interrupt weighs more in a figure. */
 #define TIMES	5
 
 static int times_for(int n)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Plots the growth curves: gnuplot -e "data = 'FILE'" growth.gnuplot >FILE.svg,
-# with the data that report.py has written.
+# with the data from report.py.
 
 set terminal svg size 1100,500 font "sans,12" background "white"
-set multiplot layout 1,3 title "Instructions for one descriptor, of so many"
+set multiplot layout 1,3 title "Instructions per descriptor, by number of descriptors"
 set logscale x
 set xrange [800:125000]
 set yrange [0:4200]

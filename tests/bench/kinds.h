@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The kinds of descriptors, for what makes many of each. */
+/* The kinds of descriptors, for programs that create many of each. */
 #ifndef EVFD_BENCH_KINDS_H
 #define EVFD_BENCH_KINDS_H
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Measuring by the clock, which on --icount counts instructions.
+ * Measuring by the clock, which counts instructions under --icount.
  *
- * The result is the median of several batches. A batch takes so long that each has
- * the same number of timer interrupts, and as much of what is freed later; or, if
- * descriptors must be made ready before each, so short that most have none.
+ * The result is the median of several batches. A batch is long enough for all batches
+ * to have the same number of timer interrupts, and the same amount of deferred frees.
+ * Where descriptors must be made ready before each batch, it is short instead, and most
+ * batches have no interrupt.
  */
 #include "bench.h"
 
@@ -48,7 +49,7 @@ void tell(const char *operation, const char *variant, double value)
 	fflush(stdout);
 }
 
-/* Nanoseconds of one run. */
+/* Returns the nanoseconds per run. */
 static double batch(const struct operation *operation, struct rig *rig, int times)
 {
 	void (*run)(struct rig *rig, int i) = operation->run[rig->variant];

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The kernel memory that a descriptor takes, with its file. Prints "memory", the
- * kind, whose it is and bytes; before that, as a comment, objects of which caches.
+ * The kernel memory of a descriptor, including its file. Prints "memory", the kind, the
+ * variant and bytes, separated by tabs. Comments above it list the objects by cache.
  *
- * Objects are weighed, not pages: those in use, of each cache.
+ * The bytes are those of the objects in use in each cache, not of the pages.
  */
 #include "kinds.h"
 
 #include <math.h>
 
 #define CACHES		512
-#define FIRST		5000	/* use up what was freed before and is kept */
+#define FIRST		5000	/* use up freed objects that the allocator has kept */
 #define COUNT		40000
 
 struct cache {
@@ -18,7 +18,7 @@ struct cache {
 	long objects, size;
 };
 
-/* What /proc/slabinfo tells of each cache. */
+/* The caches in /proc/slabinfo. */
 struct scales {
 	struct cache caches[CACHES];
 	int n;
@@ -44,8 +44,8 @@ static void weigh(struct scales *scales)
 }
 
 /*
- * Bytes for each of the descriptors. A cache keeps a few objects in store, which
- * count as used: that is far from a hundredth of an object for each.
+ * Returns the bytes per descriptor. A cache keeps back a few objects, which count as
+ * used: far less than a hundredth of an object per descriptor.
  */
 static double difference(const struct scales *before, const struct scales *after)
 {
@@ -80,7 +80,7 @@ static void tell_memory(const char *kind, int (*new)(enum variant variant),
 	printf("memory\t%s\t%s\t%.1f\n", kind, variant_names[variant], bytes);
 	fflush(stdout);
 	close_each(fds, FIRST + COUNT);
-	/* What is closed is freed a while later. */
+	/* The kernel frees closed descriptors with a delay. */
 	sleep(1);
 }
 

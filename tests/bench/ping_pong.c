@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Two threads, each of which sleeps until the other has written. */
+/* Two threads in turn: each sleeps until the other has written. */
 #include "ping_pong.h"
 #include "speed.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Two threads, each of which sleeps until the other has written. */
+/* Two threads in turn: each sleeps until the other has written. */
 #ifndef EVFD_BENCH_PING_PONG_H
 #define EVFD_BENCH_PING_PONG_H
 
@@ -8,14 +8,14 @@
 #include <pthread.h>
 #include <sched.h>
 
-/* What is read first and written second, of the way there and of that back. */
+/* The descriptors to read and to write, for the way there and the way back. */
 struct ping_pong {
 	int there[2], back[2];
 	pthread_t partner;
 	volatile bool ends;
 };
 
-/* Starts the other thread, on that processor. */
+/* Starts the partner thread, on the processor of @cpu. */
 void ping_pong_start(struct ping_pong *game, enum variant variant, const cpu_set_t *cpu);
 void ping_pong_end(struct ping_pong *game);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Posts of kernel code, timed by evfd_bench.ko. */
+/* Posts from kernel code, timed by evfd_bench.ko. */
 #include "descriptors.h"
 #include "speed.h"
 
@@ -12,7 +12,7 @@
 #define IN_A_ROW	10000
 #define APART		1001
 
-/* A way to post, and what it is in the table. */
+/* A way to post, and its column in the table. */
 struct way {
 	enum bench_posts_way way;
 	const char *variant;
@@ -26,11 +26,11 @@ static const struct way ways[] = {
 };
 
 /**
- * struct waiter - a thread that sleeps until it is posted, again and again
+ * struct waiter - a thread that sleeps until a post, again and again
  * @fd: the event descriptor
- * @epoll: an epoll descriptor that watches it, or -1 to block in read()
- * @wakeups: how often the thread has come back
- * @ends: the next time is the last
+ * @epoll: an epoll descriptor that watches @fd, or -1 to block in read()
+ * @wakeups: number of posts that have woken the thread
+ * @ends: the next wake-up is the last
  * @thread: the thread
  */
 struct waiter {
@@ -77,7 +77,7 @@ static double posts(int device, struct bench_posts arg)
 	return (double)arg.ns / arg.times;
 }
 
-/* Nanoseconds of a post among others. */
+/* Returns the nanoseconds of a post in a loop. */
 static double post_in_a_row(int device, int fd, const struct way *way)
 {
 	const struct bench_posts arg = { .fd = fd, .way = way->way, .times = IN_A_ROW };
@@ -89,7 +89,7 @@ static double post_in_a_row(int device, int fd, const struct way *way)
 	return median(values, BATCHES);
 }
 
-/* Nanoseconds of a post by itself. */
+/* Returns the nanoseconds of a post that is timed by itself. */
 static double post_apart(int device, int fd, const struct way *way)
 {
 	const struct bench_posts arg = {
@@ -110,7 +110,7 @@ static int new_target(const struct way *way)
 	return fd;
 }
 
-/* A post by context is a row of its own, beside the same floor and native post. */
+/* Posts by context have their own row, with the same floor and native post. */
 static void tell_post(const char *operation, const struct way *way, double value)
 {
 	char by_context[80];
@@ -134,7 +134,7 @@ static void tell_no_waiter(int device)
 	}
 }
 
-/* The floor is reading the clock, which is in all of them. */
+/* The floor is the cost of reading the clock, which all variants include. */
 static void tell_waiter(int device, const char *operation, bool epoll)
 {
 	for (const struct way *way = ways; way < ways + ARRAY_SIZE(ways); way++) {
@@ -142,7 +142,7 @@ static void tell_waiter(int device, const char *operation, bool epoll)
 
 		start(&waiter, epoll);
 		tell_post(operation, way, post_apart(device, waiter.fd, way));
-		/* Each post has found a thread that slept. */
+		/* Each post has found the thread asleep. */
 		must(way->way == BENCH_POSTS_NONE ||
 		     waiter.wakeups == APART);
 		end(&waiter);

@@ -1,19 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Run the measuring programs in guests, and print what they print.
+# Run the benchmark programs in guests, and print their output.
 #
 # usage: run.sh
 #
-# What they need is in build/cloud/share: tools/build/share.sh has built it.
+# tools/build/share.sh must have built build/cloud/share.
 set -euo pipefail
 # shellcheck source=tests/lib/shell/lib.sh
 source "$(dirname "$0")/../lib/shell/lib.sh"
 
-# What works around flaws of processors differs between them, and is a cost that
-# is neither native's nor evfd's.
+# Mitigations differ between processors, and are a cost of neither native nor evfd.
 GUEST_OPTIONS=(--mem 1024 --append mitigations=off --timeout 900)
 
-# The clock counts instructions, so there is but one processor.
+# The clock counts instructions, which needs a single processor.
 one_processor() {
 	GUEST_OPTIONS+=(--icount --smp 1)
 	guest cloud 'set -e; printf "kernel\t%s\n" "$(uname -r)"; cd /mnt/share

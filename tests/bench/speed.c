@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What each operation takes on one processor. Prints "speed", the operation, what
- * it was done on and nanoseconds, separated by tabs.
+ * The cost of each operation on a single processor. Prints "speed", the operation, the
+ * variant and nanoseconds, separated by tabs.
  */
 #include "descriptors.h"
 #include "speed.h"

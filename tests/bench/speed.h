@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The groups of operations, each in the file of its name. */
+/* The groups of operations, each in the file of the same name. */
 #ifndef EVFD_BENCH_SPEED_H
 #define EVFD_BENCH_SPEED_H
 

@@ -4,7 +4,7 @@
 #
 # usage: tables.sh [--doc]
 #
-# With --doc, the tables and the plot in Documentation/ are written anew.
+# With --doc, also rewrite the tables and the plot in Documentation/.
 set -euo pipefail
 # shellcheck source=tests/lib/shell/lib.sh
 source "$(dirname "$0")/../lib/shell/lib.sh"
@@ -15,7 +15,7 @@ data=build/bench-growth.data
 options=(--json build/bench.json --data "$data")
 [ "${1:-}" != --doc ] || options+=(--rst Documentation/speed-tables.inc)
 
-# The plot's licence is where each file has it.
+# Adds the licence line to the plot.
 plot() {
 	tools/env/in-root.sh gnuplot -e "data = '$data'" tests/bench/growth.gnuplot |
 		sed '1a <!-- SPDX-License-Identifier: GPL-2.0 -->' >"$1"

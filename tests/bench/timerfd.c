@@ -93,7 +93,7 @@ static void rig_periodic(struct rig *rig)
 		must(!set_timer(rig->variant, rig->in, 0, 1000, 1000));
 }
 
-/* The next tick is mostly there: it does not wait for the one before to be read. */
+/* The next tick is mostly there already: the timer goes on while ticks are unread. */
 static void read_tick(struct rig *rig, int i)
 {
 	(void)i;

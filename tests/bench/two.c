@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What needs two processors. Prints "two", the operation, what it was done on and
- * the median of nanoseconds of one, separated by tabs.
+ * Operations that need two processors. Prints "two", the operation, the variant and
+ * the median of its nanoseconds, separated by tabs.
  *
- * Times of such a machine are not exact: the rounds on each take turns, so that
- * what disturbs one disturbs the others.
+ * Times on such a machine are not exact. The variants alternate between rounds,
+ * and a disturbance affects all of them alike.
  */
 #include "ping_pong.h"
 
@@ -37,7 +37,7 @@ static double play(enum variant variant)
 	return (double)start / GAMES;
 }
 
-/* Two threads that write one descriptor. */
+/* Two threads that write the same descriptor. */
 struct writers {
 	int fd;
 	volatile bool ready, go;
