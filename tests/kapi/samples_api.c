@@ -2,7 +2,7 @@
 /* The sample modules: what they refuse, and that closing them ends it. */
 #include <sys/utsname.h>
 
-#include "posts.h"
+#include "kapi.h"
 #include "module.h"
 #include "../../samples/evfd_samples.h"
 

@@ -45,9 +45,9 @@ posts=0
 for kernel in $(kernels_for cloud rt debug); do
 	log=$results/$kernel start=$SECONDS
 	keep "$log" guest "$kernel" "cd /mnt/share && insmod evfd_post_test.ko || exit
-		./posts_api || touch /tmp/failed
-		./posts_hooks || touch /tmp/failed
-		POSTS_PERCENT=$(percent_for "$kernel") ./posts_contexts || touch /tmp/failed
+		./kapi_calls || touch /tmp/failed
+		./kapi_hooks || touch /tmp/failed
+		POSTS_PERCENT=$(percent_for "$kernel") ./kapi_contexts || touch /tmp/failed
 		rmmod evfd_post_test && [ ! -e /tmp/failed ]"
 	tap_from "$log" "$kernel"
 	ended_well "$log" "$kernel"

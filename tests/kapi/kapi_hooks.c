@@ -2,7 +2,7 @@
 /* Posting from inside wake-up callbacks: nothing is lost, everybody is woken. */
 #include <pthread.h>
 
-#include "posts.h"
+#include "kapi.h"
 
 /* Of hooks that may post for ever. */
 #define ALWAYS		INT_MAX

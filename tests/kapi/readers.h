@@ -3,14 +3,14 @@
  * Readers of every kind on one descriptor. Each would do alone: none relies on
  * another to take what is left.
  */
-#ifndef POSTS_READERS_H
-#define POSTS_READERS_H
+#ifndef KAPI_READERS_H
+#define KAPI_READERS_H
 
 #include <linux/aio_abi.h>
 #include <sys/select.h>
 
 #include "uring.h"
-#include "posts.h"
+#include "kapi.h"
 
 #define READERS_MAX	12
 
@@ -291,4 +291,4 @@ static inline __u64 readers_stop(struct readers *readers)
 	return written;
 }
 
-#endif /* POSTS_READERS_H */
+#endif /* KAPI_READERS_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* What the test programs of the kernel API share. */
-#ifndef POSTS_H
-#define POSTS_H
+#ifndef KAPI_H
+#define KAPI_H
 
 #include <errno.h>
 #include <fcntl.h>
@@ -107,4 +107,4 @@ static inline __u64 read_count(int fd)
 	_met;							\
 })
 
-#endif /* POSTS_H */
+#endif /* KAPI_H */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The functions of include/linux/evfd.h one by one, from task context. */
-#include "posts.h"
+#include "kapi.h"
 
 FIXTURE(api)
 {

@@ -4,7 +4,7 @@
  * is what was posted, and whoever waits is woken.
  */
 #define _GNU_SOURCE
-#include "posts_readers.h"
+#include "readers.h"
 
 /* As many posts as a variant says, or POSTS_PERCENT of that. */
 static __u64 scaled(__u64 posts)
