@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Times posts from kernel code: to native descriptors and to evfd's, in the same
- * loops.
+ * Times posts from kernel code to native and to evfd descriptors, in the same loops.
  */
 #include <linux/err.h>
 #include <linux/eventfd.h>
@@ -17,14 +16,14 @@
 
 #include "bench_posts.h"
 
-/* What is posted to: one of them is set. */
+/* The target of the posts: at most one member is set. */
 struct target {
 	struct eventfd_ctx *native;
 	struct file *file;
 	struct evfd_ctx *ctx;
 };
 
-/* With a constant way, this is the one call. */
+/* With a constant way, this compiles to a single call. */
 static __always_inline void post(const struct target *target,
 				 enum bench_posts_way way)
 {
@@ -44,7 +43,7 @@ static __always_inline void post(const struct target *target,
 	}
 }
 
-/* As any caller in task context posts: it may be interrupted and preempted. */
+/* Posts like any caller in task context, with interrupts and preemption enabled. */
 static __always_inline u64 in_a_row(const struct target *target,
 				    enum bench_posts_way way, u32 times)
 {
@@ -56,8 +55,8 @@ static __always_inline u64 in_a_row(const struct target *target,
 }
 
 /*
- * The waiter must not run before the post has been timed. Then it has a tick to
- * itself, in which it comes back to waiting.
+ * The waiter must not run before the post has been timed. A sleep of one tick then
+ * lets the waiter run until it waits again.
  */
 static __always_inline u64 apart(const struct target *target,
 				 enum bench_posts_way way, u32 times)

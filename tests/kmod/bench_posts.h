@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
-/* What evfd_bench.ko offers to the measuring programs. */
+/* The interface of evfd_bench.ko to the benchmark programs. */
 #ifndef BENCH_POSTS_H
 #define BENCH_POSTS_H
 
@@ -10,20 +10,20 @@
 #define BENCH_POSTS_MAGIC	0xEE
 
 enum bench_posts_way {
-	BENCH_POSTS_NONE,	/* the loop, with nothing in it */
+	BENCH_POSTS_NONE,	/* the empty loop */
 	BENCH_POSTS_NATIVE,	/* eventfd_signal() of a native descriptor */
 	BENCH_POSTS_FILE,	/* evfd_signal() */
 	BENCH_POSTS_CTX,	/* evfd_ctx_signal() */
 };
 
 /**
- * struct bench_posts - posts to be timed
+ * struct bench_posts - posts to time
  * @fd: the descriptor, of the kind that @way needs
  * @way: enum bench_posts_way
- * @times: how many posts, of 1 each
- * @apart: if not 0, each post is timed by itself, and then the processor is
- *	given to whoever it has woken
- * @ns: what the posts took
+ * @times: number of posts, of 1 each
+ * @apart: if not 0, time each post by itself, and leave the processor to the
+ *	woken task after it
+ * @ns: time of all posts
  */
 struct bench_posts {
 	__s32 fd;

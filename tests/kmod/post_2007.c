@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A caller as the 2007 proposal had them. */
+/* A caller of the API proposed in 2007. */
 #define EVFD_2007_API
 #include <linux/evfd.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Posting from every context, from two of them at once. */
+/* Posts from every context, and from two contexts at once. */
 #include <linux/completion.h>
 #include <linux/cpumask.h>
 #include <linux/err.h>
@@ -16,30 +16,30 @@
 
 #include "post_module.h"
 
-/* How many posts a poster makes at each entry into its context. */
+/* The number of posts at each entry into a context. */
 #define BATCH		64
 
 #define NMI_NAME	"evfd_post_test"
 
 /**
- * struct poster - one of the two
- * @file: where to post, or NULL
- * @ctx: where to post if @file is NULL
- * @context: what to post from
- * @amount: of each post
+ * struct poster - a thread that posts from a context
+ * @file: file to post to, or NULL
+ * @ctx: event context to post to if @file is NULL
+ * @context: execution context to post from
+ * @amount: amount of each post
  * @left: number of posts still to make
- * @added: what the posts have added
- * @error: of a post
- * @target: the processor to interrupt
+ * @added: sum of the amounts added
+ * @error: error of a post
+ * @target: processor to interrupt
  * @lock: held while posting, for %POST_TEST_SPINLOCK
  * @raw_lock: the same for %POST_TEST_RAW_SPINLOCK
  * @tasklet: posts, for %POST_TEST_SOFTIRQ
  * @raise: schedules @tasklet
  * @work: posts, for %POST_TEST_HARDIRQ on the poster's own processor
- * @batch_done: a batch of @tasklet is done
- * @done: all is posted
+ * @batch_done: completed by @tasklet after a batch
+ * @done: completed after the last post
  *
- * The poster's thread waits for each batch, so that no two run at once.
+ * The thread waits for each batch, so batches never overlap.
  */
 struct poster {
 	struct file *file;
@@ -59,7 +59,7 @@ struct poster {
 	struct completion done;
 };
 
-/* The poster whose NMI is on its way; the handler takes it. */
+/* The poster of the NMI under way; cleared by the handler. */
 static struct poster *nmi_poster;
 static DEFINE_MUTEX(nmi_mutex);
 
@@ -95,7 +95,7 @@ static void schedule_tasklet(struct irq_work *work)
 	tasklet_schedule(&container_of(work, struct poster, raise)->tasklet);
 }
 
-/* PREEMPT_RT has no softirqs raised by the calls of idle processors. */
+/* On PREEMPT_RT, cross-calls on idle processors must not raise softirqs. */
 static void schedule_by_irq_work(void *poster)
 {
 	irq_work_queue(&((struct poster *)poster)->raise);
@@ -241,7 +241,7 @@ static int run_posters(struct poster *posters)
 		i--;
 	while (i--) {
 		wait_for_completion(&posters[i].done);
-		/* What ran last may have a step to go after its batch. */
+		/* The last handler may still be returning from its batch. */
 		irq_work_sync(&posters[i].raise);
 		irq_work_sync(&posters[i].work);
 		tasklet_kill(&posters[i].tasklet);
@@ -251,8 +251,8 @@ static int run_posters(struct poster *posters)
 }
 
 /**
- * post_run - post as user space has told
- * @run: what it has told, and will be told
+ * post_run - run two posters at once
+ * @run: request from user space; receives the sums added
  *
  * Return: 0 or the error of a post.
  */

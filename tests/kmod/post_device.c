@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The device by which the tests call evfd's kernel API. */
+/* The device through which the tests call evfd's kernel API. */
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/fs.h>

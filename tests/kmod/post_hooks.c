@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Wake-up callbacks that post, as drivers and other subsystems have them. */
+/* Wake-up callbacks that post, like those of drivers and other subsystems. */
 #include <linux/atomic.h>
 #include <linux/err.h>
 #include <linux/eventfd.h>
@@ -10,9 +10,9 @@
 #include "post_module.h"
 
 /**
- * struct end - a context of either kind
- * @ours: evfd's, or NULL
- * @native: the kernel's own, if @ours is NULL
+ * struct end - a context of either implementation
+ * @ours: evfd's context, or NULL
+ * @native: the kernel's own context, if @ours is NULL
  */
 struct end {
 	struct evfd_ctx *ours;
@@ -22,19 +22,19 @@ struct end {
 /**
  * struct post_hook - an entry on a wait queue
  * @node: on the device's list
- * @number: what user space knows it by
- * @entry: on @head, or nowhere if @head is NULL
- * @head: in @watched
- * @poll: puts @entry on @head
- * @watched: whose wake-ups it gets
- * @posted: where it posts
- * @amount: of each post
+ * @number: number of the hook in user space
+ * @entry: queued on @head, or not queued if @head is NULL
+ * @head: wait queue of @watched
+ * @poll: queues @entry on @head
+ * @watched: context to wait on
+ * @posted: context to post to
+ * @amount: amount of each post
  * @flags: POST_TEST_DRAIN
  * @times: number of posts still to make
- * @calls: how many times it was called
- * @events: the poll events of all calls
- * @added: sum of what it posted
- * @drained: sum of what it read
+ * @calls: number of calls
+ * @events: poll events of all calls
+ * @added: sum of the amounts added
+ * @drained: sum of the counts read
  */
 struct post_hook {
 	struct list_head node;
@@ -141,7 +141,7 @@ static int hook_watch(struct post_hook *hook, int fd)
 	if (!error) {
 		init_waitqueue_func_entry(&hook->entry, hook_wake);
 		init_poll_funcptr(&hook->poll, hook_queue);
-		/* No wake-up tells of what was there before. */
+		/* There is no wake-up for a count from before. */
 		if ((vfs_poll(file, &hook->poll) & EPOLLIN) &&
 		    (hook->flags & POST_TEST_DRAIN))
 			hook_drain(hook);
@@ -152,8 +152,8 @@ static int hook_watch(struct post_hook *hook, int fd)
 
 /**
  * post_hook - add a hook
- * @device: which keeps it
- * @arg: what user space has told
+ * @device: device to keep the hook
+ * @arg: request from user space
  *
  * Return: the number of the hook, or an error.
  */
@@ -195,9 +195,9 @@ static struct post_hook *find_hook(struct post_device *device, u32 number)
 }
 
 /**
- * post_hook_state - what has a hook seen and done?
- * @device: which keeps it
- * @state: its number, and the answer
+ * post_hook_state - report the calls and posts of a hook
+ * @device: device that keeps the hook
+ * @state: number of the hook; receives the state
  *
  * Return: 0, or -ENOENT.
  */
@@ -217,8 +217,8 @@ int post_hook_state(struct post_device *device,
 
 /**
  * post_unhook - take a hook off its queue with evfd_ctx_remove_wait_queue()
- * @device: which keeps it, and does so until it is closed
- * @arg: its number, and the answer
+ * @device: device that keeps the hook, also afterwards
+ * @arg: number of the hook; receives the result
  *
  * Return: 0, or -ENOENT if there is no such hook on an evfd queue.
  */
@@ -236,7 +236,7 @@ int post_unhook(struct post_device *device, struct post_test_unhook *arg)
 
 /**
  * post_unhook_all - drop all hooks
- * @device: that keeps them
+ * @device: device that keeps the hooks
  */
 void post_unhook_all(struct post_device *device)
 {

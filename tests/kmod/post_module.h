@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the files of evfd_post_test.ko have of one another. */
+/* Shared by the files of evfd_post_test.ko. */
 #ifndef POST_MODULE_H
 #define POST_MODULE_H
 
@@ -12,14 +12,14 @@
 
 /**
  * struct post_device - an open device
- * @lock: of all below
+ * @lock: protects all members below
  * @ctx: held context, or NULL
  * @file: held file, or NULL
- * @hooks: of struct post_hook
+ * @hooks: list of struct post_hook
  * @nr_hooks: number of the next hook
  */
 struct post_device {
-	struct mutex lock; /* of all below */
+	struct mutex lock; /* protects all members below */
 	struct evfd_ctx *ctx;
 	struct file *file;
 	struct list_head hooks;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* As a caller of 2007 knew it, who never saw the kernel's own eventfd.h. */
+/* The declaration of 2007, for callers without the kernel's own eventfd.h. */
 #ifndef POST_SYMBOL_H
 #define POST_SYMBOL_H
 

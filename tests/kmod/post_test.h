@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
- * What evfd_post_test.ko offers to the test programs: each open of its misc
- * device calls evfd's kernel API as told by ioctls. Closing it drops every
- * reference and wait-queue entry that it holds.
+ * The interface of evfd_post_test.ko to the test programs. The ioctls of its misc
+ * device call evfd's kernel API. Closing the device drops every reference and
+ * wait-queue entry held by that open file.
  */
 #ifndef POST_TEST_H
 #define POST_TEST_H
@@ -13,23 +13,23 @@
 #define POST_TEST_DEVICE_NAME	"evfd_post_test"
 #define POST_TEST_MAGIC		0xED
 
-/* How struct post_test_post gets at the descriptor, and posts. */
+/* The functions to look up the descriptor, and to post, for struct post_test_post. */
 enum post_test_via {
 	POST_TEST_FGET,		/* evfd_fget(), evfd_signal() */
 	POST_TEST_FDGET,	/* evfd_ctx_fdget(), evfd_ctx_signal() */
 	POST_TEST_FILEGET,	/* evfd_ctx_fileget(), evfd_ctx_signal() */
 	POST_TEST_FGET_2007,	/* eventfd_fget(), eventfd_signal() of 2007 */
 	POST_TEST_SYMBOL,	/* the exported symbol eventfd_signal */
-	POST_TEST_FOREIGN,	/* any file to evfd_signal() */
+	POST_TEST_FOREIGN,	/* fget() of any file, evfd_signal() */
 };
 
 /**
  * struct post_test_post - a single post
  * @fd: the descriptor
  * @via: enum post_test_via
- * @amount: what is posted
+ * @amount: amount to post
  * @mask: poll events, for the context forms
- * @result: what the posting function returned
+ * @result: return value of the posting function
  * @reserved: 0
  */
 struct post_test_post {
@@ -41,7 +41,7 @@ struct post_test_post {
 	__u32 reserved;
 };
 
-/* Fails with what the getting function returned. */
+/* Fails with the error of the function that looks up the descriptor. */
 #define POST_TEST_POST		_IOWR(POST_TEST_MAGIC, 0, struct post_test_post)
 
 enum post_test_context {
@@ -59,13 +59,13 @@ enum post_test_context {
 /**
  * struct post_test_run - two posters at once
  * @fd: the descriptor; the first posts to its file, the second to its context
- * @amount: what is posted each time
- * @context: enum post_test_context of each
- * @posts: number of posts of each
- * @added: sum of what the posting function returned to each
+ * @amount: amount of each post
+ * @context: enum post_test_context of each poster
+ * @posts: number of posts per poster
+ * @added: sum of the posting function's return values, per poster
  *
- * The first runs on the first processor, the second on the last. What is posted
- * from interrupts is so on the first.
+ * The first poster runs on the first processor, the second on the last. Interrupts
+ * run on the first processor for both posters.
  */
 struct post_test_run {
 	__s32 fd;
@@ -75,7 +75,7 @@ struct post_test_run {
 	__u64 added[POST_TEST_POSTERS];
 };
 
-/* Returns when all is posted. */
+/* Returns after the last post. */
 #define POST_TEST_RUN		_IOWR(POST_TEST_MAGIC, 1, struct post_test_run)
 
 /* A reference that outlasts the ioctl: to the context, and to the file. */
@@ -89,15 +89,16 @@ struct post_test_run {
 
 /**
  * struct post_test_hook - a wake-up callback
- * @watched: an event descriptor, evfd's or native, that it waits on
- * @posted: an event descriptor, evfd's or native, that it posts to
- * @amount: what it posts, on EPOLLIN
- * @times: how many times it posts
- * @flags: %POST_TEST_DRAIN: read @watched in the callback, before posting, and what
- *	   is there when the hook is added
+ * @watched: event descriptor to wait on, evfd's or native
+ * @posted: event descriptor to post to, evfd's or native
+ * @amount: amount to post on EPOLLIN
+ * @times: number of posts
+ * @flags: %POST_TEST_DRAIN: read @watched in the callback, before posting, and once
+ *	   when the hook is added
  * @reserved: 0
  *
- * Keeps the contexts of both, and closes neither's file to user space.
+ * Holds the contexts of both descriptors, but not their files: user space can still
+ * close these.
  */
 struct post_test_hook {
 	__s32 watched;
@@ -112,13 +113,13 @@ struct post_test_hook {
 #define POST_TEST_HOOK		_IOW(POST_TEST_MAGIC, 7, struct post_test_hook)
 
 /**
- * struct post_test_hook_state - what a hook has seen and done
- * @hook: its number
- * @calls: how many times it was called
- * @events: the poll events of all calls
+ * struct post_test_hook_state - the calls and posts of a hook
+ * @hook: number of the hook
+ * @calls: number of calls
+ * @events: poll events of all calls
  * @reserved: 0
- * @added: sum of what it posted
- * @drained: sum of what it read
+ * @added: sum of the amounts added
+ * @drained: sum of the counts read
  */
 struct post_test_hook_state {
 	__u32 hook;
@@ -134,8 +135,8 @@ struct post_test_hook_state {
 /**
  * struct post_test_unhook - evfd_ctx_remove_wait_queue()
  * @hook: number of a hook that watches an evfd descriptor
- * @result: what the function returned
- * @count: what it read
+ * @result: return value of the function
+ * @count: count that it read
  */
 struct post_test_unhook {
 	__u32 hook;
