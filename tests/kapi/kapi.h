@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the test programs of the kernel API share. */
+/* Shared by the test programs of the kernel API. */
 #ifndef KAPI_H
 #define KAPI_H
 
@@ -38,7 +38,7 @@ static inline int post_device(void)
 	return open("/dev/" POST_TEST_DEVICE_NAME, O_RDWR | O_CLOEXEC);
 }
 
-/* Returns what the posting function returned, or -errno of getting there. */
+/* Returns the result of the posting function, or -errno of the look-up before. */
 static inline int post(int dev, int fd, unsigned int via, unsigned int amount)
 {
 	struct post_test_post arg = { .fd = fd, .via = via, .amount = amount };
@@ -76,7 +76,7 @@ static inline struct post_test_hook_state hook_state(int dev, int number)
 	return state;
 }
 
-/* What the descriptor polls as, once it polls as anything of mask. */
+/* Polls for the events of @mask. Returns the events reported, or -errno. */
 static inline int poll_for(int fd, short mask, int timeout_ms)
 {
 	struct pollfd pfd = { .fd = fd, .events = mask };
@@ -89,7 +89,7 @@ static inline int write_count(int fd, __u64 count)
 	return write(fd, &count, sizeof(count)) == sizeof(count) ? 0 : -errno;
 }
 
-/* For descriptors that do not block, or have something to read. */
+/* For descriptors that are non-blocking or readable. */
 static inline __u64 read_count(int fd)
 {
 	__u64 count;
@@ -97,7 +97,7 @@ static inline __u64 read_count(int fd)
 	return read(fd, &count, sizeof(count)) == sizeof(count) ? count : 0;
 }
 
-/* Deferred wake-ups come soon, but not at once. */
+/* Deferred wake-ups arrive soon, but not immediately. */
 #define wait_until(condition) ({				\
 	int _ms = WAIT_MS;					\
 	bool _met;						\

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The functions of include/linux/evfd.h one by one, from task context. */
+/* Each function of include/linux/evfd.h, called from task context. */
 #include "kapi.h"
 
 FIXTURE(api)
@@ -52,7 +52,7 @@ FIXTURE_VARIANT_ADD(api, symbol_of_2007)
 	.via = POST_TEST_SYMBOL,
 };
 
-TEST_F(api, adds_and_returns_what_it_added)
+TEST_F(api, adds_and_returns_the_amount)
 {
 	EXPECT_EQ(1, post(self->dev, self->fd, variant->via, 1));
 	EXPECT_EQ(41, post(self->dev, self->fd, variant->via, 41));
@@ -65,7 +65,7 @@ TEST_F(api, zero_adds_nothing)
 	EXPECT_EQ(0, poll_for(self->fd, POLLIN, 0));
 }
 
-TEST_F(api, int_max_is_the_most)
+TEST_F(api, int_max_is_the_limit)
 {
 	EXPECT_EQ(INT_MAX, post(self->dev, self->fd, variant->via, INT_MAX));
 	EXPECT_EQ(-EINVAL, post(self->dev, self->fd, variant->via,
@@ -187,7 +187,7 @@ TEST_F(held, read_of_a_semaphore)
 	close(fd);
 }
 
-/* A writer of @second blocks on @first until the kernel has read that. */
+/* A writer of @second blocks until the kernel has read @first. */
 static void read_under_writer(struct __test_metadata *_metadata, int dev,
 			      __u64 first, __u64 second)
 {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Two posters at once, in any two contexts, while readers drain: what is read
- * is what was posted, and whoever waits is woken.
+ * Two posters at once, in any two contexts, while readers drain. The sum read is the
+ * sum posted, and every waiter is woken.
  */
 #define _GNU_SOURCE
 #include "readers.h"
 
-/* As many posts as a variant says, or POSTS_PERCENT of that. */
+/* Returns the number of posts of a variant, scaled by POSTS_PERCENT if it is set. */
 static __u64 scaled(__u64 posts)
 {
 	const char *percent = getenv("POSTS_PERCENT");
@@ -24,7 +24,7 @@ static const char *const names[] = {
 	[POST_TEST_NMI] = "nmi",
 };
 
-/* The suite adds these up. */
+/* The suite adds up these numbers. */
 static void tell(const struct post_test_run *run)
 {
 	for (int i = 0; i < POST_TEST_POSTERS; i++)
@@ -306,7 +306,7 @@ TEST_F_TIMEOUT(contexts, sum_read_is_sum_posted, 3000)
 	tell(&run);
 }
 
-/* In a stream of posts the next makes up for a lost wake-up; not so here. */
+/* In a stream of posts, the next makes up for a lost wake-up. Here, it waits for the read. */
 TEST_F_TIMEOUT(contexts, each_post_wakes, 300)
 {
 	struct readers *readers = &self->readers;

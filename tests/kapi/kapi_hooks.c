@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Posting from inside wake-up callbacks: nothing is lost, everybody is woken. */
+/* Posts from inside wake-up callbacks: no post is lost, every waiter is woken. */
 #include <pthread.h>
 
 #include "kapi.h"
 
-/* Of hooks that may post for ever. */
+/* The posts of a hook without a limit. */
 #define ALWAYS		INT_MAX
 
-/* How long a chain of callbacks gets. */
+/* The length of a chain of callbacks. */
 #define CHAIN		200
 
 FIXTURE(hooks)
@@ -95,7 +95,7 @@ TEST_F(hooks, ours_posts_to_native)
 	EXPECT_EQ(1, read_count(self->native));
 }
 
-/* The native post in the middle would be dropped, were ours made inside it. */
+/* The kernel drops a native post inside another: evfd must defer the wake-up of a. */
 TEST_F(hooks, native_to_ours_to_native)
 {
 	ASSERT_EQ(0, hook(self->dev, self->native, self->a, 1, ALWAYS, 0));
@@ -152,7 +152,7 @@ TEST_F(hooks, read_in_the_callback)
 	EXPECT_EQ(2, read_count(self->b));
 }
 
-TEST_F(hooks, last_close_tells_of_hup)
+TEST_F(hooks, last_close_reports_hup)
 {
 	struct post_test_hook_state state;
 
@@ -220,7 +220,7 @@ static void *run_crossing(void *data)
 	return NULL;
 }
 
-/* Both ways round at once, on both processors: no deadlock, nothing lost. */
+/* Both directions at once, on both processors: no deadlock, no lost post. */
 TEST_F_TIMEOUT(hooks, crossing_chains_under_load, 300)
 {
 	struct crossing to_a = { .fd = self->a, .context = POST_TEST_HARDIRQ };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Readers of every kind on one descriptor. Each would do alone: none relies on
- * another to take what is left.
+ * Readers of every kind on a single descriptor. Each is complete by itself: it does not
+ * rely on another reader to take the rest.
  */
 #ifndef KAPI_READERS_H
 #define KAPI_READERS_H
@@ -118,7 +118,7 @@ static inline void read_in_aio(struct readers *readers)
 	syscall(SYS_io_destroy, ctx);
 }
 
-/* Sleeps until there is a completion, and takes it. */
+/* Sleeps until there is a completion, and returns it. */
 static inline struct io_uring_cqe uring_sleep(struct uring *ring)
 {
 	struct io_uring_cqe cqe;
@@ -165,7 +165,7 @@ static inline void read_in_uring_multishot(struct readers *readers)
 	uring_close(&ring);
 }
 
-/* evfd_ctx_do_read() */
+/* Reads by evfd_ctx_do_read(). */
 static inline void read_in_kernel(struct readers *readers)
 {
 	int dev = post_device();
@@ -180,7 +180,7 @@ static inline void read_in_kernel(struct readers *readers)
 	close(dev);
 }
 
-/* The same in a wake-up callback; the thread only looks at what that has read. */
+/* Reads by evfd_ctx_do_read() in a wake-up callback; the thread only collects the sum. */
 static inline void read_in_callback(struct readers *readers)
 {
 	int dev = post_device(), unused = eventfd(0, 0);
@@ -272,7 +272,7 @@ static inline void readers_start(struct readers *readers,
 	}
 }
 
-/* Writes until every reader has seen that it shall stop. */
+/* Writes until every reader has woken up and stopped. Returns the sum written. */
 static inline __u64 readers_stop(struct readers *readers)
 {
 	__u64 written = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The sample modules: what they refuse, and that closing them ends it. */
+/* The sample modules: refused calls, posts, and the end of posts on close. */
 #include <sys/utsname.h>
 
 #include "kapi.h"
@@ -118,7 +118,7 @@ TEST_F(samples, timer_outlives_the_descriptor)
 	usleep(20000);
 }
 
-TEST_F(samples, timer_may_post_to_what_the_shrinker_does)
+TEST_F(samples, timer_and_shrinker_may_share_a_descriptor)
 {
 	int caches = open("/proc/sys/vm/drop_caches", O_WRONLY);
 
@@ -133,8 +133,8 @@ TEST_F(samples, timer_may_post_to_what_the_shrinker_does)
 }
 
 /*
- * Before 7.3 the kernel's own misc devices in Rust, which the timer has one of,
- * do not keep their module, and closing it then would be a call into nothing.
+ * Before 7.3, the kernel's misc devices in Rust, such as the timer's, do not hold a
+ * reference on their module. Closing the device after unloading would call freed code.
  */
 static bool rust_device_keeps_its_module(void)
 {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Loads evfd.ko, makes something that keeps it busy, sees that it can't be
- * unloaded, drops that, and unloads it: again and again, with everything in
- * turn that may keep it busy.
+ * Loads evfd.ko, takes a reference on it, checks that unloading is refused, drops the
+ * reference, and unloads it. The rounds alternate between all kinds of references.
  *
  *	unload_rounds ROUNDS DIRECTORY-OF-THE-MODULES
  */
@@ -155,7 +154,7 @@ static int make_timer(int clockid, __u32 flags, __s64 sec, __s64 interval_ns)
 	return fd;
 }
 
-/* Setting the clock leaves the walk through the timers behind as late as can be. */
+/* Setting the clock just before unloading leaves the walk through the timers pending. */
 static void timers_armed(void)
 {
 	const __u32 cancel = EVFD_TFD_TIMER_ABSTIME | EVFD_TFD_TIMER_CANCEL_ON_SET;
@@ -178,7 +177,7 @@ static void timers_armed(void)
 		close(fds[i]);
 }
 
-/* The posts from NMI leave deferred wake-ups behind as late as can be. */
+/* Posts from NMI just before unloading leave deferred wake-ups pending. */
 static void kernel_reference(unsigned long hold)
 {
 	struct post_test_run run = {
@@ -228,7 +227,7 @@ static const struct use {
 	{ "file held by another module", kernel_file },
 };
 
-/* The last two take another module, and long: their turn comes less often. */
+/* The last two uses load another module and take long, so their turn comes less often. */
 static unsigned int use_of(unsigned int round)
 {
 	unsigned int turn = round % 12;
@@ -258,7 +257,7 @@ int main(int argc, char **argv)
 
 	ksft_print_header();
 	ksft_set_plan(ARRAY_SIZE(uses));
-	/* Half the time of a round is waiting for RCU. */
+	/* Half of a round is spent waiting for grace periods. */
 	set("/sys/kernel/rcu_expedited", "1");
 	if (access("/sys/module/evfd", F_OK) == 0)
 		must(unload_module("evfd") == 0);
