@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * An unprivileged user in a memory cgroup of their own, with descriptors of
- * either implementation.
+ * An unprivileged user in a separate memory cgroup, with descriptors of either
+ * implementation.
  */
 #ifndef STRESS_ABUSE_H
 #define STRESS_ABUSE_H
@@ -15,10 +15,10 @@
 #define CGROUP		"/sys/fs/cgroup/abuse"
 #define UNPRIVILEGED	12345
 
-/* A time that does not come, on any clock. */
+/* An expiry that no clock reaches. */
 #define NEVER_NS	(INT64_C(0x100000000) * NS_PER_S)
 
-/* What the processes tell each other. */
+/* Shared between the processes. */
 static struct shared {
 	_Atomic bool ready, stop;
 	_Atomic int made, error;
@@ -36,7 +36,7 @@ static inline bool write_file(const char *path, const char *text)
 	return good;
 }
 
-/* The number behind a word in a file; without a word, the first. */
+/* Returns the number after a word in a file, or the first number if @word is NULL. */
 static inline int64_t number_in(const char *path, const char *word)
 {
 	FILE *file = fopen(path, "re");
@@ -60,7 +60,7 @@ static inline int64_t charged(void)
 	return number_in(CGROUP "/memory.current", NULL);
 }
 
-/* Of the whole system, in bytes. */
+/* Returns the slab memory of the whole system, in bytes. */
 static inline int64_t slab(void)
 {
 	return number_in("/proc/meminfo", "Slab:") * 1024;
@@ -79,8 +79,8 @@ static inline void cgroup_remove(void)
 }
 
 /*
- * As many open files as can be had, so that it is memory that ends them; a child
- * keeps that when it is nobody.
+ * Raises the limits of open files to the maximum, to make memory the limit. A child
+ * keeps them when it drops its privileges.
  */
 static inline bool raise_files(void)
 {
@@ -93,7 +93,7 @@ static inline bool raise_files(void)
 	       !setrlimit(RLIMIT_NOFILE, &files);
 }
 
-/* Forks the user: they do, and wait until they are stopped. */
+/* Forks the user's process, which calls @does and then waits for user_end(). */
 static inline pid_t user_start(const char *impl, void (*does)(const void *arg),
 			       const void *arg, bool in_cgroup)
 {
@@ -110,7 +110,7 @@ static inline pid_t user_start(const char *impl, void (*does)(const void *arg),
 	if ((in_cgroup && !write_file(CGROUP "/cgroup.procs", "0")) ||
 	    setgid(UNPRIVILEGED) || setuid(UNPRIVILEGED))
 		_exit(1);
-	/* Another user than before has no death signal any more. */
+	/* Changing the user has cleared the death signal. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	setenv("EVFD_IMPL", impl, 1);
 	does(arg);
@@ -129,8 +129,8 @@ static inline bool is_dead(pid_t user)
 }
 
 /*
- * Whether the user is ready, or has been killed. What a user does takes longer
- * than anything else that is waited for.
+ * Waits until the user is ready, or has been killed. The user's work may take much
+ * longer than a single wait_for().
  */
 static inline bool user_is_ready(pid_t user)
 {

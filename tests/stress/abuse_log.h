@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Calls that are refused leave nothing in the kernel log. */
+/* Refused calls leave no line in the kernel log. */
 #ifndef STRESS_ABUSE_LOG_H
 #define STRESS_ABUSE_LOG_H
 
@@ -7,7 +7,7 @@
 
 #define SHOWN		5
 
-/* What the user has open. */
+/* The user's open descriptors. */
 static struct {
 	int device, event, timer, signal;
 } own;
@@ -115,14 +115,14 @@ static inline void call_badly(const void *arg)
 	shared->made = bad_calls;
 }
 
-/* What an emulated machine says of its host, whatever runs. */
+/* Messages about a busy host, which an emulated machine prints regardless of the test. */
 static inline bool is_of_the_host(const char *text)
 {
 	return strstr(text, "clocksource") || strstr(text, "took too long") ||
 	       strstr(text, "took too much time") || strstr(text, "sched_clock");
 }
 
-/* How many lines are new; the first are shown. */
+/* Returns the number of new lines, and shows the first. */
 static inline int new_lines(int kmsg)
 {
 	char line[1024];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Memory that a user takes: whose it is, and where it ends. */
+/* Memory that a user takes: it is charged to the user, and limited. */
 #ifndef STRESS_ABUSE_MEMORY_H
 #define STRESS_ABUSE_MEMORY_H
 
@@ -7,20 +7,20 @@
 
 #include <glob.h>
 
-/* How many descriptors are made to see what one costs. */
+/* The number of descriptors created to measure the cost per descriptor. */
 static int sample;
 
 /*
- * What a descriptor may cost that nobody pays, in bytes, for figures are not
- * exact. A kernel that checks itself has records of its own, and holds back what
- * was freed: there it says nothing.
+ * The bytes per descriptor that may be charged to no cgroup, because figures are not
+ * exact. A kernel that checks itself keeps its own records and delays frees, which makes
+ * the figure meaningless there.
  */
 #define UNOWNED_MAX	64
 
-/* Each processor charges so many bytes at once, of which it uses some later. */
+/* Each processor charges this many bytes at once, and uses some of them later. */
 #define CHARGE_BATCH	(64 * 4096)
 
-/* What a cgroup may keep that nobody is in any more. */
+/* The bytes that may stay charged to an empty cgroup. */
 #define CGROUP_RESIDUE	(4 << 20)
 
 static inline int take_eventfd(void)
@@ -28,7 +28,7 @@ static inline int take_eventfd(void)
 	return efd_new(1, EFD_NONBLOCK);
 }
 
-/* A new one with a watch. */
+/* Makes an eventfd, and adds it to epoll. */
 static inline int take_watched(void)
 {
 	static int ep = -1;
@@ -88,7 +88,7 @@ static inline void take_sample(const void *arg)
 	shared->error = shared->made < sample ? errno : 0;
 }
 
-/* By how much a cgroup may exceed its limit for what can't be refused. */
+/* The bytes by which a cgroup may exceed its limit, for allocations that can't fail. */
 #define LIMIT_MORE	(1024 * 1024)
 
 struct cost {
@@ -96,7 +96,7 @@ struct cost {
 	bool good;
 };
 
-/* Has the slabs give back what they keep for nobody, or for KASAN. */
+/* Frees the objects that the slab caches keep for later, or for KASAN. */
 static inline void shrink_slabs(void)
 {
 	static glob_t caches;
@@ -107,7 +107,7 @@ static inline void shrink_slabs(void)
 		write_file(caches.gl_pathv[i], "1");
 }
 
-/* Whether what a user had is charged to them no more. */
+/* Waits until the user's memory is no longer charged. */
 static inline bool is_given_back(void)
 {
 	for (int i = 0; i < 20 && charged() >= CGROUP_RESIDUE; i++) {
@@ -117,7 +117,7 @@ static inline bool is_given_back(void)
 	return charged() < CGROUP_RESIDUE;
 }
 
-/* What a descriptor costs the user, and what nobody pays, in bytes. */
+/* Returns the bytes per descriptor charged to the user, and those charged to no cgroup. */
 static inline struct cost cost_of(const char *impl, const struct take *take)
 {
 	struct cost cost = { };
@@ -160,7 +160,7 @@ static inline void test_charges(void)
 	}
 }
 
-/* Takes all the signals that can be queued, then some of each until the end. */
+/* Queues as many signals as possible, then makes descriptors of all kinds until failure. */
 static inline void take_all(const void *arg)
 {
 	unsigned int i = 0;
@@ -174,7 +174,7 @@ static inline void take_all(const void *arg)
 	shared->error = errno;
 }
 
-/* Meanwhile the others have all that they want. */
+/* Meanwhile, other users still get all they ask for. */
 static inline bool others_go_on(void)
 {
 	bool good = true;
@@ -190,7 +190,7 @@ static inline bool others_go_on(void)
 	return good;
 }
 
-/* It ends by an error, or with the user, whom nobody else has to follow. */
+/* The user gets ENOMEM, or is killed for the limit of its own cgroup. */
 static inline bool ended_as_it_should(int status)
 {
 	if (WIFSIGNALED(status))

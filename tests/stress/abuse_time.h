@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Processor time that a user takes: others keep what native leaves them. */
+/* Processor time that a user takes: other users keep as much as with native. */
 #ifndef STRESS_ABUSE_TIME_H
 #define STRESS_ABUSE_TIME_H
 
 #include "abuse.h"
 
-/* No more may be between two beats; a watchdog waits longer. */
+/* The longest gap allowed between two beats; a watchdog waits longer. */
 #define GAP_MAX_MS	8000
 
 #define ABUSERS		4
 
-/* A host that does other things too disturbs: so often is measured at most. */
+/* The most measurements made, because other load on the host disturbs them. */
 #define ROUNDS		5
 
 static const int clocks[] = { CLOCK_MONOTONIC, CLOCK_REALTIME, CLOCK_BOOTTIME };
 
-/* Periods of a nanosecond on every clock, read as fast as can be. */
+/* Periods of a nanosecond on every clock, read at full speed. */
 static inline void *abuse_periods(void *arg)
 {
 	int fds[ARRAY_SIZE(clocks)];
@@ -31,7 +31,7 @@ static inline void *abuse_periods(void *arg)
 	return arg;
 }
 
-/* Settings for now, or a nanosecond later, as fast as can be. */
+/* Sets timers to the next nanosecond, at full speed. */
 static inline void *abuse_settings(void *arg)
 {
 	int fds[ARRAY_SIZE(clocks)];
@@ -48,7 +48,7 @@ static inline void *abuse_settings(void *arg)
 	return arg;
 }
 
-/* Comes to the list of those that want to know of settings, and leaves it. */
+/* Adds a timer to the list for CANCEL_ON_SET, and removes it, again and again. */
 static inline void *abuse_list(void *arg)
 {
 	int flags = TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET;
@@ -77,7 +77,7 @@ struct beats {
 	int64_t n, gap_ms;
 };
 
-/* Another's timer of 10 ms: how often it comes, and how late at worst. */
+/* Counts another user's timeouts of 10 ms, and measures their longest gap. */
 static inline struct beats beats_in(int64_t ms)
 {
 	int64_t start = now_ms(), last = start, now = start;
@@ -136,7 +136,7 @@ static inline void test_timers(int64_t ms)
 #define NESTS		100
 #define WRITES		50
 
-/* Watches by one epoll, for which a descriptor has as many numbers. */
+/* Adds many duplicates of the descriptor to a single epoll. */
 static inline bool watch_by_many(int fd)
 {
 	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
@@ -148,7 +148,7 @@ static inline bool watch_by_many(int fd)
 	return good;
 }
 
-/* Watches by many epolls, all of which are watched by another. */
+/* Adds the descriptor to many epolls, and each of them to another epoll. */
 static inline bool watch_by_nests(int fd)
 {
 	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
@@ -172,7 +172,7 @@ static const struct watch {
 	{ "100 nested watchers", watch_by_nests },
 };
 
-/* The time of the quickest write: the others were interrupted. */
+/* Takes the time of the fastest write, because the others were interrupted. */
 static inline void time_writes(const void *arg)
 {
 	const struct watch *watch = arg;
@@ -194,7 +194,7 @@ static inline void time_writes(const void *arg)
 		shared->count = least;
 }
 
-/* In nanoseconds, or 0. */
+/* Returns the nanoseconds of a write, or 0 on failure. */
 static inline int64_t time_of_write(const char *impl, const struct watch *watch)
 {
 	pid_t user = user_start(impl, time_writes, watch, false);

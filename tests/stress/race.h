@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What calls and disturbers race for: descriptors at numbers that stay the
- * same, whatever is there at a moment, and what is kept of it all.
+ * Shared by calls and disturbers: the descriptors they race for, at fixed numbers that
+ * refer to changing files, and the record of the race.
  */
 #ifndef STRESS_RACE_H
 #define STRESS_RACE_H
@@ -12,7 +12,7 @@
 
 #include <linux/aio_abi.h>
 
-/* A descriptor of each kind is at SLOT_FIRST + kind; all others are below. */
+/* The descriptor of a kind is at SLOT_FIRST + kind; all other descriptors are lower. */
 enum kind {
 	EVENT,
 	TIMER,
@@ -24,27 +24,27 @@ enum kind {
 
 #define SLOT_FIRST	200
 
-/* More than there are, of each. */
+/* Upper bounds for the numbers of calls and disturbers. */
 #define CALLS_MAX	96
 #define DISTURBERS_MAX	16
 
-/* Threads that call. */
+/* The number of threads that make calls. */
 #define CALLERS		2
 
-/* The signals of signal descriptors; and what breaks a call that blocks. */
+/* The signals of signal descriptors, and a signal to interrupt blocking calls. */
 #define SIG_READ	SIGUSR2
 #define SIG_READ_RT	(SIGRTMIN + 3)
 #define SIG_BREAK	SIGUSR1
 
 /**
- * struct record - what all processes keep together
- * @calls: how often each call was made against each disturber
- * @disturbed: how often each disturber did its work
- * @unloaded: how often the module was unloaded
- * @refused: how often that was refused
- * @current: the call that is to be made; -1: any
- * @doing: the call that each caller makes at the moment
- * @stop: an arena is to end
+ * struct record - the state shared by all processes
+ * @calls: number of calls made, per disturber and call
+ * @disturbed: number of disturbances, per disturber
+ * @unloaded: number of times the module was unloaded
+ * @refused: number of times unloading was refused
+ * @current: call to make; -1: any call
+ * @doing: call in progress, per caller
+ * @stop: the arena must end
  */
 struct record {
 	_Atomic unsigned int calls[DISTURBERS_MAX][CALLS_MAX];
@@ -57,7 +57,7 @@ struct record {
 
 static struct record *record;
 
-/* What a thread that calls has for itself. */
+/* The state of a thread that makes calls. */
 struct caller {
 	int nr, disturber;
 	unsigned int turn, seed;
@@ -72,7 +72,7 @@ static inline unsigned int dice(struct caller *caller, unsigned int sides)
 	return rand_r(&caller->seed) % sides;
 }
 
-/* What is there to read, if anything is; does not block, as any write may. */
+/* Reads if the descriptor is readable. Unlike a write, this never blocks. */
 static inline void read_nowait(int fd)
 {
 	struct signalfd_siginfo buf;
@@ -81,7 +81,7 @@ static inline void read_nowait(int fd)
 	preadv2(fd, &iov, 1, -1, RWF_NOWAIT);
 }
 
-/* The slot whose turn it is. */
+/* Returns the slot for the caller's current turn. */
 static inline int any_slot(const struct caller *caller)
 {
 	return SLOT_FIRST + caller->turn % KINDS;
@@ -98,7 +98,7 @@ static inline uint64_t signal_mask(unsigned int n)
 		       sig_bit(SIG_READ);
 }
 
-/* A new descriptor, or -1 while the module is not there. */
+/* Makes a descriptor. Returns -1 while the module is not loaded. */
 static inline int fresh(enum kind kind, unsigned int n)
 {
 	static const int clocks[] = {
@@ -138,7 +138,7 @@ static inline int fresh(enum kind kind, unsigned int n)
 	}
 }
 
-/* Puts a new descriptor where another may be. */
+/* Puts a new descriptor into a slot, and closes the previous. */
 static inline bool refill(enum kind kind, unsigned int n)
 {
 	int fd = fresh(kind, n);

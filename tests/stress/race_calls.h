@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The calls of everybody, each made on whatever is at its slot. None waits for
- * more than a signal or a moment.
+ * Calls on any kind of file, each made on the current file of a slot. They wait for a
+ * signal or for a moment, but not longer.
  */
 #ifndef STRESS_RACE_CALLS_H
 #define STRESS_RACE_CALLS_H
@@ -129,7 +129,7 @@ static inline void race_epoll_wait(struct caller *caller)
 	epoll_wait(caller->ep, events, 4, caller->turn % 2);
 }
 
-/* One that is closed with all that it watches. */
+/* Closes an epoll with all its watches. */
 static inline void race_epoll_close(struct caller *caller)
 {
 	struct epoll_event event = { .events = EPOLLIN };
@@ -142,7 +142,7 @@ static inline void race_epoll_close(struct caller *caller)
 	close(ep);
 }
 
-/* What was submitted is cancelled, so that it does not keep the file. */
+/* Cancels all submitted requests, because they would hold the file. */
 static inline void uring_cancel_all(struct uring *ring)
 {
 	struct io_uring_cqe cqe;
@@ -185,7 +185,7 @@ static inline void race_uring_write(struct caller *caller)
 	uring_cancel_all(&caller->ring);
 }
 
-/* A ring that is closed with requests under way. */
+/* Closes a ring with requests in flight. */
 static inline void race_uring_close(struct caller *caller)
 {
 	struct uring ring;
@@ -212,7 +212,7 @@ static inline void race_aio_poll(struct caller *caller)
 	syscall(SYS_io_submit, ctx, 1, &submitted);
 	if (caller->turn % 2)
 		syscall(SYS_io_cancel, ctx, &iocb, &event);
-	/* Cancels, and waits for it. */
+	/* Cancels the request, and waits for its end. */
 	syscall(SYS_io_destroy, ctx);
 }
 
@@ -323,7 +323,7 @@ static inline void race_sigqueue(struct caller *caller)
 	sig_queue(getpid(), SIG_READ_RT, caller->turn);
 }
 
-/* Takes what the signal descriptors also give. */
+/* Takes signals that the signal descriptors wait for too. */
 static inline void race_sigtimedwait(struct caller *caller)
 {
 	static const struct timespec none;
@@ -335,7 +335,7 @@ static inline void race_sigtimedwait(struct caller *caller)
 	sigtimedwait(&set, NULL, caller->turn % 2 ? &moment : &none);
 }
 
-/* Sets the clock to what it is: whoever wanted to know is told. */
+/* Sets the clock to its current time, which cancels timers with CANCEL_ON_SET. */
 static inline void race_clock(struct caller *caller)
 {
 	struct timespec now;

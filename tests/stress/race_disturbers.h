@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What takes descriptors away from those who are using them. Each is called
- * again and again, by one thread; false: something went wrong.
+ * Disturbers, which take descriptors away from calls in progress. A single thread calls
+ * a disturber again and again. Disturbers return false on failure.
  */
 #ifndef STRESS_RACE_DISTURBERS_H
 #define STRESS_RACE_DISTURBERS_H
@@ -12,7 +12,7 @@
 
 #include <sys/wait.h>
 
-/* The argument with which this program only ends. */
+/* The argument that makes this program end immediately. */
 #define ONLY_END	"--only-end"
 
 static const char *module_directory;
@@ -28,7 +28,7 @@ static inline bool disturb_dup(unsigned int n)
 	return refill(n % KINDS, n / KINDS);
 }
 
-/* Passes it in a message, which is received, or dropped with it inside. */
+/* Passes the descriptor in a message, which is received, or dropped with its content. */
 static inline bool disturb_pass(unsigned int n)
 {
 	int socks[2], fd = -1;
@@ -47,7 +47,7 @@ static inline bool disturb_pass(unsigned int n)
 	return good && (fd >= 0 || refill(n % KINDS, n / KINDS));
 }
 
-/* Threads of a child, which wait on what it shares with its parent. */
+/* Threads of a child that wait on files shared with its parent. */
 static inline void *wait_in_read(void *arg)
 {
 	struct signalfd_siginfo buf;
@@ -100,7 +100,7 @@ static inline void start_waiters(unsigned int n)
 			       (void *)(intptr_t)slot((n + i) % KINDS));
 }
 
-/* Forks a child that ends by itself; closes meanwhile. */
+/* Forks a child that ends by itself, and replaces a descriptor meanwhile. */
 static inline bool fork_and(unsigned int n, void (*child_does)(unsigned int n))
 {
 	pid_t child = fork_child();
@@ -115,7 +115,7 @@ static inline bool fork_and(unsigned int n, void (*child_does)(unsigned int n))
 	return child > 0 && waitpid(child, &status, 0) == child && !status && good;
 }
 
-/* A call that does not block: nobody else may have what is in this slot. */
+/* The call must not block: the file may be the child's alone, without a writer. */
 static inline void call_once_and_end(unsigned int n)
 {
 	read_nowait(slot(n % KINDS));
@@ -172,7 +172,7 @@ static inline bool disturb_kill(unsigned int n)
 	       WTERMSIG(status) == SIGKILL && refill(n % KINDS, n / KINDS);
 }
 
-/* A thread that ends with all that it has under way: epoll, aio and a ring. */
+/* A thread that closes an epoll and a ring with waits in progress, and ends. */
 static inline void *leave_behind(void *arg)
 {
 	struct epoll_event event = { .events = EPOLLIN };
@@ -200,8 +200,8 @@ static inline bool disturb_thread(unsigned int n)
 }
 
 /*
- * Refused while there is a descriptor; without one it is a race with those who
- * make more.
+ * Unloading is refused while there is a descriptor. Without descriptors, it races with
+ * calls that make them.
  */
 static inline bool disturb_unload(unsigned int n)
 {
@@ -223,7 +223,7 @@ static inline bool disturb_unload(unsigned int n)
 	return good;
 }
 
-/* One of the others, but for the last. */
+/* Calls any other disturber, except disturb_unload(). */
 static inline bool disturb_all(unsigned int n)
 {
 	static bool (*const others[])(unsigned int) = {

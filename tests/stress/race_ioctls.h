@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The calls that only evfd has, good ones and bad. */
+/* Valid and invalid calls that are specific to evfd. */
 #ifndef STRESS_RACE_IOCTLS_H
 #define STRESS_RACE_IOCTLS_H
 
@@ -23,7 +23,7 @@ static inline void race_device(struct caller *caller)
 		close(fd);
 }
 
-/* Every ioctl, of devices and descriptors, with memory that is none. */
+/* Every ioctl of the device and of descriptors, and an unknown ioctl. */
 static const unsigned long every_ioctl[] = {
 	EVFD_IOC_EVENTFD, EVFD_IOC_TIMERFD_CREATE, EVFD_IOC_TIMERFD,
 	EVFD_IOC_SIGNALFD, EVFD_IOC_EVENTFS_SIGNAL,
@@ -43,7 +43,7 @@ static inline void race_bad_pointer(struct caller *caller)
 	ioctl(any_slot(caller), any_ioctl(caller), nowhere());
 }
 
-/* All bits set are unknown flags, an unknown clock and a bad time. */
+/* All bits set: unknown flags, an unknown clock and an invalid time. */
 static inline void race_bad_argument(struct caller *caller)
 {
 	uint64_t bad[8];
@@ -104,7 +104,7 @@ static inline void race_set_ticks(struct caller *caller)
 	ioctl(slot(TIMER), TFD_IOC_SET_TICKS, &ticks);
 }
 
-/* Another setting, and now and then another clock, for the timer there is. */
+/* Changes the setting of the existing timer, and sometimes its clock. */
 static inline void race_timer_2007(struct caller *caller)
 {
 	struct evfd_timerfd arg = {
@@ -131,7 +131,7 @@ static inline void race_mask(struct caller *caller)
 	ioctl(slot(SIGNAL), EVFD_IOC_SIGNALFD_SETMASK, &mask);
 }
 
-/* Exclusive eventfs signals look at all threads of the process. */
+/* Making exclusive eventfs signals inspects all threads of the process. */
 static inline void race_exclusive(struct caller *caller)
 {
 	struct evfd_eventfs_signal arg = {
@@ -145,7 +145,7 @@ static inline void race_exclusive(struct caller *caller)
 		close(fd);
 }
 
-/* From two contexts of the kernel's at once, while its module is there. */
+/* Posts from two kernel contexts at once, while evfd_post_test.ko is loaded. */
 static inline void race_post(struct caller *caller)
 {
 	struct post_test_run run = {
@@ -162,7 +162,7 @@ static inline void race_post(struct caller *caller)
 		close(dev);
 }
 
-/* A reference and a wait-queue entry of the kernel's that outlive the file. */
+/* Lets a reference and a wait-queue entry of kernel code outlive the file. */
 static inline void race_hook(struct caller *caller)
 {
 	struct post_test_hook hook = {

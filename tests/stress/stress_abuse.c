@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * One unprivileged user who does all that can be done to the others: they are
- * to have what native leaves them, and the user is to pay.
+ * An unprivileged user harms the others as much as possible. They must keep as much
+ * as with native, and the user must be charged for all memory.
  *
  *	stress_abuse SECONDS BAD-CALLS DESCRIPTORS MEMORY-LIMIT
  */
@@ -12,8 +12,8 @@
 #define PRINTK	"/proc/sys/kernel/printk"
 
 /*
- * The kernel tells of the process that it kills with a call trace, which is no
- * bug: on the console are errors only while it does.
+ * The kernel logs a call trace when it kills the process, which is not a bug. Only
+ * errors reach the console meanwhile.
  */
 static void test_limit_quietly(const char *limit)
 {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Whatever takes a descriptor away races with every call: first with one call
- * after the other, then with any of them. Afterwards nothing is left.
+ * Every disturber that takes descriptors away races with every call: first with each
+ * call in turn, then with random calls. Afterwards, no process and no reference on the
+ * module is left.
  *
  *	stress_races SECONDS DIRECTORY-OF-THE-MODULES
  */
@@ -12,10 +13,10 @@
 
 #include <limits.h>
 
-/* How long an arena may take to end beyond its time. */
+/* The time that an arena may take to end, beyond its given time. */
 #define END_MS	300000
 
-/* How often a disturber has its turn at least. */
+/* The minimum number of disturbances. */
 #define DISTURBED_MIN	3
 
 static const struct {
@@ -108,7 +109,7 @@ static void *disturbance_thread(void *arg)
 	return NULL;
 }
 
-/* Passes the time, and breaks calls that block meanwhile. */
+/* Waits until the given time, and interrupts blocking calls meanwhile. */
 static void break_calls(struct caller *callers, int64_t until)
 {
 	do {
@@ -119,8 +120,8 @@ static void break_calls(struct caller *callers, int64_t until)
 }
 
 /*
- * Passes the time that a call has, and more if that is what it takes until it
- * was made; until a limit also, until a disturber has done its work meanwhile.
+ * Waits until the given time, and longer until the call was made at least once. Also
+ * waits for a disturbance during the call, but only until @limit.
  */
 static void break_call(struct caller *callers, int disturber, int call,
 		       int64_t until, int64_t limit)
@@ -141,7 +142,7 @@ static void join(pthread_t thread, struct caller *callers)
 		break_calls(callers, 0);
 }
 
-/* A process in which one disturber races with the calls. Returns its status. */
+/* Lets a disturber race with the calls, in a separate process. Returns its exit status. */
 static int arena(int disturber, int64_t ms)
 {
 	struct disturbance disturbance = { .disturber = disturber };
@@ -175,7 +176,7 @@ static int arena(int disturber, int64_t ms)
 	return disturbance.failed ? 4 : 0;
 }
 
-/* Waits for a child: its status, or -1 if it hangs, and says where. */
+/* Waits for a child. Returns its status; if it hangs, reports the calls and returns -1. */
 static int end_of(pid_t child, int64_t ms)
 {
 	int64_t end = now_ms() + ms + END_MS;
@@ -228,14 +229,14 @@ static void run(int disturber, int64_t ms)
 	report(disturber, end_of(child, ms));
 }
 
-/* Files are released a moment after their last descriptor is gone. */
+/* Files are released a moment after their last descriptor is closed. */
 static void report_what_is_left(void)
 {
 	ksft_test_result(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD,
 			 "no process is left\n");
 	ksft_test_result(wait_for(!unload_module("evfd")) &&
 			 !load_module(module_directory, "evfd"),
-			 "nothing is left that the module is needed for\n");
+			 "no reference on the module is left\n");
 }
 
 int main(int argc, char **argv)
