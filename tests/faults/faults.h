@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Failures made to order by the kernel's fault injection, limited to what is
- * below the text of a module: evfd.ko is the only one where these programs run.
+ * Failures by the kernel's fault injection, limited to requests with a module on the
+ * call stack. evfd.ko is the only module where these programs run.
  */
 #ifndef EVFD_TESTS_FAULTS_H
 #define EVFD_TESTS_FAULTS_H
@@ -30,8 +30,8 @@
 struct fault {
 	const char *name;	/* for messages */
 	const char *attribute;	/* its directory in debugfs */
-	int err;		/* what a call fails with for it */
-	bool alike;		/* each takes 1 of the attribute's "space" */
+	int err;		/* the error of a call that fails for it */
+	bool alike;		/* each request takes 1 of the attribute's "space" */
 };
 
 enum { SLAB, COPY, FAULTS };
@@ -80,7 +80,7 @@ static inline void put_attribute_number(const char *attribute, const char *name,
 	put_attribute(attribute, name, text);
 }
 
-/* Has nothing of this attribute fail, by whatever way it is asked to. */
+/* Disables an attribute, in all the ways it may have been enabled. */
 static inline void fault_off(const char *attribute)
 {
 	put_attribute(attribute, "probability", "0");
@@ -90,7 +90,7 @@ static inline void fault_off(const char *attribute)
 	put_attribute(attribute, "space", "0");
 }
 
-/* Has this, and only this, be what may fail, when it is below a module. */
+/* Lets only this fault happen, and only with a module on the call stack. */
 static inline void fault_choose(const struct fault *fault)
 {
 	struct dirent *entry;
@@ -112,7 +112,7 @@ static inline void fault_choose(const struct fault *fault)
 	put_attribute(fault->attribute, "stacktrace-depth", "32");
 }
 
-/* Messages of the faults stay out of the console, warnings do not. */
+/* Keeps the messages of faults off the console, but not warnings. */
 static inline void faults_prepare(void)
 {
 	if (access(TRACEFS "/trace", F_OK))
@@ -121,7 +121,7 @@ static inline void faults_prepare(void)
 	put_file("/sys/kernel/rcu_expedited", "1");
 }
 
-/* How many references there are on the module. */
+/* Returns the number of references on the module. */
 static inline long module_references(void)
 {
 	return get_number("/sys/module/evfd/refcnt");

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Makes every call with the 1st, 2nd, 3rd ... of what may fail in it failing,
- * until none is left, and with all of them failing. Each time, the call succeeds
- * or fails with the error for that, and no reference is left; and one that has
- * failed has lost nothing: made again, it does all it would have done. But a
- * signal is taken before its record is copied, which lost_signals() allows for.
+ * Makes every call while its 1st, 2nd, 3rd ... request for memory or for a copy fails,
+ * until it makes no further request, and while all requests fail. Each time, the call
+ * succeeds or fails with the error of the fault, and leaves no reference. A failed call
+ * has lost no data: made again, it has its full result. The exception is a signal, which
+ * is taken before its record is copied: see lost_signals().
  */
 #include "operations.h"
 
@@ -13,11 +13,11 @@
 #include "nth.h"
 #include "strike.h"
 
-/* How many eventfds take the numbers that need no memory, and little memory. */
+/* The eventfds that use up the IDs without memory, and the IDs with little memory. */
 #define FEW	63
 #define MANY	1024
 
-/* More would tell that a failure is not what ends the series. */
+/* A longer series shows that it never runs out of requests. */
 #define MOST		200
 
 enum outcome { REFUSED, DONE, NONE_LEFT, WRONG };
@@ -30,7 +30,7 @@ static enum outcome wrong(const char *what, long ret)
 
 /*
  * For each signal, a read copies a record of zeros, takes the signal, and copies
- * its record. The signal is lost if that is what fails: "Reading" of signals in
+ * its record. If the last copy fails, the signal is lost: see "Reading" of signals in
  * Documentation/design/signalfd.rst.
  */
 static int lost_signals(const struct fault *fault, int n)
@@ -49,14 +49,14 @@ static enum outcome make_call(const struct operation *operation,
 
 	nth_file();
 	if (!operation->prepare(&scene))
-		return wrong("nothing to try it on", 0);
+		return wrong("the preparation failed", 0);
 	nth_arm(n);
 	ret = operation->call(&scene);
 	error = errno;
 	struck = nth_struck(n);
 	errno = error;
 	if (ret < 0 && !struck)
-		return wrong("an error, with nothing failing", ret);
+		return wrong("an error without a fault", ret);
 	if (ret < 0 && error != fault->err)
 		return wrong("another error", ret);
 	scene.lost = struck ? lost_signals(fault, n) : 0;
@@ -64,11 +64,11 @@ static enum outcome make_call(const struct operation *operation,
 	if (outcome == REFUSED)
 		ret = operation->call(&scene);
 	if (ret < 0 || !operation->check(&scene, ret))
-		return wrong("not what it should have done", ret);
+		return wrong("a wrong result", ret);
 	return outcome;
 }
 
-/* Makes the call in a process of its own, which takes all it has with it. */
+/* Makes the call in a separate process, which releases everything at its end. */
 static enum outcome make_call_apart(const struct operation *operation,
 				    const struct fault *fault, int n)
 {
@@ -76,7 +76,7 @@ static enum outcome make_call_apart(const struct operation *operation,
 	int status;
 
 	if (!child) {
-		/* Ends what hangs. */
+		/* Ends a call that hangs. */
 		alarm(60);
 		_exit(make_call(operation, fault, n));
 	}
@@ -129,7 +129,7 @@ static void run_all(const struct fault *fault)
 		run(&operations[i], fault);
 }
 
-/* Numbers of eventfds beyond those that have been used take memory. */
+/* Holds eventfds, because an ID beyond those used before takes memory. */
 static void hold(int most)
 {
 	static int held;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Loads evfd.ko with the 1st, 2nd, 3rd ... allocation in its initialisation
- * failing, until none is left: the load fails with ENOMEM and leaves nothing,
- * or succeeds, and then the module works and can be unloaded.
+ * Loads evfd.ko while the 1st, 2nd, 3rd ... allocation in its initialisation fails,
+ * until there is no further allocation. The load fails with ENOMEM and leaves no module,
+ * or it succeeds, and the module can be unloaded. Without a fault, the module also works.
  *
  *	faults_load DIRECTORY-OF-THE-MODULE
  */
@@ -10,7 +10,7 @@
 #include "module.h"
 #include "common.h"
 
-/* More would tell that a failure is not what ends the series. */
+/* A longer series shows that it never runs out of allocations. */
 #define MOST	1000
 
 #define fail(...)							\
@@ -19,7 +19,7 @@
 		ksft_exit_fail();					\
 	} while (0)
 
-/* Whether the module that was loaded makes a descriptor. */
+/* Returns whether the loaded module makes a descriptor. */
 static bool works(void)
 {
 	int fd = evfd_new(0, 0);
@@ -27,7 +27,7 @@ static bool works(void)
 	return fd >= 0 && !close(fd);
 }
 
-/* Loads; tells whether there was something to fail. */
+/* Loads the module. Returns whether an allocation has failed. */
 static bool load_once(const char *directory, int n, int *refused)
 {
 	bool struck;
@@ -38,9 +38,9 @@ static bool load_once(const char *directory, int n, int *refused)
 	error = errno;
 	struck = nth_struck(n);
 	if (!ret) {
-		/* The device's node is the work of a kernel thread. */
+		/* After a fault, the device's node may be missing: a kernel thread makes it. */
 		if (!struck && !works())
-			fail("it was loaded, and does not work\n");
+			fail("the module was loaded, but does not work\n");
 		if (unload_module("evfd"))
 			fail("unload: %s\n", strerror(errno));
 	} else if (!struck || error != ENOMEM) {

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Runs tests of the test programs on evfd with the 1st, 2nd, 3rd ... of what may
- * fail inside evfd.ko failing, in whichever process or thread that is, until a
- * run has none left. What the test says does not matter: the system call in which
- * the failure was returns the error for that, or succeeds, or comes too late when it
- * tries again; the run ends, and no reference on the module is left.
+ * Runs tests of the test programs on evfd while the 1st, 2nd, 3rd ... request for memory
+ * or for a copy inside evfd.ko fails, in any process or thread, until a run makes no
+ * further request. The result of the test does not matter. The system call with the
+ * fault returns the error of the fault, or succeeds, or is too late when it tries again.
+ * The run ends, and leaves no reference on the module.
  *
  *	faults_runs [-n RUNS] [-s SECONDS] PROGRAM[:TEST]...
  *
- * RUNS and SECONDS are bounds for each test and kind of failure. Without TEST,
- * all tests of the program are run.
+ * RUNS and SECONDS limit each test and kind of fault. Without TEST, all tests of the
+ * program run.
  */
 #include "strike.h"
 #include "common.h"
@@ -18,21 +18,21 @@
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 
-/* How long a run may take, which none that comes to its end does. */
+/* A run that takes longer than this hangs. */
 #define DEADLINE_RUN_MS	180000
 
 static int most_runs = 1000, most_seconds = 3600;
 
 /*
- * How often each attribute has counted to its interval, which it does not tell,
- * after settle().
+ * The count of each attribute towards its interval, after settle(). The kernel does not
+ * report it.
  */
 static long counted[FAULTS];
 
-/* More than other threads count while a failure is reported. */
+/* More requests than other threads make while a fault is reported. */
 #define SLACK		64
 
-/* What a call may also return that fails to copy, tries again, and comes too late. */
+/* Further errors of a call that fails to copy, tries again, and is too late. */
 static const int too_late[] = { EAGAIN, EINTR, 512 /* ERESTARTSYS */ };
 
 struct series {
@@ -42,7 +42,7 @@ struct series {
 	bool failed;
 };
 
-/* The run has failed, and the series ends. */
+/* Fails the run, and ends the series. */
 static void __attribute__((format(printf, 2, 3)))
 fail(struct series *series, const char *format, ...)
 {
@@ -63,8 +63,8 @@ static const char *attribute(const struct series *series)
 }
 
 /*
- * Has the nth from now on fail, and none after it. An attribute fails what it has
- * no space for, and of that what makes its count a multiple of the interval.
+ * Lets the nth request from now on fail, and no request after it. A request fails if the
+ * attribute has no space left for it, and if it makes the count a multiple of the interval.
  */
 static void arm(const struct series *series, int n)
 {
@@ -91,8 +91,8 @@ static void disarm(const struct series *series)
 }
 
 /*
- * Whether what a process does counts, and may fail. Those that it forks inherit it.
- * What interrupts them, whoever it is for, does not count.
+ * Sets whether the requests of a process count, and may fail. Its children inherit the
+ * setting. Requests made in interrupts never count.
  */
 static void may_fail(pid_t pid, bool may)
 {
@@ -102,7 +102,7 @@ static void may_fail(pid_t pid, bool may)
 	put_file(path, may ? "1" : "0");
 }
 
-/* Makes a descriptor, which copies, and takes memory. */
+/* Makes a descriptor, which copies and allocates. */
 static void use_some(void)
 {
 	int fd = evfd_new(0, 0);
@@ -112,8 +112,8 @@ static void use_some(void)
 }
 
 /*
- * Goes on to a count that is known, as it is not after a run of which the nth was
- * to fail: there were fewer, or another thread has counted on.
+ * Advances the attribute to a known count. After a run, the count is unknown: there
+ * were fewer than n requests, or another thread has made more.
  */
 static void settle(struct series *series, int n)
 {
@@ -125,7 +125,7 @@ static void settle(struct series *series, int n)
 	arm(series, most);
 	for (int i = 0; !struck(series); i++) {
 		if (i == most)
-			ksft_exit_fail_msg("%s has not counted from 0: used before?\n",
+			ksft_exit_fail_msg("%s has not counted from 0: was it used before?\n",
 					   attribute(series));
 		use_some();
 	}
@@ -150,7 +150,7 @@ static void exec_test(const struct series *series)
 	_exit(127);
 }
 
-/* Nothing fails until the program is loaded: it stops then, being traced. */
+/* Enables faults when the program is loaded: it stops there, because it is traced. */
 static bool begins(pid_t pid)
 {
 	int status;
@@ -189,7 +189,7 @@ static void run_test(struct series *series)
 	kill(-pid, SIGKILL);
 	if (!ended)
 		fail(series, "it did not end, or could not be run");
-	/* Those that were killed take a moment to go. */
+	/* Killed processes take a moment to end. */
 	else if (!wait_for(!module_references()))
 		fail(series, "%ld references are left", module_references());
 }
@@ -203,7 +203,7 @@ static bool comes_too_late(long ret)
 	return false;
 }
 
-/* Whether the system call has returned what it may. */
+/* Returns whether the result of the system call is allowed. */
 static bool returned_well(const struct series *series,
 			  const struct strike *strike)
 {
@@ -276,7 +276,7 @@ static void add_test(const char *program, const char *name)
 	test_count++;
 }
 
-/* The last word of each line of the program's list but the first. */
+/* Adds the last word of each line in the program's list, except its heading. */
 static void add_all_tests(const char *program)
 {
 	char command[256], line[256], name[64];
@@ -291,9 +291,9 @@ static void add_all_tests(const char *program)
 		if (line[0] != '#' && word && sscanf(word, "%63s", name) == 1)
 			add_test(program, name);
 	}
-	/* The harness ends as for a skipped test: its status says nothing. */
+	/* The harness exits with the status of a skipped test, which is not an error. */
 	if (!list || pclose(list) < 0 || test_count == before)
-		ksft_exit_fail_msg("%s does not tell its tests\n", program);
+		ksft_exit_fail_msg("%s does not list its tests\n", program);
 }
 
 static void add_tests(char *argument)

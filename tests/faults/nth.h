@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The nth failure of this thread: /proc/PID/fail-nth; or all that can fail in
- * it: /proc/PID/make-it-fail.
+ * Faults in this thread: of the nth request, by /proc/PID/fail-nth, or of all requests,
+ * by /proc/PID/make-it-fail.
  */
 #ifndef EVFD_TESTS_NTH_H
 #define EVFD_TESTS_NTH_H
@@ -33,7 +33,7 @@ static inline void nth_all(bool fail)
 	put_file("/proc/thread-self/make-it-fail", fail ? "1" : "0");
 }
 
-/* As fault_choose(), for nth_arm(). */
+/* Like fault_choose(), for nth_arm(). */
 static inline void nth_choose(const struct fault *fault)
 {
 	fault_choose(fault);
@@ -42,7 +42,7 @@ static inline void nth_choose(const struct fault *fault)
 	put_attribute(fault->attribute, "probability", "100");
 }
 
-/* Has the nth of what was chosen fail from now on, or with 0 all of it. */
+/* Lets the nth request for the chosen fault fail from now on, or with 0 all requests. */
 static inline void nth_arm(int n)
 {
 	if (n)
@@ -51,7 +51,7 @@ static inline void nth_arm(int n)
 		nth_all(true);
 }
 
-/* Has nothing fail any more; tells whether the nth did. */
+/* Ends the faults. Returns whether the nth request has failed. */
 static inline bool nth_struck(int n)
 {
 	char text[16] = "";

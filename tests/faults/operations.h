@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The calls that faults_calls has fail, each with what it must do in the end. */
+/* The calls that faults_calls lets fail, each with a check of its result. */
 #ifndef EVFD_TESTS_OPERATIONS_H
 #define EVFD_TESTS_OPERATIONS_H
 
@@ -8,10 +8,10 @@
 #include "timer.h"
 #include "uring.h"
 
-/* What a call works on. */
+/* The objects of a call. */
 struct scene {
 	int fd, ep;
-	/* How many signals the failure has lost, which a design like it may. */
+	/* The number of signals lost by the fault, which the design allows. */
 	int lost;
 	struct uring ring;
 	uint64_t memory[64];
@@ -19,13 +19,13 @@ struct scene {
 
 struct operation {
 	const char *name;
-	/* Makes the scene; in a process of its own for each call. */
+	/* Makes the scene, in a separate process for each call. */
 	bool (*prepare)(struct scene *scene);
-	/* Makes the call: negative, and errno, if it fails. */
+	/* Makes the call. Returns a negative value and sets errno on failure. */
 	long (*call)(struct scene *scene);
 	/*
-	 * Whether all is as it must be once the call has succeeded, perhaps
-	 * after one that has failed.
+	 * Checks the effects of a successful call, possibly after a failed
+	 * attempt.
 	 */
 	bool (*check)(struct scene *scene, long ret);
 };
@@ -56,13 +56,13 @@ static long make_eventfd(struct scene *scene)
 	return evfd_new(3, 0);
 }
 
-/* The next number is one for which the table of descriptors must grow. */
+/* Fills the descriptor table: it must grow for the next number. */
 static bool fill_table(struct scene *scene)
 {
 	int fd;
 
 	(void)scene;
-	/* evfd_new() has the device open meanwhile, as number 63. */
+	/* evfd_new() keeps the device open at number 63 meanwhile. */
 	do {
 		fd = dup(0);
 	} while (fd >= 0 && fd < 62);
@@ -139,7 +139,7 @@ static bool a_full_eventfd(struct scene *scene)
 	return an_empty_eventfd(scene) && efd_add(scene->fd, EFD_COUNT_MAX) == 8;
 }
 
-/* Armed for long, so that it makes no ticks; with three ticks. */
+/* A timer with three ticks, armed for a late time to make no further ticks. */
 static bool timer_of(struct scene *scene, int clockid)
 {
 	scene->fd = evfd_timer_new(clockid, TFD_NONBLOCK);
@@ -222,7 +222,7 @@ static bool was_1_of_32_bits(struct scene *scene, long ret)
 	return ret == 4 && ticks == 1;
 }
 
-/* Where the failure has lost the only signal, a read finds none. */
+/* If the fault has lost the only signal, a read finds no signal. */
 static long none_if_lost(struct scene *scene, long ret)
 {
 	return ret < 0 && errno == EAGAIN && scene->lost ? 0 : ret;
@@ -238,7 +238,7 @@ static long readv_signals(struct scene *scene)
 	return none_if_lost(scene, readv_some(scene));
 }
 
-/* What a read that could not copy all records has left is still there. */
+/* Counts the signals read, left by a read that could not copy all records, or lost. */
 static int signals_read(struct scene *scene, long ret)
 {
 	int n = ret / RECORD_SIZE;
@@ -280,7 +280,7 @@ static long set_timer(struct scene *scene)
 	return tfd_set(scene->fd, 0, &new, old);
 }
 
-/* A call whose old_value can't be written to at the end has set the timer. */
+/* A call that can't write old_value at the end has still set the timer. */
 static bool timer_is_set(struct scene *scene, long ret)
 {
 	int64_t left = tfd_left(scene->fd);
@@ -373,7 +373,7 @@ static bool epoll_tells(struct scene *scene, long ret)
 	return ret == 0 && events_within(scene->ep, 0) == EPOLLIN;
 }
 
-/* More than poll() has room for in the stack; it looks at once if it can't wait. */
+/* More than poll() has room for on its stack; with timeout 0, it would not use that room. */
 static long poll_many(struct scene *scene)
 {
 	struct pollfd pfd[64];

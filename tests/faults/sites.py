@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""The calls in evfd.ko that may fail for want of memory or in copying.
+"""List the calls in evfd.ko that may fail for want of memory or in copying.
 
-Reads what "objdump -dr" says of evfd.ko, and prints each such call as a stack trace
-has it: FUNCTION+0xOFFSET, the offset of the instruction behind the call.
+Reads the output of "objdump -dr evfd.ko", and prints each such call like a stack trace
+does: FUNCTION+0xOFFSET, with the offset of the instruction after the call.
 """
 
 import re
 import sys
 
-# What is not here can't be made to fail: alloc_percpu() takes from memory that the
-# kernel has set apart.
+# Other calls can't be made to fail: alloc_percpu() takes memory that the kernel has
+# reserved.
 MAY_FAIL = {
     "rust_helper_krealloc_node_align",
     "__kmalloc_cache_noprof",
@@ -22,8 +22,9 @@ MAY_FAIL = {
     "should_fail_usercopy",
     "_copy_to_iter",
 }
-# KUnit's; what gives memory back, by asking for none of it; initialisation, which no
-# trace names as it is gone by then; and copies of what is inlined where it is called.
+# Left out: KUnit's code. Code that frees memory by reallocating to size 0.
+# Initialisation, which is freed before a trace could name it. Copies of functions that
+# are inlined where they are called.
 LEFT_OUT = re.compile(
     r"4evfd5tests|6MembermE|^evfd_helper_watch|drop_in_place|4drop4Drop4drop"
     r"|^init_module|8AnonFile4poll$|8UniqueId3new$"
@@ -34,7 +35,7 @@ RELOCATION = re.compile(r"^\s*([0-9a-f]+): R_X86_64_(?:PLT32|PC32)\s+(\w+)-0x4$"
 
 
 def branches(lines):
-    """All calls and jumps: function, mnemonic, offset of what is behind, target."""
+    """Yield all calls and jumps: function, mnemonic, offset of the next, target."""
     start = 0
     function = mnemonic = ""
     for line in lines:
@@ -44,12 +45,12 @@ def branches(lines):
         elif match := INSTRUCTION.match(line):
             mnemonic = match[1]
         elif match := RELOCATION.match(line):
-            # The relocation is of the last four bytes of the instruction.
+            # The relocation covers the last four bytes of the instruction.
             yield function, mnemonic, int(match[1], 16) + 4 - start, match[2]
 
 
 found = list(branches(sys.stdin))
-# Who ends with a jump is in no stack trace: their callers are.
+# A function that ends with a jump is in no stack trace, but its callers are.
 jumps = {
     function
     for function, mnemonic, _, target in found

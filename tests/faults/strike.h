@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the kernel's trace buffer tells of a failure made to order: the stack,
- * and what the system call that it was in has returned.
+ * An injected failure in the kernel's trace buffer: its stack, and the result of the
+ * system call around it.
  *
- * Tracing system calls begins with the failure, and what does not fit into the
- * buffer after it is dropped.
+ * Tracing of system calls begins with the failure. Later events that do not fit into the
+ * buffer are dropped.
  */
 #ifndef EVFD_TESTS_STRIKE_H
 #define EVFD_TESTS_STRIKE_H
@@ -17,15 +17,15 @@
 #define TRIGGER(what)	what " if msg ~ \"*" FORCING "*\""
 
 struct strike {
-	bool seen;	/* not if the allocation is one that may fail silently */
-	bool returned;	/* the system call has; a kernel thread is in none */
-	bool paging;	/* it was in a page fault */
+	bool seen;	/* unset for allocations that may fail silently */
+	bool returned;	/* from the system call; unset in a kernel thread */
+	bool paging;	/* the failure was in a page fault */
 	int pid;
 	long ret;
 	char site[512];	/* the innermost function of the module */
 };
 
-/* The calls in the module that were seen to be above a failure. */
+/* The calls in the module that were on the stack of a failure. */
 #define MOST_SITES	1024
 static char *sites[MOST_SITES];
 static size_t site_count;
@@ -36,7 +36,7 @@ static inline void strike_clear(void)
 	put_file(TRACEFS "/trace", "\n");
 }
 
-/* A program before may have set it. */
+/* An earlier program may have set the same trigger. */
 static inline void put_trigger(const char *trigger)
 {
 	int fd = open(CONSOLE "/trigger", O_WRONLY | O_CLOEXEC);
@@ -67,7 +67,7 @@ static inline void site_add(const char *site)
 		sites[site_count++] = strdup(site);
 }
 
-/* One line of each, for who compares them with all there are. */
+/* Prints a line per call, to compare with the list of all calls. */
 static inline void sites_print(void)
 {
 	for (size_t i = 0; i < site_count; i++)
@@ -118,7 +118,7 @@ static inline void strike_line(struct strike *strike, const char *line)
 	}
 }
 
-/* What came of the failure that was made; forgets it. */
+/* Returns the result of the failure, and clears it. */
 static inline struct strike strike_read(void)
 {
 	FILE *file = fopen(TRACEFS "/trace", "re");
