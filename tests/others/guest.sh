@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# guest.sh GROUP KERNEL: in the guest, run each program of others twice, on the
+# guest.sh GROUP KERNEL: in the guest, run each third-party program twice, on the
 # system's descriptors and on evfd's.
 #
-# Prints what each run does between "@begin PROGRAM native|evfd" and "@end
-# STATUS EVENTFDS TIMERFDS SIGNALFDS OTHERS", which are the descriptors made.
+# Prints the output of each run between "@begin PROGRAM native|evfd" and "@end
+# STATUS EVENTFDS TIMERFDS SIGNALFDS OTHERS": the numbers of descriptors made.
 cd /mnt/share || exit 1
 export HOME=/tmp PYTHONDONTWRITEBYTECODE=1
 trace=/tmp/trace
@@ -31,11 +31,11 @@ python() {
 	run "$1" python3 -m test -v "${@:2}"
 }
 
-# What fails here natively too is left out: of the kernel's epoll59, threads
-# are to run at the same time, which processors of an emulated machine do not;
-# where locks are checked, or may sleep, the 64 threads of epoll65 take longer than
-# it allows. On kernel debug the calls of three of Python's tests, and of their
-# like in ns, take more than the 0.5 ms that they are to (later Pythons allow 10).
+# Tests that fail here on native too are left out. The kernel's epoll59 needs threads that
+# run at the same time, which processors of an emulated machine do not. Where locks are
+# checked, or may sleep, the 64 threads of epoll65 exceed its time limit. On kernel debug,
+# the calls of three of Python's tests, and of their variants in ns, exceed their limit of
+# 0.5 ms (later versions of Python allow 10).
 left_out=(-T epoll59) too_fast=()
 case $2 in
 rt* | debug*) left_out+=(-T epoll65) ;;&
@@ -53,7 +53,7 @@ others() {
 	run systemd-event /usr/lib/systemd/tests/unit-tests/test-event
 	run kernel-eventfd_test /mnt/share/kernel/eventfd_test
 	run kernel-timerfd /mnt/share/kernel/timerfd
-	# Some of its tests close sockets that a thread may yet write to.
+	# Some of its tests close sockets while a thread may still write to them.
 	(trap '' PIPE
 	 run kernel-epoll_wakeup_test /mnt/share/kernel/epoll_wakeup_test "${left_out[@]}")
 	stress eventfd 20000

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-// Threads that are told of each other's messages, timers, and file operations:
-// each of Node's event loops waits for an eventfd, among others.
+// Threads with messages, timers and file operations. Each of Node's event loops waits
+// for an eventfd, among other descriptors.
 'use strict';
 const { Worker, isMainThread, parentPort, workerData } = require('worker_threads');
 const fs = require('fs');
@@ -17,7 +17,7 @@ function worker() {
 			parentPort.postMessage(value * 2);
 			return;
 		}
-		// What the thread pool has done is told by an eventfd too.
+		// The thread pool also reports its results by an eventfd.
 		fs.readFile(__filename, (error, data) => {
 			setTimeout(() => {
 				parentPort.postMessage({ id: workerData, sum,

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Every argument, good and bad, and what the library makes of it beside the
- * system: the same results, in the same order of checks.
+ * Every argument, valid and invalid, passed to the library and to the system. The results
+ * are the same, in the same order of checks.
  */
 #include "preload.h"
 
-/* Bits beyond what the system looks at. */
+/* Bits beyond those that the system looks at. */
 #define JUNK	((long)((uint64_t)0xdeadbeef << (sizeof(long) == 8 ? 32 : 0)) * \
 		 (sizeof(long) == 8))
 
@@ -14,7 +14,7 @@ static const int flag_sets[] = {
 	EFD_NONBLOCK | EFD_CLOEXEC | EFD_SEMAPHORE, 1 << 16, 1 << 17, 1 << 30, INT32_MIN, -1,
 };
 
-/* Two new descriptors that should be alike, or two errors; -1 if they are not. */
+/* Compares two new descriptors, or two errors. Returns -1 if they differ. */
 static int both(long seen, long wanted)
 {
 	int same = 0;
@@ -87,7 +87,7 @@ FIXTURE(timers)
 	int ours;
 	int native;
 	int others[6];
-	/* A page, between two that can be written. */
+	/* A page between two writable pages. */
 	void *read_only;
 };
 
@@ -192,11 +192,11 @@ TEST_F(timers, gettime)
 			EXPECT_EQ(raw(SYS_GETTIME, self->others[j], (long)to[i], 0, 0, 0),
 				  result(syscall(SYS_GETTIME, self->others[j], to[i])));
 	}
-	/* Of the file descriptor, too, only 32 bits are looked at. */
+	/* Only 32 bits of the file descriptor are looked at, too. */
 	EXPECT_EQ(0, result(syscall(SYS_GETTIME, JUNK | self->ours, &now)));
 }
 
-/* What the C library calls with its own structure, which may have 32-bit times. */
+/* Calls by name, with the C library's own structure, which may have 32-bit times. */
 TEST_F(timers, names)
 {
 	struct itimerspec value = {
@@ -229,7 +229,7 @@ TEST_F(timers, times_of_32_bits)
 {
 	int32_t value[4] = { 5, 6, 1000, 7 }, bad[4] = { 0, 0, 0, -1 }, old[4], now[4];
 	const void *new[] = { value, bad, nowhere(), self->read_only };
-	/* In the last two, one half of the structure can be written. */
+	/* At the last two, only half of the structure is writable. */
 	char *edge = self->read_only;
 	void *to[] = { old, nowhere(), edge, edge - 8, edge + 4096 - 8 };
 
@@ -252,7 +252,7 @@ TEST_F(timers, times_of_32_bits)
 	EXPECT_LE(900, old[2]);
 }
 
-/* What is above a 32-bit nanosecond is padding. */
+/* The upper 32 bits of a 32-bit program's nanoseconds are padding. */
 TEST_F(timers, padding)
 {
 	struct evfd_itimerspec value = {
@@ -288,7 +288,7 @@ FIXTURE_TEARDOWN(signals)
 {
 }
 
-/* One call, on each descriptor; what succeeds returns the descriptor, or makes one. */
+/* Makes the same call on each descriptor. Success returns it, or for -1 a new descriptor. */
 static int same_signalfd(const int fds[], size_t n, int ours, int native,
 			 const void *mask, long size, int flags)
 {

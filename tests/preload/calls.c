@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a library in a program must leave alone: errno, descriptors, forks,
- * cancellation, calls that are not its own.
+ * The parts of a program that the library must not affect: errno, descriptors, forks,
+ * cancellation, other system calls.
  */
 #include "preload.h"
 
@@ -121,7 +121,7 @@ TEST(other_calls)
 	EXPECT_EQ(0, status);
 }
 
-/* What the thread is if its cancellation, which is pending, does not happen. */
+/* Returns @made, unless the pending cancellation happens in eventfd(). */
 static void *make_when_cancelled(void *made)
 {
 	int fd;
@@ -155,7 +155,7 @@ static void *make_and_close(void *unused)
 	return NULL;
 }
 
-/* Whether a child of each fork() finds what its parent has open, not the device. */
+/* Forks n times. Returns how many children see the device, or can't make an eventfd. */
 static int forks(int n)
 {
 	int bad = 0, status;
@@ -190,7 +190,7 @@ TEST(forks_see_no_device)
 
 static int bad_forks, handled;
 
-/* Asks for the next one at its end: where it takes long, others are to come by too. */
+/* Re-arms the timer at its end, to let the program go on even if the handler takes long. */
 static void make_one_and_fork(int sig)
 {
 	const struct itimerval soon = { .it_value = { 0, 700 } };
@@ -202,7 +202,7 @@ static void make_one_and_fork(int sig)
 	setitimer(ITIMER_REAL, &soon, NULL);
 }
 
-/* Handlers that make descriptors, in the midst of those that do, and of forks. */
+/* Handlers that make descriptors, and interrupt the same calls and forks. */
 TEST(handlers)
 {
 	bool device;

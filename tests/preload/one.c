@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Makes one descriptor of each kind: one [STATUS [fork]]. With fork, a child
- * does the same, and ends with _exit().
+ * Makes a descriptor of each kind, and exits with STATUS: one [STATUS [fork]]. With fork,
+ * a child does the same, and ends with _exit().
  */
 #include "preload.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the tests of libevfd-preload.so share. A program calls the C library's
- * names, which are the library's, and the system itself beside them.
+ * Shared by the tests of libevfd-preload.so. A program calls the C library's names, which
+ * the preloaded library answers, and compares them with the system itself.
  */
 #ifndef EVFD_TESTS_PRELOAD_H
 #define EVFD_TESTS_PRELOAD_H
@@ -33,7 +33,7 @@
 
 #define EVFD_DEVICE	"/dev/" EVFD_DEVICE_NAME
 
-#define NO_ERROR	4095	/* no call sets errno to that */
+#define NO_ERROR	4095	/* no call sets errno to this value */
 
 /* The kernel's structure of 64-bit times, which 32-bit programs may use too. */
 #ifdef __x86_64__
@@ -44,7 +44,7 @@
 #define SYS_GETTIME	SYS_timerfd_gettime64
 #endif
 
-/* What a call of the C library came to, as the kernel tells it. */
+/* The result of a call of the C library, in the kernel's form: -errno for an error. */
 #define result(call) ({							\
 	long __ret;							\
 									\
@@ -53,7 +53,7 @@
 	__ret == -1 ? -errno : __ret;					\
 })
 
-/* Where no memory is, which the compiler must not know. */
+/* Returns an invalid address, and hides that from the compiler. */
 static inline void *nowhere(void)
 {
 	void *volatile address = (void *)8;
@@ -61,7 +61,7 @@ static inline void *nowhere(void)
 	return address;
 }
 
-/* Whether the descriptor is evfd's: one of its ioctls, with a bad argument. */
+/* Returns whether the descriptor is evfd's, by an ioctl of evfd with a bad argument. */
 static inline bool is_evfd_timer(int fd)
 {
 	return ioctl(fd, EVFD_IOC_TIMERFD_GETTIME, nowhere()) < 0 &&
@@ -74,7 +74,7 @@ static inline bool is_evfd_signal(int fd)
 	       errno == EFAULT;
 }
 
-/* How many descriptors are open, and whether one is the device. */
+/* Returns the number of open descriptors. Sets *@device if the device is among them. */
 static inline int open_descriptors(bool *device)
 {
 	char path[64], target[64] = "";

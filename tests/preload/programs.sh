@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# In the guest: run test programs with libevfd-preload.so, which must be used.
+# In the guest: run test programs with libevfd-preload.so, and check that they use it.
 #
 # usage: programs.sh PROGRAM...
 cd /mnt/share || exit 1
 trace=/tmp/trace
 
-# Whether some descriptors were evfd's, and none the system's own.
+# Succeeds if there were descriptors of evfd, and no descriptor of the system.
 used() {
 	awk '/^evfd-preload: / { ours += $3 + $5 + $7; other += $9 }
 		END { exit !(ours && !other) }' "$trace"

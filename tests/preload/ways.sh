@@ -1,12 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# In the guest: evfd-run, and what EVFD_PRELOAD asks for.
+# In the guest: evfd-run, and the words in EVFD_PRELOAD.
 cd /mnt/share || exit 1
 # shellcheck source=tests/lib/shell/lib.sh
 . ./lib.sh
 run=preload/evfd-run
 
-# gives STATUS PATTERN COMMAND...: whether it ends so, and prints that.
+# gives STATUS PATTERN COMMAND...: succeeds if the command exits with the status and
+# prints the pattern.
 gives() {
 	local want=$1 pattern=$2 status=0
 	shift 2
@@ -16,7 +17,7 @@ gives() {
 	[ "$status" = "$want" ] && grep -qE -- "$pattern" /tmp/output
 }
 
-# A program that makes one descriptor of each kind, and ends as it is told.
+# These programs make a descriptor of each kind, and exit with the status given.
 cp one one32 /tmp/
 bad_user() {
 	setpriv --reuid 1000 --regid 1000 --clear-groups "$@"
@@ -27,24 +28,24 @@ none='^evfd-preload: one(32)?: 0 eventfd, 0 timerfd, 0 signalfd, 3 by the system
 
 echo 1..27
 for one in ./one ./one32; do
-	tap_check "$one: the trace tells what was made" gives 0 "$all" $run -t $one
-	tap_check "$one: strict, too" gives 0 "$all" $run -s -t $one
+	tap_check "$one: the trace counts the descriptors" gives 0 "$all" $run -t $one
+	tap_check "$one: the same with strict" gives 0 "$all" $run -s -t $one
 	tap_check "$one: its exit status is passed on" gives 7 "$all" $run -t $one 7
 	tap_check "$one: children that it forks are counted" \
 		gives 0 ': 2 eventfd, 2 timerfd, 2 signalfd, 0 by' $run -t $one 0 fork
-	tap_check "$one: each program that is executed tells of itself" \
+	tap_check "$one: each executed program writes its own trace" \
 		gives 0 "$all" $run -t sh -c "$one; exit \$?"
 	tap_check "$one: an ordinary user may" bad_user sh -c \
 		"HOME=/ $run -s $one"
 done
 tap_check "a trace goes to a file" gives 0 "$all" env EVFD_PRELOAD=trace=/tmp/to \
 	sh -c "$run ./one && cat /tmp/to"
-tap_check "what was preloaded before stays" gives 0 'libevfd-preload.so:/lib/x' \
+tap_check "other preloaded libraries stay" gives 0 'libevfd-preload.so:/lib/x' \
 	env LD_PRELOAD=/lib/x sh -c "$run sh -c 'echo \$LD_PRELOAD' 2>/dev/null"
-tap_check "no program: how to use it" gives 125 '^usage: evfd-run' $run
-tap_check "no such option: how to use it" gives 125 '^usage: evfd-run' $run -x true
+tap_check "no program: usage" gives 125 '^usage: evfd-run' $run
+tap_check "unknown option: usage" gives 125 '^usage: evfd-run' $run -x true
 tap_check "no such program: 127" gives 127 'not found' $run ./missing
-tap_check "no library: where it should be" gives 125 'there is no libevfd-preload.so' \
+tap_check "no library: its directory" gives 125 'there is no libevfd-preload.so' \
 	sh -c "cp $run /tmp/; /tmp/evfd-run true"
 
 chmod 600 /dev/evfd
@@ -61,7 +62,7 @@ for one in ./one ./one32; do
 		$run -s $one
 done
 : >/dev/evfd
-tap_check "it is another file: falls back" gives 0 "$none" $run -t ./one
-tap_check "it is another file: strict ends the program" gives 134 \
+tap_check "the device is another file: falls back" gives 0 "$none" $run -t ./one
+tap_check "the device is another file: strict ends the program" gives 134 \
 	"can't be used: Inappropriate ioctl" $run -s ./one
-tap_check "a strict program that makes nothing ends well" gives 0 'fine' $run -s echo fine
+tap_check "strict: a program without descriptors succeeds" gives 0 'fine' $run -s echo fine
