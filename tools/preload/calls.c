@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The system calls, made of evfd's ioctls.
+ * The system calls, implemented by evfd's ioctls.
  *
- * Arguments that the system refuses go to the system, which says what is wrong
- * with them in its own order. So do descriptors: it refuses those that are not
- * its own with EINVAL, and only after it has read the other arguments, so that
- * pointers that were bad are known by then.
+ * Invalid arguments go to the system, which reports their errors in its own order.
+ * Descriptors go to the system first, too. It refuses foreign descriptors with EINVAL,
+ * but only after it has read the other arguments: the pointers are valid by then.
  */
 #include "preload.h"
 #include "raw.h"
@@ -23,15 +22,15 @@
 #define NR_GETTIME64	__NR_timerfd_gettime64
 #endif
 
-/* What native calls know; evfd has more. */
+/* The flags of the native calls; evfd has more. */
 #define EVENTFD_FLAGS	(EVFD_EFD_SEMAPHORE | EVFD_EFD_CLOEXEC | EVFD_EFD_NONBLOCK)
 #define TIMERFD_FLAGS	(EVFD_TFD_CLOEXEC | EVFD_TFD_NONBLOCK)
 #define SETTIME_FLAGS	(EVFD_TFD_TIMER_ABSTIME | EVFD_TFD_TIMER_CANCEL_ON_SET)
 #define SIGNALFD_FLAGS	(EVFD_SFD_CLOEXEC | EVFD_SFD_NONBLOCK)
 
 /*
- * Whether it may be a descriptor of evfd's. Its ioctls are for no others: to
- * those they may mean anything.
+ * Returns whether the descriptor may be evfd's. No other file may get evfd's ioctls,
+ * because their numbers may mean anything there.
  */
 static bool may_be_ours(int fd)
 {
@@ -42,7 +41,7 @@ static bool may_be_ours(int fd)
 	       !(stat.stx_mode & S_IFMT);
 }
 
-/* An ioctl of a descriptor that the system has refused. */
+/* Makes an ioctl on a descriptor that the system has refused. */
 static long own_ioctl(int fd, unsigned long request, const void *arg)
 {
 	long ret = -ENOTTY;
@@ -52,7 +51,7 @@ static long own_ioctl(int fd, unsigned long request, const void *arg)
 	return ret == -ENOTTY ? -EINVAL : ret;
 }
 
-/* What make_descriptor() has made, or if it has not what the system makes. */
+/* Counts and returns the result of make_descriptor(), or falls back to the system. */
 static long made(long ret, enum made kind, long number, long a, long b, long c, long d)
 {
 	if (ret == FALL_BACK) {
@@ -99,7 +98,7 @@ long call_timerfd_create(int clockid, int flags)
 	return made(ret, MADE_TIMERFD, __NR_timerfd_create, clockid, flags, 0, 0);
 }
 
-/* The system ignores what 32-bit programs leave there. */
+/* The system ignores the upper half of the nanoseconds of 32-bit programs. */
 static void drop_padding(struct evfd_itimerspec *value)
 {
 	if (sizeof(long) == 4) {
@@ -142,15 +141,15 @@ struct itimerspec32 {
 };
 
 /*
- * Whether a timespec32 can be written there, which the system finds out by writing
- * one: a fault of our own would be a signal.
+ * Returns whether a timespec32 can be written to @to. The system tries it with a write
+ * of its own, because a fault in the library would be a signal.
  */
 static bool writable(void *to)
 {
 	return !raw(__NR_clock_gettime, CLOCK_MONOTONIC, (long)to, 0, 0, 0);
 }
 
-/* Writes where no memory may be: 0, or -EFAULT. */
+/* Writes to a possibly invalid address. Returns 0 or -EFAULT. */
 static long put_value(struct itimerspec32 *to, const struct evfd_itimerspec *from)
 {
 	struct itimerspec32 value = {
@@ -207,7 +206,7 @@ static long new_signalfd(const void *mask, int flags)
 	};
 	long ret = make_descriptor(EVFD_IOC_SIGNALFD, &arg, flags & EVFD_SFD_CLOEXEC);
 
-	/* Without the device, nobody has looked at the mask: the system does before flags. */
+	/* The mask may be unread if opening failed. The system reads it before the flags. */
 	if ((ret == -EMFILE || ret == -ENFILE) &&
 	    raw(__NR_signalfd4, -1, (long)mask, SIGSET_SIZE, ~0, 0) == -EFAULT)
 		return -EFAULT;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Making descriptors. The device is open only in between: programs count their
- * descriptors, and close those that they do not know.
+ * Making descriptors. The device is open only meanwhile, because programs count their
+ * descriptors, and close unknown descriptors.
  */
 #include "preload.h"
 #include "raw.h"
@@ -14,16 +14,16 @@
 
 /*
  * Held for reading while a descriptor is made, for writing while fork() copies
- * the descriptors: no child is to have the device.
+ * the descriptors: no child must inherit the device.
  */
 static pthread_rwlock_t making = PTHREAD_RWLOCK_INITIALIZER;
 
-/* What was blocked before fork(). Who holds the lock for writing may use it. */
+/* The signals blocked before fork(). Used while the lock is held for writing. */
 static uint64_t blocked_before_fork;
 
 /*
- * No handler may run in a thread that holds the lock, or is about to: it could
- * make a descriptor too, or fork, or never come back.
+ * No handler may run in a thread that holds the lock, or is about to take it. The handler
+ * could make a descriptor too, fork, or never return.
  */
 static uint64_t block_signals(void)
 {
@@ -56,7 +56,7 @@ static void after_fork(void)
 
 static void after_fork_in_child(void)
 {
-	/* The child has another thread ID than who locked it. */
+	/* The child has another thread ID than the owner of the lock. */
 	making = (pthread_rwlock_t)PTHREAD_RWLOCK_INITIALIZER;
 	restore_signals(blocked_before_fork);
 }
@@ -66,7 +66,7 @@ __attribute__((constructor)) static void watch_forks(void)
 	pthread_atfork(before_fork, after_fork, after_fork_in_child);
 }
 
-/* What open() says if there is no device for this program. */
+/* Returns whether an error of open() means that the program has no device. */
 static bool means_no_device(long error)
 {
 	switch (-error) {
@@ -81,7 +81,7 @@ static bool means_no_device(long error)
 	return false;
 }
 
-/* Gives a new descriptor the number of the device's, which was the lowest. */
+/* Moves a new descriptor to the number of the device, which was the lowest free number. */
 static long take_the_place(int device, int fd, bool cloexec)
 {
 	int spare = device;
@@ -96,10 +96,9 @@ static long take_the_place(int device, int fd, bool cloexec)
 }
 
 /*
- * The device may have the last number that the limit allows, which the system
- * would give the descriptor: the limit is one higher for the ioctl. A program
- * that is at its hard limit and may not raise that needs one number more than
- * with the system.
+ * The device may have the last number that the limit allows, which the system would give
+ * to the descriptor. So the limit is raised by 1 for the ioctl. A program at its hard
+ * limit that may not raise it needs one number more than with the system.
  */
 static long ioctl_at_limit(int device, unsigned long request, void *arg)
 {
@@ -143,14 +142,14 @@ long make_descriptor(unsigned long request, void *arg, bool cloexec)
 	bool locked, opened;
 	long ret;
 
-	/* It fails if another library's pthread_atfork() handler has called. */
+	/* Locking fails in a call from another library's pthread_atfork() handler. */
 	locked = !pthread_rwlock_rdlock(&making);
 	ret = open_and_make(request, arg, cloexec, &opened);
 	if (locked)
 		pthread_rwlock_unlock(&making);
 	restore_signals(before);
 
-	/* What the device's ioctl says is for the program; of others, it is ENOTTY. */
+	/* The error of the device's ioctl is for the program, except another file's ENOTTY. */
 	if (opened ? ret == -ENOTTY : means_no_device(ret)) {
 		device_is_missing(ret);
 		ret = FALL_BACK;

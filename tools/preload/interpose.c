@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The names that programs call: those of the C library, which this library's
- * come before.
+ * The names of the C library that programs call. The definitions in this library take
+ * precedence.
  */
 #include "preload.h"
 
@@ -11,7 +11,7 @@
 
 struct itimerspec;
 
-/* What syscall-*.S calls. */
+/* Called by syscall-*.S. */
 long evfd_preload_result(long ret);
 long evfd_preload_syscall(long number, long a, long b, long c, long d);
 
@@ -22,7 +22,7 @@ INTERPOSED int timerfd_settime(int fd, int flags, const struct itimerspec *new_v
 INTERPOSED int timerfd_gettime(int fd, struct itimerspec *value);
 INTERPOSED int signalfd(int fd, const void *mask, int flags);
 
-/* What a function of the C library returns for what the kernel does. */
+/* Turns the kernel's result into that of a C library function, and sets errno. */
 long evfd_preload_result(long ret)
 {
 	/* Not a cast to unsigned int: the kernel's errors end at 4095. */
@@ -74,7 +74,7 @@ int timerfd_gettime(int fd, struct itimerspec *value)
 	return evfd_preload_result(call_timerfd_gettime32(fd, value));
 }
 
-/* What a program calls that is built with _TIME_BITS=64. */
+/* Called by programs built with _TIME_BITS=64. */
 INTERPOSED int __timerfd_settime64(int fd, int flags, const void *new_value, void *old_value);
 INTERPOSED int __timerfd_gettime64(int fd, void *value);
 
@@ -92,7 +92,7 @@ int __timerfd_gettime64(int fd, void *value)
 
 static long dispatch(long number, long a, long b, long c, long d)
 {
-	/* The system, too, looks at the lower 32 bits. */
+	/* Like the system, look only at the lower 32 bits. */
 	switch ((int)number) {
 	case __NR_eventfd:
 		return call_eventfd(a, 0);
@@ -120,7 +120,7 @@ static long dispatch(long number, long a, long b, long c, long d)
 		return call_timerfd_gettime64(a, (void *)b);
 #endif
 	}
-	/* syscall-*.S sends no other. */
+	/* syscall-*.S passes no other number. */
 	return -EINVAL;
 }
 

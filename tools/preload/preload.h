@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * libevfd-preload.so: what its files share.
+ * Shared by the files of libevfd-preload.so.
  *
- * Functions return what a system call does: -errno for an error. None changes
- * errno, none is a cancellation point, and all may be called before main() and
- * from signal handlers.
+ * Functions return their result like a system call: -errno for an error. They do not
+ * change errno, are not cancellation points, and may be called before main() and from
+ * signal handlers.
  */
 #ifndef EVFD_PRELOAD_H
 #define EVFD_PRELOAD_H
@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What is counted for EVFD_PRELOAD=trace. */
+/* The descriptors counted for EVFD_PRELOAD=trace. */
 enum made {
 	MADE_EVENTFD,
 	MADE_TIMERFD,
@@ -24,19 +24,19 @@ enum made {
 };
 
 /*
- * That there is no device: the program is to have the system's descriptor. No
- * error of the kernel's has this number.
+ * There is no device, and the program must get the system's descriptor. No error of the
+ * kernel has this number.
  */
 #define FALL_BACK	(-4096)
 
 /* The size of the kernel's set of signals, which C libraries pass. */
 #define SIGSET_SIZE	8
 
-/* trace.c: what EVFD_PRELOAD asks for. */
+/* trace.c: the words in EVFD_PRELOAD */
 
 void count(enum made kind);
 
-/* With EVFD_PRELOAD=strict, ends the program: the device is not to be used. */
+/* With EVFD_PRELOAD=strict, ends the program, because the device can't be used. */
 void device_is_missing(long error);
 
 /* device.c */
@@ -47,8 +47,7 @@ void device_is_missing(long error);
  * @arg: its argument
  * @cloexec: whether the descriptor is to be closed by execve(2)
  *
- * Return: the descriptor, which is the lowest that was free; %FALL_BACK; or
- * what went wrong.
+ * Return: the descriptor, with the lowest free number; %FALL_BACK; or -errno.
  */
 long make_descriptor(unsigned long request, void *arg, bool cloexec);
 

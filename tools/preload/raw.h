@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * System calls as the kernel gives them: no errno, no cancellation, and usable
- * before the C library is. They return what the kernel does, -errno if that is
- * an error.
+ * Raw system calls: without errno and cancellation, and usable before the C library is.
+ * They return the result of the kernel, which is -errno for an error.
  */
 #ifndef EVFD_PRELOAD_RAW_H
 #define EVFD_PRELOAD_RAW_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * syscall(3): the calls that make and set event descriptors go to
- * evfd_preload_syscall(), all others to the system from here, so that what is
- * on the stack stays where a call like clone(2) needs it.
+ * syscall(3). The calls that make and set event descriptors go to
+ * evfd_preload_syscall(). All other calls enter the system from here, because
+ * a call like clone(2) needs the stack unchanged.
  */
 #include <asm/unistd.h>
 

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What EVFD_PRELOAD asks for, as words with commas between:
+ * The words in EVFD_PRELOAD, separated by commas:
  *
  * strict: end the program if the device is missing, instead of using the
  * system's own descriptors.
  *
- * trace: when the program ends, tell on standard error how many descriptors it
- * and the children it has forked have made. With trace=FILE the line is
- * appended to FILE.
+ * trace: when the program ends, print to standard error the number of descriptors made by
+ * the program and its forked children. With trace=FILE, append the line to FILE.
  */
 #include "preload.h"
 #include "raw.h"
@@ -22,13 +21,13 @@
 
 static unsigned int own_counts[MADE_KINDS];
 
-/* Shared with the children, so that what they made is told. */
+/* Shared with the children, to count their descriptors too. */
 static unsigned int *counts = own_counts;
 
-/* Who tells: the process that the program was started as. */
+/* The process that prints the trace: the first process of the program. */
 static pid_t teller;
 
-/* The value of a word in EVFD_PRELOAD, its length in *length; NULL if it is not there. */
+/* Returns the value of a word in EVFD_PRELOAD, and its length; NULL without the word. */
 static const char *word(const char *name, size_t *length)
 {
 	const char *at = secure_getenv("EVFD_PRELOAD");
@@ -67,7 +66,7 @@ void device_is_missing(long error)
 	abort();
 }
 
-/* Where the trace goes: a descriptor, or -errno. */
+/* Opens the output of the trace. Returns a descriptor or -errno. */
 static long trace_output(const char *file, size_t length)
 {
 	char name[4096];
