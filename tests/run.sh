@@ -1,76 +1,57 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Run the test suites: all of them, or with ONLY=suite that one. With EVFD_KERNEL,
-# which "make check KERNEL=" sets, those that boot kernels are run on that one.
-# With EVFD_SOAK, which "make soak" sets, those that have a long form are run in
-# it, and then on each debug kernel those that can be.
+# Run the test suites of tests/suites/index.
 #
-# A suite is an executable tests/suites/NAME.sh that writes TAP, its plan at
-# the end. Its second comment line says what it tests; one that begins with
-# "# kernels:" names the kernels it boots, "or KERNEL" if it can be any other, "or
-# another debug kernel" if it can be one of these. One that begins with "# processors:"
-# tells how many it keeps busy, if not one; one that begins with "# fetches:" names a
-# script that fetches what it alone needs.
+# usage: run.sh                  run the suites
+#        run.sh --list           print each suite and its description
+#        run.sh --kernels SUITE  print the kernels that the suite runs on, a line each
+#
+# ONLY=SUITE runs a single suite. EVFD_KERNEL, set by "make check KERNEL=", runs the suites
+# that can run on that kernel, and on no other. EVFD_SOAK, set by "make soak", runs the long
+# forms, and then on each debug kernel every suite that can run there.
+#
+# A suite writes TAP, with the plan at the end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. tests/lib/shell/index.sh
 
-passed=0 failed=0 skipped=0
-logs=$(mktemp -d)
-trap 'rm -rf "$logs"' EXIT
 # Some suites run two guests at once wherever they are run.
 PROCESSORS=$(nproc)
 [ "$PROCESSORS" -gt 1 ] || PROCESSORS=2
 
-suites() {
-	# Those come last that leave no processor to another.
-	printf '%s\n' style setup kunit memory-model install bench posts abuse races samples \
-		faults fuzz preload programs user unload
-}
-
-# says SUITE WHAT: what a suite's comment line that begins with that says.
-says() {
-	sed -n "s/^# $2: *//p" "tests/suites/$1.sh"
-}
-
 kernels_of() {
-	local kernels
-	kernels=$(says "$1" kernels)
-	case $kernels in
-	*', or '*) echo "${EVFD_KERNEL:-${kernels%,*}}" ;;
-	*) echo "$kernels" ;;
-	esac
+	if [ -n "${others[$1]}" ]; then
+		echo "${EVFD_KERNEL:-${kernels[$1]}}"
+	else
+		echo "${kernels[$1]}"
+	fi
 }
 
-# The suites that can be run on the kernel that was asked for.
+# The suites that can run on EVFD_KERNEL.
 suites_for_kernel() {
-	local suite others='KERNEL'
-	[[ "$EVFD_KERNEL" != debug* ]] || others+='|another debug kernel'
-	for suite in $(suites); do
-		! says "$suite" kernels | grep -qE ", or ($others)\$" || echo "$suite"
+	local suite
+	for suite in "${suites[@]}"; do
+		case ${others[$suite]}:$EVFD_KERNEL in
+		any:* | debug:debug*) echo "$suite" ;;
+		esac
 	done
 }
 
-# The suites that have a long form.
 suites_for_soak() {
 	local suite
-	for suite in $(suites); do
-		! grep -qw soak "tests/suites/$suite.sh" || echo "$suite"
+	for suite in "${suites[@]}"; do
+		[ "${long[$suite]}" = no ] || echo "$suite"
 	done
 }
 
-# Starts what fetches something for a suite alone. If that fails, the suite tells.
-fetch_for() {
-	local script
-	script=$(says "$1" fetches)
-	[ -n "$script" ] || return 0
-	setpriv --pdeathsig TERM "$script" </dev/null >/dev/null &
-}
-
-# Build all that the suites share. Prints how long each step takes.
+# Build everything that the suites share, and meanwhile start their downloads. A suite
+# reports its own failed download.
 prepare() {
 	local suite kernel
 	for suite; do
-		fetch_for "$suite"
+		if [ -n "${fetches[$suite]}" ]; then
+			setpriv --pdeathsig TERM "${fetches[$suite]}" </dev/null >/dev/null &
+		fi
 	done
 	for suite; do
 		kernels_of "$suite"
@@ -78,13 +59,6 @@ prepare() {
 		[ -z "$kernel" ] || tools/build/share.sh "$kernel" </dev/null || return 1
 	done || return 1
 	wait
-}
-
-# How many processors a suite keeps busy.
-processors_of() {
-	local wanted
-	wanted=$(says "$1" processors)
-	echo "${wanted:-1}"
 }
 
 # count SUITE STATUS: counts the results of a suite that has ended.
@@ -114,7 +88,7 @@ finish_one() {
 	wait -n -p pid "${!running[@]}" || status=$?
 	suite=${running[$pid]}
 	unset "running[$pid]"
-	free=$((free + $(processors_of "$suite")))
+	free=$((free + ${processors[$suite]}))
 	if [ -n "$quiet" ]; then
 		echo "# suite $suite"
 		cat "$logs/$suite"
@@ -129,10 +103,10 @@ run_suites() {
 	local -A running=() started=()
 	[ $# = 1 ] || quiet=1
 	for suite; do
-		while [ "$free" -lt "$(processors_of "$suite")" ]; do
+		while [ "$free" -lt "${processors[$suite]}" ]; do
 			finish_one
 		done
-		free=$((free - $(processors_of "$suite")))
+		free=$((free - ${processors[$suite]}))
 		echo "# suite $suite${quiet:+ begins}"
 		started[$suite]=$SECONDS
 		: >"$logs/$suite"
@@ -145,29 +119,6 @@ run_suites() {
 	done
 }
 
-if [ "${1:-}" = --list ]; then
-	for suite in $(suites); do
-		printf '  %-12s %s\n' "$suite" \
-			"$(sed -n '3s/^# //p' "tests/suites/$suite.sh")"
-	done
-	exit
-fi
-
-if [ -n "${ONLY:-}" ]; then
-	suites | grep -qxF -- "$ONLY" || {
-		echo "There is no suite '$ONLY'. The suites are:" >&2
-		suites >&2
-		exit 1
-	}
-	chosen=("$ONLY")
-elif [ -n "${EVFD_SOAK:-}" ]; then
-	mapfile -t chosen < <(suites_for_soak)
-elif [ -n "${EVFD_KERNEL:-}" ]; then
-	mapfile -t chosen < <(suites_for_kernel)
-else
-	mapfile -t chosen < <(suites)
-fi
-
 # run SUITE...
 run() {
 	prepare "$@" || {
@@ -178,6 +129,43 @@ run() {
 	run_suites "$@"
 }
 
+# known SUITE: refuse a name that is not in the index.
+known() {
+	[ -z "${shows[$1]:-}" ] || return 0
+	echo "There is no suite '$1'. The suites are:" >&2
+	printf '%s\n' "${suites[@]}" >&2
+	exit 1
+}
+
+load_index
+case ${1:-} in
+--list)
+	for suite in "${suites[@]}"; do
+		printf '  %-12s %s\n' "$suite" "${shows[$suite]}"
+	done
+	exit
+	;;
+--kernels)
+	known "$2"
+	kernels_of "$2" | tr ' ' '\n'
+	exit
+	;;
+esac
+
+if [ -n "${ONLY:-}" ]; then
+	known "$ONLY"
+	chosen=("$ONLY")
+elif [ -n "${EVFD_SOAK:-}" ]; then
+	mapfile -t chosen < <(suites_for_soak)
+elif [ -n "${EVFD_KERNEL:-}" ]; then
+	mapfile -t chosen < <(suites_for_kernel)
+else
+	chosen=("${suites[@]}")
+fi
+
+passed=0 failed=0 skipped=0
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
 run "${chosen[@]}"
 if [ -n "${EVFD_SOAK:-}" ] && [ -z "${ONLY:-}" ]; then
 	unset EVFD_SOAK

@@ -1,8 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# An unprivileged user takes no more memory, time and log than native lets them.
-# kernels: cloud debug, or KERNEL
-
 set -euo pipefail
 # shellcheck source=tests/lib/shell/lib.sh
 source "$(dirname "$0")/../lib/shell/lib.sh"
@@ -19,7 +16,7 @@ arguments_for() {
 	esac
 }
 
-for kernel in $(kernels_for cloud debug); do
+for kernel in $(suite_kernels); do
 	keep "$results/$kernel" guest "$kernel" \
 		"/mnt/share/stress_abuse $(arguments_for "$kernel") 2>&1"
 	tap_from "$results/$kernel" "$kernel"

@@ -1,8 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Speed, memory and growth beside native, against the bounds of tests/bench/bounds
-# kernels: cloud
-#
 # Others may run beside it: instructions are the same then, and times are not judged.
 
 set -euo pipefail

@@ -1,8 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# What happens when memory, or a copy from or to user memory, fails
-# kernels: debug
-#
 # The long form has everything fail in every test of every program of tests/user.
 set -euo pipefail
 # shellcheck source=tests/lib/shell/lib.sh

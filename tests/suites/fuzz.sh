@@ -1,9 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# System calls of many kinds from four threads, chosen by what they reach in the module
-# kernels: debug
-# processors: 2
-
 set -euo pipefail
 # shellcheck source=tests/lib/shell/lib.sh
 source "$(dirname "$0")/../lib/shell/lib.sh"

@@ -1,9 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Installing: the files, DKMS on a Debian of its own, and what it refuses.
-# kernels: cloud
-# fetches: tools/env/dkms-root.sh
-
 set -euo pipefail
 # shellcheck source=tests/lib/shell/lib.sh
 source "$(dirname "$0")/../lib/shell/lib.sh"

@@ -1,13 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# The KUnit suites in evfd.ko, which run when it is loaded.
-# kernels: debug, or another debug kernel
-
 set -euo pipefail
 # shellcheck source=tests/lib/shell/lib.sh
 source "$(dirname "$0")/../lib/shell/lib.sh"
 
-kernel=$(kernels_for debug)
+kernel=$(suite_kernels)
 log=$TOP/build/$kernel/$SUITE.log
 
 # The kernel's own parser must find the results well-formed, and none failed.

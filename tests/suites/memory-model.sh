@@ -1,7 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# The ordering in the design: by the kernel's memory model, and the counter in all orders.
-
 set -euo pipefail
 # shellcheck source=tests/lib/shell/lib.sh
 source "$(dirname "$0")/../lib/shell/lib.sh"

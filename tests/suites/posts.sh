@@ -1,8 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# The kernel API: posting from every context, nested, and under load.
-# kernels: cloud rt debug, or KERNEL
-
 set -euo pipefail
 # shellcheck source=tests/lib/shell/lib.sh
 source "$(dirname "$0")/../lib/shell/lib.sh"
@@ -42,7 +39,7 @@ make_results
 soak && GUEST_OPTIONS=(--timeout 7200)
 posts=0
 
-for kernel in $(kernels_for cloud rt debug); do
+for kernel in $(suite_kernels); do
 	log=$results/$kernel start=$SECONDS
 	keep "$log" guest "$kernel" "cd /mnt/share && insmod evfd_post_test.ko || exit
 		./kapi_calls || touch /tmp/failed

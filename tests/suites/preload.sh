@@ -1,16 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# libevfd-preload.so: bad arguments beside the system's, and the programs of the user suite through it
-# kernels: cloud, or KERNEL
-# processors: 2
-#
 # The programs are those of the suite "user", as they are run natively: the
 # library turns their calls into evfd's.
 set -euo pipefail
 . "$(dirname "$0")/../lib/shell/lib.sh"
 
 make_results
-kernel=$(kernels_for cloud)
+kernel=$(suite_kernels)
 share=$TOP/build/preload-share
 
 build() {

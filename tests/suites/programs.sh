@@ -1,10 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Programs of others, unchanged, on native and on evfd: Python's tests, systemd's, the kernel's, stress-ng, Node.js
-# kernels: cloud, or KERNEL
-# processors: 2
-# fetches: tools/env/programs.sh
-#
 # Some of them expect the time that they measure to be what they have asked for
 # within a millisecond. So the guests run on the clock of --icount, which no other
 # load of the host's stops. By that, each program has its bound; a debug kernel
@@ -13,7 +8,7 @@ set -euo pipefail
 . "$(dirname "$0")/../lib/shell/lib.sh"
 
 make_results
-kernel=$(kernels_for cloud)
+kernel=$(suite_kernels)
 if [ "$kernel" = debug-kcsan ]; then
 	tap_ok "the programs # SKIP natively they are too slow with KCSAN for what they expect"
 	tap_done

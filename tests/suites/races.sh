@@ -1,8 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Whatever takes a descriptor away races with every call, under KASAN.
-# kernels: debug, or another debug kernel
-
 set -euo pipefail
 # shellcheck source=tests/lib/shell/lib.sh
 source "$(dirname "$0")/../lib/shell/lib.sh"
@@ -14,7 +11,7 @@ if soak; then
 	GUEST_OPTIONS=(--timeout 3600)
 fi
 
-for kernel in $(kernels_for debug); do
+for kernel in $(suite_kernels); do
 	keep "$results/$kernel" guest "$kernel" "cd /mnt/share && insmod evfd_post_test.ko || exit
 		echo 1 >/sys/kernel/rcu_expedited
 		./stress_races $seconds /mnt/share 2>&1"

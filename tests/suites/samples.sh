@@ -1,15 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# The samples: what they print, and what their modules refuse.
-# kernels: cloud debug, or KERNEL
-
 set -euo pipefail
 # shellcheck source=tests/lib/shell/lib.sh
 source "$(dirname "$0")/../lib/shell/lib.sh"
 
 make_results
 
-first=$(kernels_for cloud)
+kernels=$(suite_kernels)
+read -r first <<<"$kernels"
 
 # The demo compares what the tutorial and the timer print with what they should.
 log=$results/demo
@@ -37,7 +35,7 @@ tap_check "demo tells of memory pressure" grep -qE \
 tap_check "the README's program prints what it should" \
 	[ "$(guest "$first" /mnt/share/readme)" = 4 ]
 
-for kernel in $(kernels_for cloud debug); do
+for kernel in $kernels; do
 	keep "$results/$kernel" guest "$kernel" 'insmod /mnt/share/evfd_shrinker.ko &&
 		insmod /mnt/share/evfd_timer.ko && /mnt/share/samples_api &&
 		rmmod evfd_timer evfd_shrinker'

@@ -1,8 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Set-up, build and guest: what they pass on, and what they refuse.
-# kernels: cloud
-
 set -euo pipefail
 # shellcheck source=tests/lib/shell/lib.sh
 source "$(dirname "$0")/../lib/shell/lib.sh"
@@ -157,6 +154,68 @@ test_results() {
 		prints 'not ok 1 - p: no results at all' told 'Segmentation fault\n'
 }
 
+# A checkout whose suites are fakes, with the real runner. Building takes no time there.
+house=$results/house
+make_house() {
+	mkdir -p "$house"/{tests/{lib/shell,suites},tools/build}
+	cp tests/run.sh "$house/tests/"
+	cp tests/lib/shell/index.sh "$house/tests/lib/shell/"
+	fake_script tools/build/share.sh true
+	fake_script tests/suites/good.sh 'echo "ok 1 - a"; echo "ok 2 - b # SKIP"; echo 1..2'
+	fake_script tests/suites/bad.sh 'echo "not ok 1 - a"; echo 1..1'
+	fake_script tests/suites/early.sh 'echo "ok 1 - a"; echo 1..2'
+	good='good  cloud  none  1  none  no  a good suite'
+	bad='bad  none  none  1  none  no  a bad suite'
+	early='early  cloud debug  none  2  none  no  a suite that ends early'
+}
+
+# fake_script FILE LINE
+fake_script() {
+	printf '#!/bin/sh\n%s\n' "$2" >"$house/$1"
+	chmod +x "$house/$1"
+}
+
+# in_house LINE... -- [ARGUMENT...]: call the runner, with these lines in the index.
+in_house() {
+	local lines=()
+	while [ "$1" != -- ]; do
+		lines+=("$1")
+		shift
+	done
+	printf '%s\n' == suite == "${lines[@]}" == >"$house/tests/suites/index"
+	env -u ONLY -u EVFD_KERNEL -u EVFD_SOAK "$house/tests/run.sh" "${@:2}"
+}
+
+counts_of() {
+	in_house "$@" -- | tail -n 1
+}
+
+test_runner() {
+	make_house
+	tap_check "the runner counts the results of suites" \
+		prints '2 passed, 2 failed, 1 skipped' counts_of "$good" "$bad" "$early"
+	tap_check "the index gives a suite its kernels" \
+		prints $'cloud\ndebug' in_house "$good" "$bad" "$early" -- --kernels early
+	tap_check "a suite without a line in the index is refused" \
+		refuses "tests/suites/bad.sh has no line" in_house "$good" "$early" -- --list
+	tap_check "a line without a suite is refused" \
+		refuses "no executable script tests/suites/none.sh" \
+		in_house "$good" "$bad" "$early" "${good/good/none}" -- --list
+	tap_check "a suite with two lines is refused" \
+		refuses "suite 'good' has two lines" in_house "$good" "$bad" "$early" "$good" -- --list
+	tap_check "a line without all columns is refused" \
+		refuses "has 6 columns instead of 7" in_house "$bad" "$early" "${good%  *}" -- --list
+	tap_check "a suite on an unknown kernel is refused" \
+		refuses "suite 'good': there is no kernel 'risc'" \
+		in_house "${good/cloud/risc}" "$bad" "$early" -- --list
+	tap_check "a long form without a script for it is refused" \
+		refuses "suite 'good' has a long form, but" \
+		in_house "${good/no  a/yes  a}" "$bad" "$early" -- --list
+	cp tests/suites/abuse.sh "$house/tests/suites/bad.sh"
+	tap_check "a long form that the index denies is refused" \
+		refuses "suite 'bad' has no long form, but" in_house "$good" "$bad" "$early" -- --list
+}
+
 bare_guest() {
 	tools/guest/run.sh --no-module "$@"
 }
@@ -293,6 +352,7 @@ test_plain_build
 test_kernel_mismatch
 test_interrupted_setup
 test_results
+test_runner
 test_guest
 test_kernel_log
 test_guest_failures

@@ -1,7 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Format, lints and documentation: what can be told without running anything.
-
 set -euo pipefail
 # shellcheck source=tests/lib/shell/lib.sh
 source "$(dirname "$0")/../lib/shell/lib.sh"

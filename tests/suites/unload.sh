@@ -1,14 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# 1,000 rounds of load, use, refused unload, close, unload.
-# kernels: debug, or another debug kernel
-# processors: 2
-
 set -euo pipefail
 # shellcheck source=tests/lib/shell/lib.sh
 source "$(dirname "$0")/../lib/shell/lib.sh"
 
-kernel=$(kernels_for debug)
+kernel=$(suite_kernels)
 make_results
 
 # A round keeps one processor busy: two guests take half the time of one.

@@ -1,9 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Descriptors from user space: each program on native and on evfd, for 64 and 32 bits
-# kernels: cloud debug rt, or KERNEL
-# processors: 2
-#
 # The programs are tests/user/*/*.c. Those named evfd_* test what only evfd has; all
 # others must give on evfd the results that they give on native. Those are asked for on
 # the first kernel: the others are there for what they tell of evfd.
@@ -11,7 +7,11 @@ set -euo pipefail
 . "$(dirname "$0")/../lib/shell/lib.sh"
 
 make_results
-first=$(kernels_for cloud)
+kernels=$(suite_kernels)
+read -r first <<<"$kernels"
+# Without KERNEL=, only the programs that race run on rt.
+racing=rt
+[ -z "${EVFD_KERNEL:-}" ] || racing=
 mapfile -t names < <(user_programs)
 
 # implementations KERNEL PROGRAM: what it is run on.
@@ -96,7 +96,8 @@ report_run() {
 
 # Most programs leave a processor of the guest idle most of the time: two guests
 # take little longer than one.
-for kernel in $(kernels_for cloud debug); do
+for kernel in $kernels; do
+	[ "$kernel" != "$racing" ] || continue
 	run "$kernel" "64 bits" "${names[@]}" &
 	run "$kernel" "32 bits" "${names[@]/%/32}" &
 	wait
@@ -109,8 +110,8 @@ run "$first" "one processor" "${SLEEPERS[@]}" "${SLEEPERS[@]/%/32}" &
 # preempted by those it races with.
 GUEST_OPTIONS=()
 racers=(eventfd/races signalfd/races timerfd/races timerfd/abuse)
-[ -n "${EVFD_KERNEL:-}" ] || run rt "64 bits" "${racers[@]}"
+[ -z "$racing" ] || run "$racing" "64 bits" "${racers[@]}"
 wait
 report_run "$first" "one processor" "${SLEEPERS[@]}" "${SLEEPERS[@]/%/32}"
-[ -n "${EVFD_KERNEL:-}" ] || report_run rt "64 bits" "${racers[@]}"
+[ -z "$racing" ] || report_run "$racing" "64 bits" "${racers[@]}"
 tap_done

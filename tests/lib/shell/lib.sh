@@ -42,13 +42,10 @@ ended_well() {
 		[ "$(cat "$1.status")" = 0 ]
 }
 
-# kernels_for KERNEL...: the one that "make check KERNEL=" asks for, or these.
-kernels_for() {
-	if [ -n "${EVFD_KERNEL:-}" ]; then
-		echo "$EVFD_KERNEL"
-	else
-		printf '%s\n' "$@"
-	fi
+# suite_kernels: the kernels that the suite runs on, a line each: that of "make check KERNEL=",
+# or those of tests/suites/index.
+suite_kernels() {
+	"$TOP/tests/run.sh" --kernels "$SUITE"
 }
 
 # soak: succeeds in "make soak", where a suite is to run its long form.
