@@ -44,20 +44,33 @@ suites_for_soak() {
 	done
 }
 
+# tied COMMAND... &: run COMMAND as a job that ends with this script, even if SIGKILL ends
+# the script. The kernel signals only the first process of the job, which signals the
+# others: they form a process group.
+tied() {
+	exec setsid setpriv --pdeathsig TERM bash -c '
+		trap "trap - TERM; kill 0" TERM
+		"$@" &
+		wait $!' tied "$@" </dev/null
+}
+
 # Build everything that the suites share, and meanwhile start their downloads. A suite
 # reports its own failed download.
 prepare() {
-	local suite kernel
+	local suite kernel needed
 	for suite; do
 		if [ -n "${fetches[$suite]}" ]; then
-			setpriv --pdeathsig TERM "${fetches[$suite]}" </dev/null >/dev/null &
+			tied "${fetches[$suite]}" >/dev/null &
 		fi
 	done
-	for suite; do
+	mapfile -t needed < <(for suite; do
 		kernels_of "$suite"
-	done | tr ' ' '\n' | sort -u | while read -r kernel; do
-		[ -z "$kernel" ] || tools/build/share.sh "$kernel" </dev/null || return 1
-	done || return 1
+	done | tr ' ' '\n' | sort -u)
+	for kernel in "${needed[@]}"; do
+		[ -n "$kernel" ] || continue
+		tied tools/build/share.sh "$kernel" &
+		wait $! || return 1
+	done
 	wait
 }
 
@@ -110,7 +123,7 @@ run_suites() {
 		echo "# suite $suite${quiet:+ begins}"
 		started[$suite]=$SECONDS
 		: >"$logs/$suite"
-		setpriv --pdeathsig TERM "tests/suites/$suite.sh" </dev/null >"$logs/$suite" &
+		tied "tests/suites/$suite.sh" >"$logs/$suite" &
 		running[$!]=$suite
 		[ -n "$quiet" ] || tail -n +1 -s 0.2 -f --pid=$! "$logs/$suite"
 	done

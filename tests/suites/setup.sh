@@ -296,9 +296,9 @@ test_kernel_log() {
 	test_kcsan_reports
 }
 
-# guest_with ARGUMENT: succeeds while there is a guest whose kernel's last one is that.
-guest_with() {
-	grep -lqzs "^console=.* $1\$" /proc/[0-9]*/cmdline
+# running ARGUMENT: succeeds while a process has an argument like this regular expression.
+running() {
+	grep -qzs -- "$1" /proc/[0-9]*/cmdline
 }
 
 # soon COMMAND...: succeeds when COMMAND does, which may take it a while.
@@ -320,19 +320,42 @@ lasting_guest_beside_others() {
 	wait
 }
 
-# ends_when_killed SIGNAL FUNCTION: whether a guest ends when the shell does that runs
-# it by FUNCTION.
+# ends_when_killed SIGNAL ARGUMENT COMMAND...: succeeds if the process with this argument,
+# which the command starts, ends when the command is killed.
 ends_when_killed() {
-	local argument=evfd_test=$$ starter status=0
-	"$2" "$argument" >"$results/killed" 2>&1 &
+	local starter status=0
+	"${@:3}" >"$results/killed" 2>&1 &
 	starter=$!
-	soon guest_with "$argument" || status=$?
+	soon running "$2" || status=$?
 	kill "-$1" "$starter"
 	cat "$results/killed"
-	[ $status = 0 ] && soon none guest_with "$argument"
+	[ $status = 0 ] && soon none running "$2"
+}
+
+# killed_runner SIGNAL: kill tests/run.sh while a command sleeps that a command of its own
+# has started.
+killed_runner() {
+	ends_when_killed "$1" "^600\\.$$\$" \
+		exec env -u ONLY -u EVFD_KERNEL -u EVFD_SOAK "$house/tests/run.sh"
+}
+
+test_killed_runner() {
+	local signal lasting="seconds=\$(sh -c 'sleep 600.$$; true'); true"
+	make_house
+	in_house "$good" "$bad" "$early" -- --list >/dev/null
+	fake_script tests/suites/bad.sh "$lasting"
+	for signal in KILL TERM; do
+		tap_check "SIG$signal to the runner ends the suites" killed_runner $signal
+	done
+	fake_script tools/build/share.sh "$lasting"
+	for signal in KILL TERM; do
+		tap_check "SIG$signal to the runner ends the build of a kernel" \
+			killed_runner $signal
+	done
 }
 
 test_guest_failures() {
+	local argument=evfd_test=$$
 	tap_check "a kernel log that tells of a bug fails the guest" \
 		refuses "WARNING: CPU: 0" bare_guest -- 'echo "WARNING: CPU: 0" >/dev/kmsg'
 	tap_check "and does so with status 125" exits 125 bare_guest -- 'echo BUG: >/dev/kmsg'
@@ -342,9 +365,11 @@ test_guest_failures() {
 		refuses "it took more than 15 s" bare_guest --timeout 15 -- 'sleep 600'
 	tap_check "what a command leaves running does not keep the guest up" \
 		exits 0 bare_guest --timeout 60 -- 'sleep 600 & exit 0'
-	tap_check "a guest ends with who is killed" ends_when_killed KILL lasting_guest
+	tap_check "a guest ends with who is killed" \
+		ends_when_killed KILL "^console=.* $argument\$" lasting_guest "$argument"
 	tap_check "and with a suite that runs it beside others" \
-		ends_when_killed TERM lasting_guest_beside_others
+		ends_when_killed TERM "^console=.* $argument\$" \
+		lasting_guest_beside_others "$argument"
 }
 
 test_build_refusals
@@ -353,6 +378,7 @@ test_kernel_mismatch
 test_interrupted_setup
 test_results
 test_runner
+test_killed_runner
 test_guest
 test_kernel_log
 test_guest_failures
