@@ -4,18 +4,18 @@
 #
 # usage: run.sh                  run the suites
 #        run.sh --list           print each suite and its description
-#        run.sh --kernels SUITE  print the kernels that the suite runs on, a line each
+#        run.sh --kernels SUITE  print the kernels of the suite, a line each
 #
-# ONLY=SUITE runs a single suite. EVFD_KERNEL, set by "make check KERNEL=", runs the suites
-# that can run on that kernel, and on no other. EVFD_SOAK, set by "make soak", runs the long
-# forms, and then on each debug kernel every suite that can run there.
+# ONLY=SUITE runs a single suite. With EVFD_KERNEL, set by "make check KERNEL=", the suites
+# that can boot this kernel run, and boot no other. With EVFD_SOAK, set by "make soak", the
+# long forms run, and then on each debug kernel the suites that can boot it.
 #
 # A suite writes TAP, with the plan at the end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tests/lib/shell/index.sh
 
-# Some suites run two guests at once wherever they are run.
+# Some suites run two guests at once on any machine.
 PROCESSORS=$(nproc)
 [ "$PROCESSORS" -gt 1 ] || PROCESSORS=2
 
@@ -27,7 +27,7 @@ kernels_of() {
 	fi
 }
 
-# The suites that can run on EVFD_KERNEL.
+# The suites for EVFD_KERNEL.
 suites_for_kernel() {
 	local suite
 	for suite in "${suites[@]}"; do
@@ -54,8 +54,8 @@ tied() {
 		wait $!' tied "$@" </dev/null
 }
 
-# Build everything that the suites share, and meanwhile start their downloads. A suite
-# reports its own failed download.
+# Build everything the suites share, and meanwhile start their downloads. A suite reports
+# its own failed download.
 prepare() {
 	local suite kernel needed
 	for suite; do
@@ -74,7 +74,7 @@ prepare() {
 	wait
 }
 
-# count SUITE STATUS: counts the results of a suite that has ended.
+# count SUITE STATUS: count the results of a suite after its end.
 count() {
 	local suite=$1 status=$2 log=$logs/$1 results planned ok not skip
 	skip=$(grep -cE '^ok [0-9]+ .*# SKIP' "$log") || true
@@ -94,8 +94,7 @@ count() {
 		"$((SECONDS - ${started[$suite]})) s"
 }
 
-# Waits until one of the suites that run has ended, and shows what it has printed, if
-# nobody has yet.
+# Wait for the end of any running suite, and show its output unless it was shown live.
 finish_one() {
 	local pid suite status=0
 	wait -n -p pid "${!running[@]}" || status=$?
@@ -109,8 +108,8 @@ finish_one() {
 	count "$suite" "$status"
 }
 
-# run_suites SUITE...: as many at once as there are processors for. One that is alone
-# is heard while it runs, the others when they have ended.
+# run_suites SUITE...: run as many at once as there are processors. The output of a single
+# suite is shown live, the output of several at their ends.
 run_suites() {
 	local suite free=$PROCESSORS quiet=''
 	local -A running=() started=()
@@ -135,14 +134,14 @@ run_suites() {
 # run SUITE...
 run() {
 	prepare "$@" || {
-		echo "not ok - what the suites need could not be built"
+		echo "not ok - a kernel, module or program for the suites could not be built"
 		failed=$((failed + 1))
 		return
 	}
 	run_suites "$@"
 }
 
-# known SUITE: refuse a name that is not in the index.
+# known SUITE: refuse a name without a line in the index.
 known() {
 	[ -z "${shows[$1]:-}" ] || return 0
 	echo "There is no suite '$1'. The suites are:" >&2

@@ -8,7 +8,7 @@ make_results
 soak && GUEST_OPTIONS=(--timeout 3600)
 
 # Seconds of each abuse of time, bad calls of each kind, descriptors of each kind, and the
-# most memory. On a debug kernel, the same takes ten times as long.
+# limit of memory. The same work takes ten times as long on a debug kernel.
 arguments_for() {
 	case $1 in
 	debug*) if soak; then echo 60 100000 10000 33554432; else echo 3 1000 1000 8388608; fi ;;

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Others may run beside it: instructions are the same then, and times are not judged.
-
+# Other suites may run at the same time: the counts of instructions stay the same, and no
+# bound limits a time.
 set -euo pipefail
 # shellcheck source=tests/lib/shell/lib.sh
 source "$(dirname "$0")/../lib/shell/lib.sh"

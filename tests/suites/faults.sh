@@ -1,24 +1,24 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# The long form has everything fail in every test of every program of tests/user.
+# The long form injects failures into every test of every program of tests/user.
 set -euo pipefail
 # shellcheck source=tests/lib/shell/lib.sh
 source "$(dirname "$0")/../lib/shell/lib.sh"
 
 make_results
 
-# start NAME LINE: runs that in a guest.
+# start NAME LINE: run a line of shell in a guest.
 start() {
 	keep "$results/$1" guest debug "cd /mnt/share; $2"
 }
 
-# tell NAME: tells what it told.
-tell() {
+# report NAME: the results of that guest.
+report() {
 	tap_from <(grep -v '^# site ' "$results/$1") "debug, $1"
 	ended_well "$results/$1" "debug, $1"
 }
 
-# The calls in evfd.ko that may fail and were not seen to: none.
+# Succeeds if every call in evfd.ko that may fail has failed. Prints the others.
 sites_left() {
 	tr -d '\r' <"$results/calls" | sed -n 's/^# site //p' | sort -u >"$results/seen"
 	"$TOP/tools/env/in-root.sh" objdump -dr "$TOP/build/debug/evfd.ko" |
@@ -26,18 +26,18 @@ sites_left() {
 	[ -s "$results/sites" ] && ! comm -13 "$results/seen" "$results/sites" | grep .
 }
 
-# The others are for the long form.
+# The long form runs the others as well.
 some_tests=(eventfd/counter:read_takes_all eventfd/epoll:level timerfd/evfd_memory)
 
 start calls "./faults_calls; a=\$?; ./faults_load /mnt/share; b=\$?
 	./faults_runs ${some_tests[*]/#/user/} && [ \$a\$b = 00 ]"
-tell calls
+report calls
 tap_check "every call in evfd.ko that may fail has failed" sites_left
 if soak; then
 	mapfile -t names < <(user_programs)
 	names=("${names[@]/#/user/}")
 	GUEST_OPTIONS+=(--timeout 86400)
-	# Two guests, as most tests leave one processor idle.
+	# Two guests, because most tests leave a processor idle.
 	for half in 0 1; do
 		programs=()
 		for ((i = half; i < ${#names[@]}; i += 2)); do
@@ -46,9 +46,9 @@ if soak; then
 		start "half $half" "./faults_runs -n 60 -s 10 ${programs[*]}" &
 	done
 	wait
-	tell "half 0"
-	tell "half 1"
+	report "half 0"
+	report "half 1"
 	start "calls, 32 bits" ./faults_calls32
-	tell "calls, 32 bits"
+	report "calls, 32 bits"
 fi
 tap_done

@@ -4,19 +4,19 @@ set -euo pipefail
 # shellcheck source=tests/lib/shell/lib.sh
 source "$(dirname "$0")/../lib/shell/lib.sh"
 
-# Of a hundred lines of src/, how many the corpus and a minute reach at least.
+# The least percentage of the lines of src/ for the corpus and a minute of fuzzing to reach.
 LEAST=90
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
-# Succeeds if so much was reached.
+# Succeeds if they were reached.
 enough() {
 	tail -n 1 "$TOP/build/fuzz/out/coverage" |
 		awk -v least="$LEAST" '{ print } { exit !($(NF - 1) >= least) }'
 }
 
-# In seconds, and calls.
+# Seconds, and calls.
 bounds=(60 0)
 soak && bounds=(36000 10000000)
 status=0

@@ -11,11 +11,11 @@ version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"$/\1/p' dkms.conf)
 root=$(tools/env/dkms-root.sh)
 
 dir=$(mktemp -d)
-# Named as what a guest that was killed leaves, and cleared away with it.
+# Named like the directory of a guest: if the suite is killed, a later guest removes it.
 machine=$(mktemp -d "$(dirname "$root")/.guest.dkms.XXXXXX")
 trap 'rm -rf "$dir" "$machine"' EXIT
 
-# A copy of the checkout, where there is a build of evfd-run and one manual page.
+# A copy of the checkout, with a build of evfd-run and a single manual page.
 copy=$dir/evfd
 make_copy() {
 	local lib=$copy/build/preload/lib
@@ -26,7 +26,7 @@ make_copy() {
 	touch "$lib"/{x86_64,i386}-linux-gnu/libevfd-preload.so "$copy/Documentation/man/evfd.4"
 	ln -s lib/i386-linux-gnu "$copy/build/preload/lib32"
 	printf '#!/bin/sh\ndir=@LIBDIR@\necho "$dir"\n' >"$copy/build/preload/evfd-run"
-	# What building here leaves is no source.
+	# Products of a build are no sources.
 	mkdir "$copy/src/generated"
 	touch "$copy/src/generated/uapi.rs" "$copy/src/exports/exports.o" \
 		"$copy/src/exports/.exports.o.cmd"
@@ -36,7 +36,7 @@ list() {
 	(cd "$1" && find . ! -type d -printf '/%P\n' | sort)
 }
 
-# installed PREFIX: all that is to be there.
+# installed PREFIX: the files of an installation.
 installed() {
 	sed "s|^|$1/|" <<-'END'
 		bin/evfd-run
@@ -62,7 +62,7 @@ in_copy() {
 
 test_files() {
 	tap_check "make install installs" in_copy install
-	tap_check "what it should, and nothing else" \
+	tap_check "every file, and no other" \
 		prints "$(installed /usr/local | sort)" list "$dir/dest"
 	tap_check "evfd-run knows where its library is" \
 		prints /usr/local/lib/evfd sh "$dir/dest/usr/local/bin/evfd-run"
@@ -76,7 +76,7 @@ test_files() {
 	in_copy install prefix=/opt/evfd
 	tap_check "another prefix is taken" \
 		prints "$(installed /opt/evfd | sort)" list "$dir/dest"
-	tap_check "and told to evfd-run" \
+	tap_check "and evfd-run knows it" \
 		prints /opt/evfd/lib/evfd sh "$dir/dest/opt/evfd/bin/evfd-run"
 	touch "$dir/dest/opt/evfd/bin/another"
 	in_copy uninstall prefix=/opt/evfd
@@ -88,7 +88,7 @@ test_files() {
 test_dkms_source_is_kept() {
 	in_copy install
 	mkdir -p "$dir/dest/var/lib/dkms/evfd/$version"
-	tap_check "the source of what DKMS has is not removed" \
+	tap_check "a source that DKMS uses is not removed" \
 		refuses "dkms remove evfd/$version --all" in_copy uninstall
 	tap_check "but may be installed again" in_copy install
 	sed -i 's/^PACKAGE_VERSION=.*/PACKAGE_VERSION="99"/' "$copy/dkms.conf"
@@ -97,8 +97,8 @@ test_dkms_source_is_kept() {
 	rm -rf "$dir/dest"
 }
 
-# A Debian of its own. What no program writes to without making it anew is
-# linked to the one in the cache, as copying all takes half a minute.
+# A Debian of its own. A full copy takes half a minute, so most of its files are links into
+# the cache: programs replace these files, but never write to them.
 make_machine() {
 	local written
 	cp -al "$root/." "$machine/"
@@ -112,8 +112,8 @@ on_machine() {
 	tools/env/in-root.sh --root "$machine" "$@"
 }
 
-# The commands of the README, but for those that fetch packages, load modules or
-# talk to the firmware.
+# The commands of the README, without those for packages, for loading modules and for the
+# firmware.
 readme_commands() {
 	sed -n '/^## Installing/,/^## /{/^```sh/,/^```/{
 		/^sudo \(apt-get\|modprobe\|mokutil\) /d
@@ -126,7 +126,7 @@ prepare() {
 	on_machine "$TOP/tools/install/evfd-prepare-headers" "${1:-$release}"
 }
 
-# The names of what is where an installation leaves something.
+# The names of all files in the directories of an installation.
 names_there() {
 	local tops=(etc usr/local usr/src usr/lib/modules var/lib/dkms var/lib/evfd)
 	find "${tops[@]/#/$machine/}" ! -path '*/updates' ! -path '*/dkms/mok.*' \
@@ -152,15 +152,15 @@ test_dkms() {
 		on_machine udevadm verify /usr/local/lib/udev/rules.d/70-evfd.rules
 	cp -al "$machine/var/lib/evfd/$release" "$machine/root/tree"
 	touch "$machine/var/lib/evfd/$release/as-it-was"
-	tap_check "what was prepared is used again" prints "/var/lib/evfd/$release" prepare
-	tap_check "as it was" [ -e "$machine/var/lib/evfd/$release/as-it-was" ]
+	tap_check "the prepared tree is used again" prints "/var/lib/evfd/$release" prepare
+	tap_check "unchanged" [ -e "$machine/var/lib/evfd/$release/as-it-was" ]
 }
 
-# The README's last lines, in the machine on its kernel.
+# The README's last lines, on the machine with its own kernel.
 test_guest() {
 	local excludes='^(usr/(src|lib/(gcc|llvm.*|rustlib))|usr/lib/x86_64-linux-gnu/lib(LLVM|clang|rustc).*|var/lib/evfd|dev/.*|proc/.*|sys/.*|tmp/.*|run/.*)(/|$)'
 	sed -n '/^```c$/,/^```$/p; /^## /q' README.md | sed '/^```/d' >"$machine/root/readme.c"
-	tap_check "the README's program builds with what is installed" \
+	tap_check "the README's program builds with the installed files" \
 		on_machine gcc -o /usr/local/bin/readme /root/readme.c
 	tools/env/in-root.sh --bind "$dir" --bind "$machine" mkfs.erofs --quiet --all-root -T0 \
 		--exclude-regex="$excludes" "$dir/image" "$machine"
@@ -180,7 +180,7 @@ in_guest() {
 		$(sed -n 's/^\(evfd-run -t .*[^ ]\)  *#.*/\1/p' README.md)"
 }
 
-# What the README says of doing without DKMS.
+# The README's way without DKMS.
 test_sign() {
 	local built=$machine/root/evfd module=/lib/modules/$release/updates/evfd.ko.xz
 	mkdir "$built"
@@ -194,17 +194,17 @@ test_sign() {
 	tap_check "make sign modules_install signs and installs" in_built sign modules_install
 	tap_check "with DKMS's key" \
 		prints "DKMS module signing key" on_machine modinfo -F signer "$module"
-	tap_check "make sign does so once" refuses "is signed already" in_built sign
+	tap_check "make sign signs only once" refuses "is signed already" in_built sign
 	rm -r "$built" "${machine:?}/usr$module"
 }
 
-# As apt does when a kernel comes, but for what takes minutes.
+# Like an upgrade of the kernel by apt, without the steps that take minutes.
 test_upgrade() {
 	local module=$machine/usr/lib/modules/$release/updates/dkms/evfd.ko.xz
 	on_machine dkms unbuild "evfd/$version" -k "$release" >/dev/null
 	mkdir -p "$machine/var/lib/evfd"
 	cp -al "$machine/root/tree" "$machine/var/lib/evfd/$release"
-	tap_check "a kernel that comes has no module" [ ! -e "$module" ]
+	tap_check "a new kernel has no module" [ ! -e "$module" ]
 	tap_check "Debian's hook builds it" \
 		on_machine /etc/kernel/header_postinst.d/dkms "$release"
 	tap_check "and installs it" [ -e "$module" ]
@@ -212,14 +212,13 @@ test_upgrade() {
 
 test_removal() {
 	tap_check "dkms remove removes the module" on_machine dkms remove "evfd/$version" --all
-	tap_check "and what was prepared for it" [ ! -e "$machine/var/lib/evfd" ]
-	tap_check "make uninstall ends it" on_machine make -C "$TOP" uninstall
+	tap_check "and the tree prepared for it" [ ! -e "$machine/var/lib/evfd" ]
+	tap_check "make uninstall succeeds then" on_machine make -C "$TOP" uninstall
 	names_there >"$dir/after"
 	tap_check "nothing is left" diff "$dir/before" "$dir/after"
 }
 
-# What makes in no time what make takes minutes for: the tree that was prepared
-# before.
+# Replace make, which takes minutes to prepare a tree, by a copy of the tree prepared before.
 fake_make() {
 	cat >"$machine/usr/local/bin/make" <<-'END'
 		#!/bin/sh
@@ -237,22 +236,22 @@ fake_make() {
 test_another_kernel() {
 	local headers=$machine/usr/src/linux-headers-$release
 	fake_make
-	tap_check "what is right is taken" prints "/var/lib/evfd/$release" prepare
+	tap_check "the right tree is taken" prints "/var/lib/evfd/$release" prepare
 	cp "$headers/Module.symvers" "$dir/"
 	sed -i 's/_RNvN/_RNxN/' "$headers/Module.symvers"
 	tap_check "a kernel with other Rust symbols is refused" \
 		refuses "these Rust symbols are not in Debian's kernel" prepare
-	tap_check "and what was begun is gone" \
+	tap_check "and the unfinished tree is gone" \
 		prints "$release" ls -A "$machine/var/lib/evfd"
 	cp "$dir/Module.symvers" "$headers/"
 	rm -rf "$machine/var/lib/evfd"
 	sed '/^CONFIG_PAHOLE_VERSION=/d' "$headers/.config" >"$machine/root/config"
 	tap_check "so is another configuration" \
 		refuses "not the one Debian built this kernel with" prepare
-	tap_check "which leaves nothing either" prints '' ls -A "$machine/var/lib/evfd"
+	tap_check "which leaves no tree either" prints '' ls -A "$machine/var/lib/evfd"
 }
 
-# away FILE COMMAND...: run it with that file of the machine out of the way.
+# away FILE COMMAND...: run a command while a file of the machine is out of the way.
 away() {
 	local file=$machine/$1 status=0
 	shift

@@ -7,8 +7,8 @@ source "$(dirname "$0")/../lib/shell/lib.sh"
 kernel=$(suite_kernels)
 log=$TOP/build/$kernel/$SUITE.log
 
-# The kernel's own parser must find the results well-formed, and none failed.
-# It reads one list of results: the first is the kernel's own, which is empty.
+# The kernel's own parser must accept the form of the results, and find no failure. It reads a
+# single list of results, and the first in the log is the kernel's own, which is empty.
 parse() {
 	local build
 	build=$("$TOP/tools/env/kernel.sh" "$kernel")/build

@@ -9,26 +9,26 @@ out=build/litmus
 rm -rf "$out"
 mkdir -p "$out"
 
-# barriers_of TEST: what weaken.awk can take out of it.
+# barriers_of TEST: the names of the barriers that weaken.awk can remove.
 barriers_of() {
 	sed -n 's|.*// weak \([a-z]*\):.*|\1|p' "$1" | sort -u
 }
 
-# without PATTERN FILE: succeeds if nothing in FILE is like PATTERN.
+# without PATTERN FILE: succeeds if no line of FILE matches PATTERN.
 without() {
 	! grep -E "$1" "$2"
 }
 
-# observed NAME WHAT: whether herd7 has found that the outcome which test NAME asks
-# for happens never or sometimes, as WHAT says, and has seen other outcomes.
+# observed NAME Never|Sometimes: succeeds if herd7 finds that the outcome in test NAME never or
+# sometimes happens, and if it has seen other outcomes.
 observed() {
 	grep -wF -- "$1" "$out/herd.log" || true
-	awk -v name="$1" -v what="$2" '
-		$1 == "Observation" && $2 == name { ok = $3 == what && $5 > 0 }
+	awk -v name="$1" -v often="$2" '
+		$1 == "Observation" && $2 == name { ok = $3 == often && $5 > 0 }
 		END { exit !ok }' "$out/herd.log"
 }
 
-# All in one run: each test, and a copy for each barrier, without it.
+# A single run for all: each test, and for each of its barriers a copy without it.
 litmus() {
 	local test name barrier
 	for test in tests/litmus/*.litmus; do
@@ -43,17 +43,18 @@ litmus() {
 	tap_check "litmus: herd7 has no complaint" without '^(Warning|Flag)' "$out/herd.log"
 	for test in tests/litmus/*.litmus; do
 		name=$(basename "$test" .litmus)
-		tap_check "litmus $name: what must not happen never does" observed "$name" Never
+		tap_check "litmus $name: the forbidden outcome never happens" observed "$name" Never
 		[ -n "$(barriers_of "$test")" ] ||
-			tap_not_ok "litmus $name does not say without what it would"
+			tap_not_ok "litmus $name names no barrier to remove"
 		for barrier in $(barriers_of "$test"); do
-			tap_check "litmus $name: it does if $barrier is weak" \
+			tap_check "litmus $name: it happens if $barrier is weak" \
 				observed "$name+weak-$barrier" Sometimes
 		done
 	done
 }
 
-# loom FEATURE: the tests of tests/loom; with a feature, those that must fail.
+# loom FEATURE: run the tests of tests/loom. With a feature, only the tests
+# that must fail count.
 loom() {
 	local feature=$1 log=$out/loom$1.log status=0 name result found=0
 	tools/build/cargo.sh loom test --locked --lib --features "$feature" >"$log" 2>&1 || status=$?

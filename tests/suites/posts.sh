@@ -4,8 +4,7 @@ set -euo pipefail
 # shellcheck source=tests/lib/shell/lib.sh
 source "$(dirname "$0")/../lib/shell/lib.sh"
 
-# What a soak run makes in all, and what percentage of the posts of the programs'
-# variants it makes for that on each kernel, as a short run does.
+# The posts of a soak run in all, and its POSTS_PERCENT on each kernel.
 SOAK_POSTS=100000000
 declare -A soak_percent=([cloud]=4000 [rt]=600 [debug]=300)
 
@@ -19,7 +18,7 @@ percent_for() {
 	fi
 }
 
-# Adds up the lines "# N posts from CONTEXT", which may end as a terminal's do.
+# Add up the lines "# N posts from CONTEXT", which may end like those of a terminal.
 add_up() {
 	awk '{ sub(/\r$/, "") }
 		match($0, /[0-9]+ posts from /) {

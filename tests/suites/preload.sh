@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# The programs are those of the suite "user", as they are run natively: the
-# library turns their calls into evfd's.
+# The programs are those of the suite "user", called like native programs. The library turns
+# their calls into calls of evfd.
 set -euo pipefail
 . "$(dirname "$0")/../lib/shell/lib.sh"
 
@@ -23,13 +23,13 @@ build() {
 	cp "$TOP/tests/preload"/*.sh "$TOP/tests/lib/shell/lib.sh" "$share/"
 }
 
-# start NAME SCRIPT ARGUMENT...: runs that in a guest, with its output in $results/NAME.
+# start NAME SCRIPT ARGUMENT...: run a script in a guest, with its output in $results/NAME.
 start() {
 	keep "$results/$1" "$TOP/tools/guest/run.sh" --kernel "$kernel" --share "$share" \
 		-- bash "/mnt/share/$2" "${@:3}"
 }
 
-# Tells what each program that should have run did.
+# report NAME PROGRAM...: the results of these programs, all of which should have run.
 report() {
 	local name=$1 program file=$results/part
 	shift
@@ -49,7 +49,7 @@ report() {
 }
 
 build
-# Programs named evfd_* test what only evfd's ioctls have.
+# Programs named evfd_* test features of evfd's ioctls alone.
 mapfile -t programs < <(user_programs | grep -v '/evfd_')
 programs32=("${programs[@]/%/32}")
 start "64 bits" programs.sh arguments calls "${programs[@]}" &

@@ -17,13 +17,13 @@ exits() {
 	[ "$status" = "$wanted" ]
 }
 
-# none COMMAND...: succeeds if COMMAND fails and prints nothing.
+# none COMMAND...: succeeds if COMMAND fails without output.
 none() {
 	local output
 	! output=$("$@") && [ -z "$output" ]
 }
 
-# fake_tree NAME: a kernel tree with the configuration of a real one.
+# fake_tree NAME: a kernel tree with a real configuration.
 fake_tree() {
 	mkdir -p "$results/$1/include/config" "$results/$1/rust"
 	cp "$kdir/include/config/auto.conf" "$results/$1/include/config/"
@@ -44,7 +44,7 @@ test_build_refusals() {
 	tree=$(fake_tree headers)
 	tap_check "make refuses a KDIR without Rust metadata" \
 		refuses "has no Rust metadata" make KDIR="$tree"
-	tap_check "and says what works without one" \
+	tap_check "and names a target that needs no metadata" \
 		refuses "make demo" make KDIR="$tree"
 	sed -i '/^CONFIG_RUST=/d' "$tree/include/config/auto.conf"
 	tap_check "make refuses a KDIR without Rust" \
@@ -54,7 +54,7 @@ test_build_refusals() {
 	fake_rustc "rustc 1.0.0 (another one)"
 	tap_check "make refuses another rustc than the kernel's" \
 		refuses "rustc here:  rustc 1.0.0" env PATH="$results/bin:$PATH" make KDIR="$tree"
-	tap_check "and says which one that is" \
+	tap_check "and names the kernel's rustc" \
 		refuses "the kernel's: rustc $(sed -n 's/^.*VERSION_TEXT="*rustc \([^"]*\)"*$/\1/p' \
 			"$tree/include/config/auto.conf")" env PATH="$results/bin:$PATH" make KDIR="$tree"
 	rm "$results/bin/rustc"
@@ -66,8 +66,8 @@ test_build_refusals() {
 		refuses "There is no suite 'nothing'" env ONLY=nothing tests/run.sh
 }
 
-# As someone does who has a kernel tree: in a copy of the checkout, with the
-# tools of the root in the place of that machine's own.
+# A build for a kernel tree by hand: in a copy of the checkout, with the programs of the
+# toolchain root in place of the machine's own.
 test_plain_build() {
 	local copy=$TOP/build/plain
 	rm -rf "$copy"
@@ -88,7 +88,7 @@ test_plain_build() {
 	rm -rf "$copy"
 }
 
-# The checks of rust-headers.sh, on doctored copies of what they look at.
+# The checks of rust-headers.sh, on doctored copies of the files.
 stock() {
 	bash -c 'set -euo pipefail
 		. tools/env/lib.sh
@@ -114,7 +114,7 @@ test_kernel_mismatch() {
 		stock rust_headers_check_config "$kdir/.config" "$results/config"
 }
 
-# A set-up of something that is made for long, in a cache of its own.
+# interrupted finish|die: a slow set-up, in a cache of its own.
 interrupted() {
 	env XDG_CACHE_HOME="$results/cache" bash -c '
 		set -euo pipefail
@@ -130,31 +130,31 @@ interrupted() {
 test_interrupted_setup() {
 	local cache=$results/cache/evfd
 	tap_check "a set-up is killed half-way" exits 137 interrupted die
-	tap_check "what it has begun has no name in the cache" [ ! -e "$cache/thing" ]
+	tap_check "the unfinished result has no name in the cache" [ ! -e "$cache/thing" ]
 	tap_check "the next set-up succeeds" interrupted finish
 	tap_check "and makes all of it" [ -e "$cache/thing/second" ]
-	tap_check "and clears away what was begun" \
+	tap_check "and clears away the unfinished result" \
 		[ -z "$(find "$cache" -name '.new-*')" ]
 }
 
-# told OUTPUT: what the suites make of a program's output.
-told() {
+# repeated OUTPUT: the results of a suite for a program's output.
+repeated() {
 	printf '%b' "$1" >"$results/output"
 	bash -c 'source tests/lib/shell/lib.sh; tap_from "$1" p' sh "$results/output" | grep -E '^(not )?ok'
 }
 
 test_results() {
-	tap_check "results of a program are told" \
-		prints $'ok 1 - p: a\nnot ok 2 - p: b' told '1..2\nok 1 a\nnot ok 2 b\n'
+	tap_check "results of a program are repeated" \
+		prints $'ok 1 - p: a\nnot ok 2 - p: b' repeated '1..2\nok 1 a\nnot ok 2 b\n'
 	tap_check "of nested results the innermost are" \
-		prints 'ok 1 - p/s: a' told '1..1\n    # Subtest: s\n    1..1\n    ok 1 a\nok 1 s\n'
+		prints 'ok 1 - p/s: a' repeated '1..1\n    # Subtest: s\n    1..1\n    ok 1 a\nok 1 s\n'
 	tap_check "a program that ends early has failed" \
-		prints $'ok 1 - p: a\nnot ok 2 - p: ended after 1 of 2 tests' told '1..2\nok 1 a\n'
-	tap_check "so has one that tells nothing" \
-		prints 'not ok 1 - p: no results at all' told 'Segmentation fault\n'
+		prints $'ok 1 - p: a\nnot ok 2 - p: ended after 1 of 2 tests' repeated '1..2\nok 1 a\n'
+	tap_check "so has a program without results" \
+		prints 'not ok 1 - p: no results at all' repeated 'Segmentation fault\n'
 }
 
-# A checkout whose suites are fakes, with the real runner. Building takes no time there.
+# A checkout with the real runner, fake suites, and a build that takes no time.
 house=$results/house
 make_house() {
 	mkdir -p "$house"/{tests/{lib/shell,suites},tools/build}
@@ -245,7 +245,7 @@ test_guest() {
 		refuses "there is no directory" bare_guest --share "$results/nowhere" -- true
 }
 
-# kcsan_report FRAME...: a report as KCSAN writes it, with these in one of its stacks.
+# kcsan_report FRAME...: a report of KCSAN, with these frames in one of its stacks.
 kcsan_report() {
 	printf '[    1.000000] %s\n' '==================================================' \
 		'BUG: KCSAN: data-race in f / g' '' 'write to 0x1 of 8 bytes by task 1 on cpu 0:' \
@@ -260,16 +260,16 @@ test_kcsan_reports() {
 	kcsan_report ' g+0x1/0x2'
 	tap_check "a race of the kernel's own is not" none bug_lines "$results/log"
 	kcsan_report ' g+0x1/0x2' "$interrupt" "$ours"
-	tap_check "one of what interrupts evfd is not" none bug_lines "$results/log"
+	tap_check "a race of an interrupt in evfd is not" none bug_lines "$results/log"
 	kcsan_report "$ours" "$interrupt"
-	tap_check "one of evfd's in an interrupt is" bug_lines "$results/log"
+	tap_check "a race of evfd in an interrupt is" bug_lines "$results/log"
 	kcsan_report ' g+0x1/0x2' "$ours"
-	tap_check "one of what evfd calls is" bug_lines "$results/log"
+	tap_check "a race of a function that evfd calls is" bug_lines "$results/log"
 	kcsan_report ' g+0x1/0x2' "$interrupt" ' |' " +-> reordered to:$ours"
-	tap_check "one that is reordered to evfd is" bug_lines "$results/log"
+	tap_check "a race reordered to evfd is" bug_lines "$results/log"
 }
 
-# A line as each of the checkers writes it.
+# A line of each checker.
 test_kernel_log() {
 	local line
 	# shellcheck source=tools/guest/kernel-log.sh
@@ -292,16 +292,16 @@ test_kernel_log() {
 	done
 	printf '%s\n' '[    0.1] rcu: RCU lockdep checking is enabled.' \
 		'[    0.2] kasan: KernelAddressSanitizer initialized (generic)' >"$results/log"
-	tap_check "what a good kernel says is not" none bug_lines "$results/log"
+	tap_check "messages of a good kernel are not" none bug_lines "$results/log"
 	test_kcsan_reports
 }
 
-# running ARGUMENT: succeeds while a process has an argument like this regular expression.
+# running ARGUMENT: succeeds while a process has an argument that matches this expression.
 running() {
 	grep -qzs -- "$1" /proc/[0-9]*/cmdline
 }
 
-# soon COMMAND...: succeeds when COMMAND does, which may take it a while.
+# soon COMMAND...: repeat COMMAND until it succeeds, for some 20 s.
 soon() {
 	local tries=100
 	until "$@"; do
@@ -332,8 +332,7 @@ ends_when_killed() {
 	[ $status = 0 ] && soon none running "$2"
 }
 
-# killed_runner SIGNAL: kill tests/run.sh while a command sleeps that a command of its own
-# has started.
+# killed_runner SIGNAL: kill tests/run.sh while a grandchild of it sleeps.
 killed_runner() {
 	ends_when_killed "$1" "^600\\.$$\$" \
 		exec env -u ONLY -u EVFD_KERNEL -u EVFD_SOAK "$house/tests/run.sh"
@@ -356,16 +355,16 @@ test_killed_runner() {
 
 test_guest_failures() {
 	local argument=evfd_test=$$
-	tap_check "a kernel log that tells of a bug fails the guest" \
+	tap_check "a kernel log with a bug fails the guest" \
 		refuses "WARNING: CPU: 0" bare_guest -- 'echo "WARNING: CPU: 0" >/dev/kmsg'
 	tap_check "and does so with status 125" exits 125 bare_guest -- 'echo BUG: >/dev/kmsg'
 	tap_check "a panic ends the guest, and fails it" \
 		refuses "Kernel panic" bare_guest -- 'echo c >/proc/sysrq-trigger; sleep 60'
 	tap_check "a guest that takes too long is stopped" \
 		refuses "it took more than 15 s" bare_guest --timeout 15 -- 'sleep 600'
-	tap_check "what a command leaves running does not keep the guest up" \
+	tap_check "a process left behind by a command does not keep the guest up" \
 		exits 0 bare_guest --timeout 60 -- 'sleep 600 & exit 0'
-	tap_check "a guest ends with who is killed" \
+	tap_check "a guest ends when its caller is killed" \
 		ends_when_killed KILL "^console=.* $argument\$" lasting_guest "$argument"
 	tap_check "and with a suite that runs it beside others" \
 		ends_when_killed TERM "^console=.* $argument\$" \

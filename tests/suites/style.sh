@@ -9,14 +9,14 @@ in_root() {
 	tools/env/in-root.sh "$@"
 }
 
-# What git has or would take, so that no build product is looked at.
+# The files that git has or would take: no product of a build.
 files() {
 	git ls-files --cached --others --exclude-standard -- "$@" | while read -r file; do
 		[ ! -e "$file" ] || echo "$file"
 	done
 }
 
-# none COMMAND...: succeeds if COMMAND prints nothing.
+# none COMMAND...: succeeds if COMMAND has no output.
 none() {
 	local output
 	output=$("$@")
@@ -41,8 +41,8 @@ without_spdx() {
 		done
 }
 
-# Unsafe code has one place, and its twin for modules that use evfd. What only makes
-# system calls is no part of that.
+# Unsafe code has a single place, with a twin for modules that use evfd. The fuzzer is left
+# out: it only makes system calls.
 unsafe_outside() {
 	files '*.rs' | grep -vE '^(src/abstractions/|include/rust/|tests/fuzz/)' |
 		xargs grep -nE '\bunsafe\b' | grep -vE ':[0-9]+: *//' || true
@@ -61,24 +61,23 @@ too_long() {
 		awk '$2 != "total" && $1 > 500 { print $2 ": " $1 " lines" }'
 }
 
-# What -W1 and the kernel's checkers print, whatever their exit status.
-# warnings_of_build NAME KERNEL [ARGUMENT...]
+# warnings_of_build NAME KERNEL [ARGUMENT...]: build all modules with W=1. A warning is an error.
 warnings_of_build() {
 	tools/build/module.sh --in "$1" --make W=1 --make KCFLAGS=-Werror \
 		--make KRUSTFLAGS=-Dwarnings "${@:3}" "$2" \
 		samples/shrinker samples/timer tests/kmod
 }
 
-# checkpatch_files IGNORED-TYPES: on the files whose names it reads. It leaves
-# a file where it runs: that is not the checkout, but looks like it.
+# checkpatch_files IGNORED-TYPES: run checkpatch on the files named on stdin. It leaves a file
+# in the current directory, so it runs in a directory with links to the checkout.
 checkpatch_files() {
 	in_root sh -ec 'ln -s "$1"/* /tmp/; shift; cd /tmp; exec xargs perl "$@"' sh \
 		"$TOP" "$source/scripts/checkpatch.pl" --root="$source" --strict \
 		--terse --no-summary --show-types --ignore "$1" -f
 }
 
-# <linux/nmi.h> is no substitute for <asm/nmi.h>, whatever INCLUDE_LINUX says.
-# For programs, some of the kernel's names and rules do not exist.
+# INCLUDE_LINUX is wrong about <linux/nmi.h>, which does not replace <asm/nmi.h>. Some of the
+# kernel's names and rules do not exist for programs.
 checkpatch() {
 	local status=0 dir programs=(tests/lib tests/user tests/bench tests/faults tests/preload tests/stress tools/preload)
 	local ignored=PREFER_KERNEL_TYPES,PREFER_DEFINED_ATTRIBUTE_MACRO,VOLATILE
@@ -98,8 +97,7 @@ man_lint() {
 	in_root mandoc -T lint -W warning "${man_pages[@]}"
 }
 
-# What the manual pages refer to of evfd's own and what they should name, but
-# do not.
+# References to missing pages of evfd, and names of its headers without a page.
 man_missing() {
 	local name
 	sed -nE 's/^\.(Xr|It Xr) ((ioctl_)?evfd[^ ]*) ([0-9]).*/\2.\4/p' "${man_pages[@]}" |
@@ -114,7 +112,7 @@ man_missing() {
 		done
 }
 
-# The tests that the design names for what broke elsewhere, but that are not there.
+# Missing tests: the design names them for bugs found elsewhere.
 tests_missing() {
 	awk '/^ +(\* )?- / { file = "" }
 	     match($0, /[a-z_.\/0-9]+: ``/) { file = substr($0, RSTART, RLENGTH - 4) }
@@ -143,7 +141,7 @@ man_programs() {
 		done' sh "$out"
 }
 
-# The modules of section 9, against what warnings_of_build() has built.
+# The modules of section 9, against the build of warnings_of_build().
 man_modules() {
 	local out=$TOP/build/man/modules
 	rm -rf "$out"
@@ -173,7 +171,7 @@ tap_check "checkpatch --strict has no complaint" checkpatch
 tap_check "kernel-doc has no complaint" kernel_doc
 mapfile -t man_pages < <(files 'Documentation/man/*')
 tap_check "mandoc has no complaint about the manual pages" man_lint
-tap_check "the manual pages name all that there is" none man_missing
+tap_check "the manual pages name everything" none man_missing
 tap_check "the programs in the manual pages compile" man_programs
 tap_check "so do the modules" man_modules
 mapfile -t scripts < <(shell_scripts)

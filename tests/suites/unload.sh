@@ -7,7 +7,7 @@ source "$(dirname "$0")/../lib/shell/lib.sh"
 kernel=$(suite_kernels)
 make_results
 
-# A round keeps one processor busy: two guests take half the time of one.
+# A round keeps one processor busy, so two guests take half the time.
 for half in 1 2; do
 	keep "$results/$half" guest "$kernel" /mnt/share/unload_rounds 500 /mnt/share &
 done

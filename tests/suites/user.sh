@@ -1,20 +1,20 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# The programs are tests/user/*/*.c. Those named evfd_* test what only evfd has; all
-# others must give on evfd the results that they give on native. Those are asked for on
-# the first kernel: the others are there for what they tell of evfd.
+# The programs are tests/user/*/*.c. Programs named evfd_* test features of evfd alone; all
+# others must give the same results on evfd as on native. They run natively on the first
+# kernel only: the other kernels are there to test evfd.
 set -euo pipefail
 . "$(dirname "$0")/../lib/shell/lib.sh"
 
 make_results
 kernels=$(suite_kernels)
 read -r first <<<"$kernels"
-# Without KERNEL=, only the programs that race run on rt.
+# Without KERNEL=, only the racers below run on rt.
 racing=rt
 [ -z "${EVFD_KERNEL:-}" ] || racing=
 mapfile -t names < <(user_programs)
 
-# implementations KERNEL PROGRAM: what it is run on.
+# implementations KERNEL PROGRAM: the implementations to run it on.
 implementations() {
 	case $1/$2 in
 	*/evfd_*) ;;
@@ -23,9 +23,9 @@ implementations() {
 	echo evfd
 }
 
-# guest_line KERNEL PROGRAM...: a line for the guest's shell that runs the programs,
-# each with a line before its output that names it, and one behind that tells its exit
-# status. What would only say that all is well is left out: a serial line is slow.
+# guest_line KERNEL PROGRAM...: print a line for the guest's shell, which runs the programs.
+# The output of each stands between a line with its name and a line with its exit status.
+# The messages RUN and OK are left out, because a serial line is slow.
 guest_line() {
 	local kernel=$1 program implementation
 	shift
@@ -41,7 +41,7 @@ guest_line() {
 	done
 }
 
-# Reads the guest's output; makes DIR/PROGRAM.IMPLEMENTATION of it, and
+# split_output DIR: split the guest's output into DIR/PROGRAM.IMPLEMENTATION and
 # DIR/PROGRAM.IMPLEMENTATION.status.
 split_output() {
 	awk -v dir="$1" '
@@ -75,7 +75,7 @@ report() {
 	done
 }
 
-# run KERNEL NAME PROGRAM...: runs the programs in a guest of their own.
+# run KERNEL NAME PROGRAM...: run the programs in a guest of their own.
 run() {
 	local kernel=$1 dir=$results/$1-$2 start=$SECONDS
 	shift 2
@@ -84,7 +84,7 @@ run() {
 	echo "$((SECONDS - start))" >"$dir/seconds"
 }
 
-# report_run KERNEL NAME PROGRAM...: tells what came of that.
+# report_run KERNEL NAME PROGRAM...: the results of this guest.
 report_run() {
 	local kernel=$1 name=$2 dir=$results/$1-$2
 	shift 2
@@ -94,8 +94,8 @@ report_run() {
 	echo "# $kernel, $name: all programs took $(cat "$dir/seconds") s"
 }
 
-# Most programs leave a processor of the guest idle most of the time: two guests
-# take little longer than one.
+# Most programs leave a processor of the guest idle most of the time, so a second guest
+# takes little more time.
 for kernel in $kernels; do
 	[ "$kernel" != "$racing" ] || continue
 	run "$kernel" "64 bits" "${names[@]}" &
@@ -106,8 +106,8 @@ for kernel in $kernels; do
 done
 GUEST_OPTIONS=(--smp 1)
 run "$first" "one processor" "${SLEEPERS[@]}" "${SLEEPERS[@]/%/32}" &
-# With PREEMPT_RT a thread runs what an interrupt does elsewhere, and can be
-# preempted by those it races with.
+# With PREEMPT_RT, threads do the work of interrupts, and the threads with which they race
+# can preempt them.
 GUEST_OPTIONS=()
 racers=(eventfd/races signalfd/races timerfd/races timerfd/abuse)
 [ -z "$racing" ] || run "$racing" "64 bits" "${racers[@]}"

@@ -1,16 +1,16 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# What the suites share: running guests, and telling results in TAP.
+# For the suites: guests, and results in TAP.
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd -P)
 SUITE=${0##*/}
 SUITE=${SUITE%.sh}
 TAP_COUNT=0
 
-# guest KERNEL COMMAND...: run a command in a guest that has evfd.ko loaded and
-# build/KERNEL/share at /mnt/share. A single word is a line for sh, several
-# are a program and its arguments. Leaves the kernel log in build/KERNEL/SUITE.log.
-# GUEST_OPTIONS are options of tools/guest/run.sh. The module's KUnit suites are not run.
+# guest KERNEL COMMAND...: run a command in a guest, with evfd.ko loaded and
+# build/KERNEL/share at /mnt/share. A single word is a line for sh; several words are a
+# program and its arguments. The kernel log goes to build/KERNEL/SUITE.log. GUEST_OPTIONS
+# are options of tools/guest/run.sh. The module's KUnit suites do not run.
 GUEST_OPTIONS=()
 guest() {
 	local kernel=$1
@@ -20,15 +20,15 @@ guest() {
 		--log "$TOP/build/$kernel/$SUITE.log" -- "$@"
 }
 
-# make_results: make $results, a directory. It goes when the suite ends, and so does
-# what the suite has begun, such as a guest.
+# make_results: make the directory $results. The end of the suite removes it, and kills the
+# background jobs of the suite, such as guests.
 make_results() {
 	results=$(mktemp -d)
 	trap 'jobs -rp | xargs -r kill || true; rm -rf "$results"' EXIT
 }
 
-# keep FILE COMMAND...: run a command as guest is one, with its output in FILE and
-# its exit status in FILE.status.
+# keep FILE COMMAND...: run a command, such as guest, with its output in FILE and its exit
+# status in FILE.status.
 keep() {
 	local file=$1 status=0
 	shift
@@ -36,25 +36,25 @@ keep() {
 	echo "$status" >"$file.status"
 }
 
-# ended_well FILE NAME: tell whether a guest, run by keep, did.
+# ended_well FILE NAME: ok if the guest that keep ran with FILE ended well.
 ended_well() {
 	tap_check "$2: all ended well, and no complaint of the kernel" \
 		[ "$(cat "$1.status")" = 0 ]
 }
 
-# suite_kernels: the kernels that the suite runs on, a line each: that of "make check KERNEL=",
-# or those of tests/suites/index.
+# suite_kernels: the kernels of the suite, a line each. They come from "make check KERNEL=" or
+# from tests/suites/index.
 suite_kernels() {
 	"$TOP/tests/run.sh" --kernels "$SUITE"
 }
 
-# soak: succeeds in "make soak", where a suite is to run its long form.
+# soak: succeeds in "make soak", where a suite runs its long form.
 soak() {
 	[ -n "${EVFD_SOAK:-}" ]
 }
 
-# build_preload: build libevfd-preload.so and evfd-run, in build/preload. Suites that do
-# may run at once.
+# build_preload: build libevfd-preload.so and evfd-run, in build/preload. Several suites may
+# call this at once.
 build_preload() {
 	mkdir -p "$TOP/build"
 	flock "$TOP/build/.preload-lock" "$TOP/tools/env/in-root.sh" \
@@ -85,8 +85,8 @@ tap_not_ok() {
 	echo "not ok $TAP_COUNT - $*"
 }
 
-# tap_check DESCRIPTION COMMAND...: ok if COMMAND succeeds; its output is shown
-# as diagnostics if it does not.
+# tap_check DESCRIPTION COMMAND...: ok if COMMAND succeeds. If it fails, its output becomes
+# diagnostics.
 tap_check() {
 	local description=$1 output
 	shift
@@ -98,7 +98,7 @@ tap_check() {
 	fi
 }
 
-# refuses TEXT COMMAND...: succeeds if COMMAND fails and says TEXT.
+# refuses TEXT COMMAND...: succeeds if COMMAND fails and prints TEXT.
 refuses() {
 	local text=$1 output
 	shift
@@ -110,7 +110,7 @@ refuses() {
 	grep -qF -- "$text" <<<"$output"
 }
 
-# prints TEXT COMMAND...: succeeds if COMMAND prints that and nothing else.
+# prints TEXT COMMAND...: succeeds if COMMAND prints exactly TEXT.
 prints() {
 	local text=$1 output
 	shift
@@ -119,9 +119,9 @@ prints() {
 	[ "$output" = "$text" ]
 }
 
-# tap_from FILE PREFIX: tell the results in FILE, the (K)TAP output of one or
-# more programs or a kernel log with it, as our own. Of nested results, the
-# innermost count. A program that tells less than it planned has failed.
+# tap_from FILE PREFIX: repeat the results in FILE as results of the suite. FILE is the (K)TAP
+# output of programs, or a kernel log with such output. Of nested results, the innermost
+# count. A program with fewer results than it planned has failed.
 tap_from() {
 	local kind text
 	while IFS=$'\t' read -r kind text; do

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# For tap_from in lib.sh: makes of (K)TAP one line each of "ok TAB name",
-# "not TAB name" or "# TAB diagnostics".
+# For tap_from in lib.sh: turns (K)TAP into lines "ok TAB name", "not TAB name" and
+# "# TAB diagnostics".
 
 function end_of_plan(depth)
 {
@@ -32,7 +32,7 @@ line ~ /^# Subtest: / {
 line ~ /^(not )?ok [0-9]+/ {
 	found = 1
 	seen[depth]++
-	# What follows its own inner results sums them up.
+	# A result that follows its own inner results is their sum.
 	for (inner = depth + 1; inner <= 64; inner++) {
 		if (!(inner in planned) && !(inner in seen))
 			continue
