@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# "make help" tells what there is.
+# "make help" lists the targets.
 
-# Debian's headers are of use for Rust once evfd-prepare-headers has been run.
+# Debian's headers lack the Rust metadata that evfd-prepare-headers adds in /var/lib/evfd.
 release := $(shell uname -r)
 KDIR ?= $(firstword $(wildcard /var/lib/evfd/$(release)) /lib/modules/$(release)/build)
 KEY ?= /var/lib/dkms/mok.key
@@ -13,7 +13,7 @@ SHARE ?=
 TIME ?= 60
 REPRO ?=
 
-# As typed: make is not to expand what is meant for the guest's shell.
+# As typed: make must not expand a line for the guest's shell.
 export EVFD_CMD := $(value CMD)
 
 MAKEFLAGS += --no-print-directory
@@ -37,18 +37,18 @@ demo:
 	@tools/guest/run.sh --share build/cloud/share --log build/cloud/guest.log \
 		-- 'exec bash /mnt/share/demo.sh'
 
-# Both run the suites without a shell in between: make, if killed, kills but what it
-# has started itself. On all the kernels, unless one is asked for.
+# Both start the runner without a shell in between, because make, when killed, kills only its
+# own children. Without KERNEL=, each suite runs on all its kernels.
 check: export EVFD_KERNEL := $(if $(filter file,$(origin KERNEL)),,$(KERNEL))
 check:
 	@tests/run.sh
 
-# What takes hours, on debug kernels that check does not build.
+# Takes hours, and builds debug kernels that check does not need.
 soak: export EVFD_SOAK := 1
 soak:
 	@tests/run.sh
 
-# Both print the tables; the second writes them, and the plot, to Documentation/.
+# Both print the tables. bench-doc writes them, and the plot, to Documentation/.
 bench bench-doc:
 	@tools/build/share.sh --bench cloud
 	@tests/bench/tables.sh $(if $(filter bench-doc,$@),--doc)
@@ -102,41 +102,43 @@ clean:
 help:
 	@echo 'Try it, on any Debian machine:'
 	@echo '  make demo            boot a Debian kernel, load evfd.ko, run the samples'
-	@echo "  make guest CMD='...' run a command in such a guest (make turns any failure"
-	@echo '                       into 2; tools/guest/run.sh exits as the command does)'
+	@echo "  make guest CMD='...' run a command in such a guest (any failure is status 2 of make;"
+	@echo '                       tools/guest/run.sh passes on the status of the command)'
 	@echo '  make shell           the same, with a shell'
-	@echo '    KERNEL=cloud|amd64|rt|debug  chooses the kernel; debug-kcsan, debug-rt, and the'
-	@echo '                                 older cloud-7.2 are there as well'
-	@echo '    SHARE=dir                    shows a directory at /mnt/share'
-	@echo '  make check           run the tests, with KERNEL= those that it can run on that'
-	@echo '                       one; ONLY=suite runs one:'
+	@echo '    KERNEL=kernel      cloud (the default), amd64, rt, debug, debug-kcsan, debug-rt; or'
+	@echo '                       cloud-7.2, amd64-7.2, rt-7.2'
+	@echo '    SHARE=dir          show a directory at /mnt/share'
+	@echo '  make check           run the tests; with KERNEL=, the suites for this kernel, on it'
+	@echo '                       alone; with ONLY=, a single suite of these:'
 	@tests/run.sh --list | sed 's/^/  /'
-	@echo '  make soak            the long forms of those that have one, and the others on the debug'
-	@echo '                       kernels that check leaves out; takes hours'
-	@echo '  make fuzz            fuzz it for TIME=60 seconds, or repeat REPRO=file'
-	@echo '  make bench           measure each operation, memory and growth, beside native: tables,'
-	@echo '                       and build/bench.json'
+	@echo '  make soak [ONLY=suite]  the long forms of suites, then every suite for debug kernels on'
+	@echo '                       each of them; takes hours'
+	@echo '  make fuzz            fuzz evfd.ko for TIME=60 seconds, or repeat REPRO=file'
+	@echo '  make bench           measure operations, memory and growth beside native: prints tables,'
+	@echo '                       writes build/bench.json'
 	@echo
-	@echo 'On the machine that is to have it:'
-	@echo '  make preload         build what runs other programs on evfd: build/preload/evfd-run'
+	@echo 'On a machine to install it on:'
+	@echo '  make preload         build build/preload/evfd-run, which runs other programs on evfd'
 	@echo '  make install         headers, manual pages, the source for DKMS and the like'
 	@echo '                       [prefix=/usr/local] [DESTDIR=dir]'
-	@echo '  make uninstall       remove what that has installed'
+	@echo '  make uninstall       remove the installed files'
 	@echo
 	@echo 'With a kernel tree that has Rust metadata:'
 	@echo '  make [KDIR=dir]      build evfd.ko for it'
 	@echo '  make sign [KEY=file CERT=file]   for Secure Boot'
-	@echo '  make modules_install'
+	@echo '  make modules_install put it where modprobe finds it'
 	@echo
 	@echo 'Working on it:'
-	@echo '  make fmt, fmt-check  format the Rust code, or check that it is formatted'
+	@echo '  make fmt, fmt-check  format the Rust code, or check its format'
 	@echo "  make clippy          check it with the kernel's lints"
 	@echo '  make doc             the documentation, in build/doc'
 	@echo '  make bench-doc       make bench, and put its tables and plot into Documentation/'
 	@echo '  make rust-analyzer   rust-project.json for editors'
-	@echo '  make setup           prepare the cache for KERNEL, and nothing more'
+	@echo '  make setup           only prepare the cache for KERNEL'
 	@echo '  make update          move to the newest kernel of the series'
-	@echo '  make clean           remove what was built here; the cache stays'
+	@echo '  make clean           remove all products of builds; the cache stays'
+	@echo
+	@echo 'Environment: EVFD_MIRROR=http://.../debian downloads from this mirror.'
 
 .PHONY: module modules_install sign install uninstall demo check soak bench bench-doc fuzz guest shell \
 	preload setup update fmt fmt-check clippy doc rust-analyzer clean help
