@@ -14,7 +14,7 @@ packages=(
 	libelf-dev libssl-dev pahole xz-utils zstd python3
 	rustc rust-src rustfmt rust-clippy cargo bindgen clang-19 lld-19 llvm-19
 	# checking
-	shellcheck mandoc python3-sphinx gnuplot-nox
+	shellcheck mandoc python3-sphinx gnuplot-nox python3-pip
 	# booting a guest and working in it
 	qemu-system-x86 qemu-system-data seabios busybox-static erofs-utils
 	less mount procps strace
