@@ -56,6 +56,10 @@ abstractions_alone() {
 		M="$tree/tools/check/abstractions" KRUSTFLAGS=-Dwarnings abstractions.o
 }
 
+python_lint() {
+	files '*.py' | xargs tools/check/pypi.sh ruff check --no-cache
+}
+
 too_long() {
 	files ':!Documentation' ':!*.md' ':!*/Cargo.lock' ':!tests/fuzz/corpus' | xargs wc -l |
 		awk '$2 != "total" && $1 > 500 { print $2 ": " $1 " lines" }'
@@ -177,6 +181,7 @@ tap_check "so do the modules" man_modules
 mapfile -t scripts < <(shell_scripts)
 tap_check "the tests that the design names are there" none tests_missing
 tap_check "shellcheck has no complaint" in_root shellcheck "${scripts[@]}"
+tap_check "ruff has no complaint about Python code" python_lint
 tap_check "every file names its licence" none without_spdx
 tap_check "no file is longer than 500 lines" none too_long
 tap_done
