@@ -60,6 +60,13 @@ python_lint() {
 	files '*.py' | xargs tools/check/pypi.sh ruff check --no-cache
 }
 
+# Misspelled words in code, messages and prose. Not meant are macros of mdoc and an operand
+# of inline assembly.
+spelling() {
+	files ':!tests/fuzz/corpus' ':!LICENSES' ':!*/Cargo.lock' |
+		xargs tools/check/pypi.sh codespell --ignore-words-list nd,fo,inout
+}
+
 # A warning only: to split a file, or to move code into a header, can be worse.
 warn_of_long_files() {
 	files ':!Documentation' ':!*.md' ':!*/Cargo.lock' ':!tests/fuzz/corpus' | xargs wc -l |
@@ -184,5 +191,6 @@ tap_check "the tests that the design names are there" none tests_missing
 tap_check "shellcheck has no complaint" in_root shellcheck "${scripts[@]}"
 tap_check "ruff has no complaint about Python code" python_lint
 tap_check "every file names its licence" none without_spdx
+tap_check "codespell finds no misspelled word" spelling
 warn_of_long_files
 tap_done
