@@ -67,6 +67,24 @@ spelling() {
 		xargs tools/check/pypi.sh codespell --ignore-words-list nd,fo,inout
 }
 
+# prose OPTION...: prose.py on every file. It skips those without prose.
+prose() {
+	local names
+	mapfile -t names < <(files)
+	in_root python3 tools/check/prose.py "$@" "${names[@]}"
+}
+
+# proselint on the comments and documents alone. Its names and lines are those of the files.
+prose_lint() {
+	local out=$TOP/build/style/prose
+	rm -rf "$out"
+	prose --extract "$out" || return 1
+	cd "$out"
+	find . -type f -printf '%P\n' | sort |
+		xargs "$TOP/tools/check/pypi.sh" proselint check \
+			--config "$TOP/tools/check/proselint.json" | sed "s|^$out/||"
+}
+
 # A warning only: to split a file, or to move code into a header, can be worse.
 warn_of_long_files() {
 	files ':!Documentation' ':!*.md' ':!*/Cargo.lock' ':!tests/fuzz/corpus' | xargs wc -l |
@@ -191,6 +209,7 @@ tap_check "the tests that the design names are there" none tests_missing
 tap_check "shellcheck has no complaint" in_root shellcheck "${scripts[@]}"
 tap_check "ruff has no complaint about Python code" python_lint
 tap_check "every file names its licence" none without_spdx
+tap_check "proselint has no complaint about comments and documents" prose_lint
 tap_check "codespell finds no misspelled word" spelling
 warn_of_long_files
 tap_done
