@@ -67,10 +67,7 @@ mod abstractions {
     }
 
     pub(crate) mod sync {
-        pub(crate) use crate::{
-            defer,
-            irq_work, //
-        };
+        pub(crate) use crate::irq_work;
 
         /// `src/abstractions/sync/atomic.rs`: the same without a call.
         pub(crate) mod atomic {

@@ -4,8 +4,8 @@
 
 use crate::{
     abstractions::{
-        events::Events,
-        user::ReadBuf, //
+        file::events::Events,
+        mm::user::ReadBuf, //
     },
     counter::{
         Counter,
