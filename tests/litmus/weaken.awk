@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# Print a litmus test with a barrier taken out: awk -v name=NAME. In lines that
-# end with "// weak NAME: STATEMENT", STATEMENT, or nothing, takes the place of
-# what is there.
+# Print a litmus test with a barrier taken out: awk -v name=NAME. STATEMENT, which
+# may be empty, replaces each line that ends with "// weak NAME: STATEMENT".
 FNR == 1 && /^C / {
 	print $0 "+weak-" name
 	next
