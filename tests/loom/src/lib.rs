@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `src/eventfd/counter.rs` and `src/abstractions/sync/defer.rs` themselves under loom, which runs
-//! them in every order that threads and memory allow.
+//! Tests of `src/eventfd/counter.rs` and `src/abstractions/sync/defer.rs`: the real source, which
+//! loom runs in every order allowed by threads and memory.
 //!
-//! This file and `shim.rs` have what of the kernel these use, on loom's atomics. What the counter is
-//! used by, `src/eventfd/mod.rs` and the kernel's wait queues, is modelled: see `model.rs`.
+//! This file and `shim.rs` replace the parts of the kernel that these files use, on loom's atomics.
+//! `model.rs` models the users of the counter: `src/eventfd/mod.rs` and the kernel's wait queues.
 //!
-//! With each of these features some tests must fail, and say what they have found; they are marked
-//! `should_panic` then.
+//! Each of these features must make some tests fail with a certain message. Those are marked
+//! `should_panic`.
 //!
-//! - `unordered`: what is to be fully ordered orders nothing;
-//! - `torn`: an exchange looks first and stores then;
+//! - `unordered`: a fully ordered operation does not order anything;
+//! - `torn`: an exchange loads first and stores later;
 //! - `selfish`: a reader that was woken alone does not pass its turn on.
 
 #![cfg(test)]
@@ -37,7 +37,7 @@ mod counter;
 #[path = "../../../src/abstractions/file/events.rs"]
 mod events;
 
-// A foreign pointer is a safe thing here.
+// A foreign pointer is safe here.
 #[allow(dead_code, unused_unsafe)]
 #[path = "../../../src/abstractions/sync/defer.rs"]
 mod defer;
@@ -58,7 +58,7 @@ mod abstractions {
         pub(crate) mod user {
             use kernel::prelude::Result;
 
-            /// Of `src/abstractions/mm/user.rs`, what the counter uses.
+            /// The counter's part of `src/abstractions/mm/user.rs`.
             pub(crate) trait ReadBuf {
                 fn put<T: Copy + Into<u64>>(&mut self, value: &T) -> Result;
                 fn unput<T>(&mut self);
@@ -69,7 +69,7 @@ mod abstractions {
     pub(crate) mod sync {
         pub(crate) use crate::irq_work;
 
-        /// `src/abstractions/sync/atomic.rs`: the same without a call.
+        /// The functions of `src/abstractions/sync/atomic.rs`, on loom's atomics.
         pub(crate) mod atomic {
             use kernel::sync::atomic::{
                 Atomic,

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the counter is used by.
+//! A model of the users of the counter.
 //!
-//! The methods of [`EventFd`] are those of the same names in `src/eventfd/mod.rs`, less flags, signals
-//! and deferral. That file can't be compiled here: it needs files, poll tables, and pinned
-//! initialisation. [`WaitQueue`] is a kernel's wait queue, as far as `src/abstractions/sync/wait.rs`
-//! uses it.
+//! The methods of [`EventFd`] are those of the same names in `src/eventfd/mod.rs`, without flags,
+//! signals and deferral. That file cannot be compiled here because it needs files, poll tables and
+//! pinned initialisation. [`WaitQueue`] has the parts of the kernel's wait queue that
+//! `src/abstractions/sync/wait.rs` uses.
 
 use crate::{
     abstractions::{
@@ -46,7 +46,7 @@ struct Entry {
     woken: Arc<Notify>,
 }
 
-/// A wait queue: a list, a lock, and whether the list is empty for those without the lock.
+/// A wait queue: a list, its lock, and its length, which can be read without the lock.
 #[derive(Default)]
 pub(crate) struct WaitQueue {
     head: AtomicUsize,
@@ -81,8 +81,8 @@ impl WaitQueue {
         });
     }
 
-    /// Goes onto the queue, unless it is there. As in `prepare_to_wait_event()` and `poll_wait()` a
-    /// barrier follows.
+    /// Joins the queue, unless the waiter is on it already. A barrier follows, like in
+    /// `prepare_to_wait_event()` and `poll_wait()`.
     pub(crate) fn prepare(&self, events: Events, exclusive: bool, woken: &Arc<Notify>) {
         self.change(|list| {
             if !list.iter().any(|entry| Arc::ptr_eq(&entry.woken, woken)) {
@@ -135,7 +135,7 @@ impl EventFd {
             take,
             wake_one,
         };
-        // So that it is made here, see `Atomic`.
+        // Makes the atomics here: see `Atomic`.
         assert_eq!(this.counter.get(), count);
         assert_eq!(this.writers.load(Relaxed), 0);
         Arc::new(this)
@@ -157,7 +157,7 @@ impl EventFd {
         }
     }
 
-    /// A post where waking is possible.
+    /// Posts in a context where waking is possible.
     pub(crate) fn post(&self, n: u64) {
         if !self.counter.try_post(n) {
             self.counter.post(n);
@@ -167,7 +167,7 @@ impl EventFd {
         }
     }
 
-    /// The wake-up, which is put off, is done here: it does not look at the queue.
+    /// Does the deferred wake-up at once: it does not look at the queue.
     pub(crate) fn read_now(&self) -> u64 {
         let (taken, before) = self.counter.take(self.take);
         if taken != 0 && (before >= Counter::USER_MAX || self.writers.load(Relaxed) != 0) {
@@ -188,7 +188,7 @@ impl EventFd {
             return Ok(false);
         }
         if self.queue.is_active() {
-            // Nobody polls for room here.
+            // No test polls for room.
             if self.writers.load(Relaxed) != 0 {
                 self.queue.wake(Events::OUT);
             }
@@ -197,7 +197,7 @@ impl EventFd {
         Ok(true)
     }
 
-    /// Reads, and waits if there is nothing.
+    /// Reads, and waits while the counter is 0.
     pub(crate) fn read(&self, buf: &mut impl ReadBuf) -> Result {
         while !self.try_read(buf)? {
             let events = if self.wake_one { TURN } else { Events::IN };

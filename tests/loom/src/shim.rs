@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What of the kernel the code under test uses.
+//! The parts of the kernel that the code under test uses.
 
 pub(crate) mod prelude {
     #[derive(Debug, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub(crate) mod prelude {
 
     pub(crate) use std::ffi::c_void;
 
-    /// Loom's threads are none of the system's, so all may be shared.
+    /// Every type is, because loom's threads are not threads of the system.
     pub(crate) trait Send {}
     impl<T: ?Sized> Send for T {}
 
@@ -37,17 +37,16 @@ pub(crate) mod sync {
         pub(crate) struct Full;
         pub(crate) struct Relaxed;
 
-        /// How an operation that changes the value is ordered.
+        /// The order of an operation that changes the value.
         pub(crate) trait Order {
             const OPERATION: Ordering;
 
-            /// The barrier behind it.
+            /// The barrier after it.
             fn barrier();
         }
 
-        /// Loom takes `SeqCst` of an operation for `AcqRel`, and of a fence for what it is. The
-        /// kernel's model has a barrier before the operation as well: what holds without it holds
-        /// with it.
+        /// Loom treats `SeqCst` as `AcqRel` in an operation, but not in a fence. The kernel's model
+        /// also has a barrier before the operation. Properties proved without it hold with it, too.
         impl Order for Full {
             const OPERATION: Ordering = if cfg!(feature = "unordered") {
                 Ordering::Relaxed
@@ -68,7 +67,7 @@ pub(crate) mod sync {
             fn barrier() {}
         }
 
-        /// What fits into an atomic.
+        /// A value that fits into an atomic.
         pub(crate) trait Word: Copy {
             fn to(self) -> u64;
             fn of(word: u64) -> Self;
@@ -104,8 +103,8 @@ pub(crate) mod sync {
             }
         }
 
-        /// The kernel's can be made in a constant, loom's can't: so that is made when it is first
-        /// looked at, which has to be before other threads do.
+        /// An atomic for constants, like the kernel's. Loom's cannot be made in a constant, so the
+        /// first access makes it. That access must come before those of other threads.
         pub(crate) struct Atomic<T>(T, OnceLock<AtomicU64>);
 
         impl<T> Atomic<T> {
@@ -127,7 +126,7 @@ pub(crate) mod sync {
                 self.inner().store(value.to(), Ordering::Relaxed);
             }
 
-            /// If it fails, it orders nothing, as in the kernel.
+            /// Does not order anything if it fails, like in the kernel.
             pub(crate) fn cmpxchg<O: Order>(&self, old: T, new: T, _: O) -> Result<T, T> {
                 let (inner, expected) = (self.inner(), old.to());
                 if cfg!(feature = "torn") {
@@ -169,7 +168,7 @@ pub(crate) mod sync {
         ptr, //
     };
 
-    /// The kernel's `Arc`, counted outside of loom: nothing here depends on the order of that.
+    /// The kernel's `Arc`, counted outside of loom: no test depends on the order of the counting.
     pub(crate) struct Arc<T>(std::sync::Arc<T>);
 
     impl<T> Arc<T> {
@@ -181,7 +180,7 @@ pub(crate) mod sync {
             ArcBorrow(&self.0)
         }
 
-        /// How many references there are.
+        /// The number of references.
         pub(crate) fn count(&self) -> usize {
             std::sync::Arc::strong_count(&self.0)
         }
@@ -226,7 +225,7 @@ pub(crate) mod sync {
     }
 
     thread_local! {
-        /// What is foreign, by its address.
+        /// The foreign values, by their addresses.
         static FOREIGN: RefCell<HashMap<usize, Box<dyn Any>>> = RefCell::default();
     }
 
@@ -263,8 +262,8 @@ pub(crate) mod irq_work {
         fn run(&self);
     }
 
-    /// An interrupt is a thread, and there is one for each time that one is asked for: as if on a
-    /// CPU of its own. What CPUs share, and that one that is pending runs later, is in
+    /// Each call of [`PerCpuIrqWork::queue`] starts a thread: an interrupt on a CPU of its own. The
+    /// case in which pushes share a CPU and a pending interrupt runs later is in
     /// `tests/litmus/defer-queue.litmus`.
     pub(crate) struct PerCpuIrqWork<H: Handler + 'static> {
         handler: Mutex<Option<&'static H>>,

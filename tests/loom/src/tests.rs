@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Loom finds a wake-up that was lost as a deadlock: a thread waits, and none is left to wake it.
+//! The counter. Loom reports a lost wake-up as a deadlock: a thread waits, and no thread is left to
+//! wake it.
 
 use crate::{
     abstractions::{
@@ -32,7 +33,7 @@ use std::sync::{
     Arc, //
 };
 
-/// What a read puts its value into. From number `broken` on, copies fail.
+/// The destination of a read. Copies fail from number `broken` on.
 #[derive(Default)]
 struct Buf {
     value: Option<u64>,
@@ -62,8 +63,7 @@ fn read(fd: &EventFd) -> u64 {
     buf.value.unwrap()
 }
 
-/// Runs `f` in every order. With a number, those are left out in which threads are preempted more
-/// often.
+/// Runs `f` in every order, or in those with at most so many preemptions.
 pub(crate) fn model(preemptions: Option<usize>, f: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = preemptions;
@@ -102,7 +102,7 @@ fn a_post_wakes_a_reader() {
 #[test]
 #[cfg_attr(
     feature = "unordered",
-    should_panic(expected = "a poller was not told")
+    should_panic(expected = "a poller missed the post")
 )]
 fn a_post_tells_a_poller() {
     model(None, || {
@@ -114,9 +114,9 @@ fn a_post_tells_a_poller() {
         });
         fd.post(1);
         let (seen, woken) = poller.join().unwrap();
-        // The poller is on the queue, but for one that was called.
+        // A poller that was called is no longer on the queue.
         let called = Arc::strong_count(&woken) == 1;
-        assert!(seen || called, "a poller was not told");
+        assert!(seen || called, "a poller missed the post");
     });
 }
 
@@ -136,7 +136,7 @@ fn a_read_wakes_a_writer() {
 #[cfg_attr(feature = "unordered", should_panic(expected = "deadlock"))]
 fn a_read_of_the_kernels_wakes_a_writer() {
     model(None, || {
-        // Below the limit: so it is for the number of writers that it wakes.
+        // Below the limit, so the read wakes because of the number of writers.
         let fd = EventFd::new(Counter::USER_MAX - 1, Take::All, false);
         let writer = spawn(&fd, |fd| fd.write(2));
         assert_eq!(fd.read_now(), Counter::USER_MAX - 1);
@@ -165,7 +165,7 @@ fn a_read_sees_what_was_before_the_write() {
     });
 }
 
-/// A read beside two writes. Returns how often it has failed in all the orders that there are.
+/// Reads beside two writes. Returns how often the read failed, in all orders together.
 fn read_beside_writes(broken: Option<u32>) -> u32 {
     let failed = Arc::new(AtomicU32::new(0));
     model(Some(3), {
@@ -249,7 +249,7 @@ fn a_reader_that_faults_passes_the_turn_on() {
         });
         let reader = spawn(&fd, |fd| {
             read(fd);
-            // For the other one, if it has found nothing.
+            // For the faulty reader, if it found the counter empty.
             fd.post(1);
         });
         fd.post(1);

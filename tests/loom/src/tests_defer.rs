@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is deferred: nothing is forgotten, done twice, or done before it is seen.
+//! Deferred work: never lost, never done twice, never done before the pusher's writes are visible.
 
 use crate::{
     defer::{
@@ -26,7 +26,7 @@ use loom::{
     thread, //
 };
 
-/// What is deferred. Each bit stands for a value that its pusher has put into `data` before.
+/// An object with deferred work. Each bit stands for a value in `data`, put there by its pusher.
 struct Object {
     link: Link,
     data: [AtomicU32; 2],
@@ -51,8 +51,8 @@ impl Deferred for Object {
 
 type Queue = &'static DeferQueue<Object>;
 
-/// A queue with as many objects. All were pushed once, without an interrupt, so that the atomics are
-/// made here: see `Atomic`.
+/// Makes a queue and `N` objects. Each object is pushed once, without an interrupt, to make the
+/// atomics here: see `Atomic`.
 fn queue_with<const N: usize>() -> (Queue, Registration<DeferQueue<Object>>, [Arc<Object>; N]) {
     let queue: Queue = Box::leak(Box::new(DeferQueue::empty()));
     let registration = queue.register().unwrap();
@@ -117,7 +117,7 @@ fn two_objects_are_both_done() {
     });
 }
 
-/// A run that looks at `next` too late finds the one that a later push has set.
+/// A run which reads `next` too late finds the value of a later push.
 #[test]
 #[cfg_attr(feature = "unordered", should_panic(expected = "old data"))]
 #[cfg_attr(feature = "torn", should_panic)]
