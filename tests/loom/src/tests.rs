@@ -104,7 +104,7 @@ fn a_post_wakes_a_reader() {
     feature = "unordered",
     should_panic(expected = "a poller missed the post")
 )]
-fn a_post_tells_a_poller() {
+fn a_post_calls_a_poller() {
     model(None, || {
         let fd = EventFd::new(0, Take::All, false);
         let poller = spawn(&fd, |fd| {
@@ -210,7 +210,7 @@ fn a_read_that_faults_takes_nothing() {
 
 #[test]
 #[cfg_attr(feature = "torn", should_panic(expected = "a count was lost"))]
-fn a_read_that_faults_when_it_copies_anew_takes_nothing() {
+fn a_read_that_faults_when_it_copies_again_takes_nothing() {
     assert!(read_beside_writes(Some(2)) > 0);
 }
 

@@ -82,7 +82,7 @@ fn push(queue: Queue, object: ArcBorrow<'_, Object>, number: usize) {
 #[test]
 #[cfg_attr(feature = "unordered", should_panic(expected = "old data"))]
 #[cfg_attr(feature = "torn", should_panic(expected = "twice"))]
-fn what_two_put_off_is_done() {
+fn two_pushes_of_one_object_are_both_done() {
     model(Some(3), || {
         let (queue, _registration, [object]) = queue_with();
         let other = thread::spawn({
@@ -121,7 +121,7 @@ fn two_objects_are_both_done() {
 #[test]
 #[cfg_attr(feature = "unordered", should_panic(expected = "old data"))]
 #[cfg_attr(feature = "torn", should_panic)]
-fn what_is_put_off_anew_is_done() {
+fn an_object_that_is_pushed_again_is_done() {
     model(Some(3), || {
         let (queue, _registration, objects) = queue_with::<2>();
         push(queue, objects[0].as_arc_borrow(), 0);
