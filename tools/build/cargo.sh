@@ -4,9 +4,9 @@
 #
 # usage: cargo.sh CRATE ARGUMENT...
 #
-# What it downloads and builds is in the cache. Where it downloads from is for
-# the caller's own settings to say, if there are any: those in the environment
-# and in the caller's config.toml. Whom to trust there is this machine's to say.
+# Downloads and results stay in the cache. The caller's own settings, if any, select
+# the servers: the variables of cargo and the caller's config.toml. The trusted
+# certificates are those of this machine.
 set -euo pipefail
 . "$(dirname "$0")/../env/lib.sh"
 [ $# -gt 1 ] || die "usage: cargo.sh CRATE ARGUMENT..."
@@ -17,7 +17,8 @@ cd "$TOP/tests/$crate"
 home=$CACHE/cargo
 mkdir -p "$home"
 
-# take FILE NAME: have the caller's FILE, or none, as NAME where cargo looks.
+# take FILE NAME: copy the caller's FILE to cargo's home as NAME. Without a FILE,
+# remove NAME.
 take() {
 	if [ -e "$1" ]; then
 		cp "$1" "$home/.new-$2.$$"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Say why evfd.ko can't be built in a kernel tree, if it can't.
+# Check whether evfd.ko can be built in a kernel tree. If not, explain why.
 #
 # usage: check-kdir.sh KDIR
 set -euo pipefail
@@ -23,12 +23,12 @@ if [ ! -e "$kdir/rust/libkernel.rmeta" ]; then
 		"the kernel of $kdir is configured without Rust." \
 		"Name a tree that is configured with CONFIG_RUST=y: make KDIR=dir"
 	refuse "the tree $kdir has no Rust metadata (rust/libkernel.rmeta)." \
-		"Header packages come without. For a kernel of Debian's," \
-		"tools/install/evfd-prepare-headers makes what is missing; for another" \
-		"name a whole tree, in which 'make modules_prepare' has been run: make KDIR=dir"
+		"Header packages do not contain it. For a Debian kernel," \
+		"tools/install/evfd-prepare-headers makes the missing files. For another kernel," \
+		"name a whole tree in which 'make modules_prepare' was run: make KDIR=dir"
 fi
 
-# In quotes or not, as the version of the kernel has it.
+# With or without quotes, depending on the kernel's version.
 wanted=$(sed -n 's/^CONFIG_RUSTC_VERSION_TEXT="\{0,1\}\([^"]*\)"\{0,1\}$/\1/p' \
 	"$kdir/include/config/auto.conf")
 rustc=${RUSTC:-rustc}
@@ -40,5 +40,5 @@ found=$("$rustc" --version 2>/dev/null) || found="none"
 	"Rust modules need the very same: put it into PATH, or say RUSTC=program."
 
 command -v "${BINDGEN:-bindgen}" >/dev/null || refuse \
-	"bindgen is missing, which makes the Rust types of the C headers." \
-	"Install it, or say BINDGEN=program."
+	"bindgen is missing. It makes the Rust types of the C headers." \
+	"Install it (Debian's package: bindgen), or say BINDGEN=program."

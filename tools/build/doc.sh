@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Build what is in Documentation as HTML: the manual, in build/doc/manual, and
-# the manual pages, in build/doc/man.
+# Build Documentation as HTML: the manual in build/doc/manual, the manual pages in
+# build/doc/man.
 set -euo pipefail
 . "$(dirname "$0")/../env/lib.sh"
 cd "$TOP"
@@ -11,11 +11,11 @@ start=$SECONDS
 rm -rf $out/manual $out/man
 mkdir -p $out/man
 
-# -n: a reference to what is not there is a warning, too.
+# -n: a dangling reference is a warning, too.
 in_root sphinx-build -q -n -W --keep-going -b html -d build/doctrees -E \
 	Documentation $out/manual
 
-# A page links to those of this directory here, and to all others in the web.
+# Links to our own pages stay in this directory, links to other pages go to the web.
 # shellcheck disable=SC2016 # for the shell in the root
 in_root sh -ec 'cd Documentation/man
 	links="%N.%S.html;https://man7.org/linux/man-pages/man%S/%N.%S.html"

@@ -4,9 +4,9 @@
 #
 # usage: module.sh [--in NAME] [--make ARGUMENT]... cloud|amd64|rt|debug [DIR...]
 #
-# The results are build/NAME/*.ko, with NAME the kernel's unless given. The
-# build goes on in build/NAME/tree, where the sources are seen through links,
-# so that kernels do not share objects. An ARGUMENT goes to make, as W=1 does.
+# The results are build/NAME/*.ko, where NAME is the kernel's unless given. The
+# build runs in build/NAME/tree, which has links to the sources, so kernels do not
+# share objects. Each ARGUMENT goes to make, W=1 for example.
 set -euo pipefail
 . "$(dirname "$0")/../env/lib.sh"
 . "$(dirname "$0")/../env/debug.sh"
@@ -36,14 +36,14 @@ for dir in Kbuild dkms.conf src include samples tests/kmod tools/check/abstracti
 done
 find "$tree" -xtype l -delete
 
-# What was built for another tree is of no use.
+# Objects built for another tree are useless.
 if [ "$(cat "$out/kdir" 2>/dev/null)" != "$kdir" ]; then
 	find "$tree" ! -type l ! -type d -delete
 	rm -f "$out"/*.ko
 	echo "$kdir" >"$out/kdir"
 fi
 
-# A module's BTF is made from a vmlinux, which the tree has not.
+# A module's BTF needs a vmlinux, which the tree does not have.
 flags=(CONFIG_DEBUG_INFO_BTF_MODULES=)
 case $kernel in
 debug*) mapfile -t flags < <(debug_flags "$kernel" "$kernel_dir") ;;
@@ -56,7 +56,7 @@ build() {
 	say "building $name for the $kernel kernel ..."
 	in_root make -s -C "$kdir" M="$dir" -j"$(nproc)" "${flags[@]}" \
 		"${arguments[@]}" "$@" modules
-	# What has not changed may be in use.
+	# -u: a guest may be using a module that has not changed.
 	cp -u "$dir"/*.ko "$out/"
 	say "building $name for the $kernel kernel: $((SECONDS - start)) s"
 }

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Finish the rust-project.json that the kernel's script has made.
+"""Complete the rust-project.json made by the kernel's script.
 
-The script looks for a crate beside its Kbuild file, so it finds the samples'
-but not src/evfd.rs, and finds them in the build directories once more.
+The script looks for a crate beside its Kbuild file. So it finds the samples, but
+not src/evfd.rs, and finds the samples a second time in the build directories.
 
 usage: rust-project.py ROOT TREE, in the checkout, where ROOT is the toolchain
 root and TREE the directory in which evfd.ko was built.
@@ -28,7 +28,7 @@ for crate in project["crates"]:
     if not crate["root_module"].startswith(f"{top}/build/"):
         crates.append(crate)
 
-# Every module is compiled alike: a sample's entry serves as the pattern.
+# All modules are compiled with the same options: a sample's entry is the pattern.
 pattern = crates[-1]
 generated = f"{tree}/src/generated"
 crates.append(

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# What is done with the Rust code besides building it.
+# Format the Rust code, document it, or describe it to editors.
 #
-# usage: rust.sh fmt [--check]   format it, or check that it is formatted
-#        rust.sh doc             its documentation, in build/doc/evfd
-#        rust.sh analyzer        rust-project.json, for editors
+# usage: rust.sh fmt [--check]   format it, or check its format
+#        rust.sh doc             make its documentation, in build/doc/evfd
+#        rust.sh analyzer        make rust-project.json, for editors
 set -euo pipefail
 . "$(dirname "$0")/../env/lib.sh"
 cd "$TOP"
@@ -17,7 +17,7 @@ fmt() {
 
 doc() {
 	local kdir tree=$TOP/build/cloud/tree out=$TOP/build/doc start=$SECONDS
-	# The types that bindgen makes are part of the code.
+	# The code includes the types made by bindgen.
 	"$TOP/tools/build/module.sh" cloud
 	kdir=$("$TOP/tools/env/kernel.sh" cloud)/build
 	rm -rf "$out"
@@ -41,7 +41,7 @@ analyzer() {
 	root=$("$TOP/tools/env/root.sh")
 	in_root make -s -C "$kdir" M="$TOP" rust-analyzer
 	in_root python3 tools/build/rust-project.py "$root" "$TOP/build/cloud/tree"
-	say "rust-project.json is made"
+	say "rust-project.json is ready"
 }
 
 case ${1:-} in

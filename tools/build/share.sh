@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Build what guests use at /mnt/share: all the modules, the samples and the
-# test programs, for a kernel of the cache.
+# Build the directory that guests see as /mnt/share: all modules, samples and test
+# programs, for a kernel of the cache.
 #
 # usage: share.sh [--samples|--bench] cloud|amd64|rt|debug
 #
-# The result is build/KERNEL/share. With --samples, nothing but the samples is
-# built besides evfd.ko; with --bench, nothing but what measures.
+# The result is build/KERNEL/share. --samples builds only evfd.ko and the samples,
+# --bench only the modules and programs of the benchmarks.
 set -euo pipefail
 . "$(dirname "$0")/../env/lib.sh"
 

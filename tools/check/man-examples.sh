@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Take the program out of the EXAMPLES of each manual page, which is all that is
-# between .Bd -literal and .Ed there.
+# Extract the program from the EXAMPLES of each manual page: all lines between
+# .Bd -literal and .Ed.
 #
 # usage: man-examples.sh DIR PAGE...
 #
-# The results are DIR/PAGE.c, with PAGE as evfd.4. A page without a program is
+# The results are DIR/PAGE.c: DIR/evfd.4.c for evfd.4. A page without a program is
 # an error.
 set -euo pipefail
 
