@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# Which of QEMU's accelerators boots guests here, part of run.sh.
+# The choice of QEMU's accelerator, part of run.sh.
 #
-# /dev/kvm may be there and still not boot a kernel, so KVM is used only after
-# a guest has come up with it. The answer is kept until the machine reboots.
+# /dev/kvm may exist and still not boot a kernel, so KVM is used only after a guest
+# has booted with it. The answer is kept until the machine reboots.
 
 kvm_name() {
 	echo "kvm-$(hash_of /proc/sys/kernel/random/boot_id "$ROOT/toolchain")"
@@ -44,7 +44,7 @@ accelerator() {
 	answer=$CACHE/$(kvm_name)
 	if [ -w /dev/kvm ] && [ ! -e "$answer" ]; then
 		rm -f "$CACHE"/kvm-*
-		say "seeing whether KVM works here (at most 20 s) ..."
+		say "testing whether KVM works here (at most 20 s) ..."
 		kvm_probe "$WORK/answer"
 		say "KVM works here: $(cat "$WORK/answer")"
 		mv "$WORK/answer" "$answer"
@@ -52,7 +52,7 @@ accelerator() {
 	if [ -w /dev/kvm ] && [ "$(cat "$answer")" = yes ]; then
 		echo -accel kvm -cpu host
 	else
-		# Without la57, as KASAN takes addresses of five levels for wild
+		# Without la57, because KASAN reports five-level addresses as wild
 		# while identify_cpu() has the CPU's features cleared.
 		echo -accel "tcg,thread=multi" -cpu max,la57=off
 	fi

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# What in a kernel log tells of a bug, part of run.sh.
+# The lines of a kernel log that report a bug, part of run.sh.
 
 bug_patterns=(
 	'BUG:' 'WARNING:' 'KASAN:' 'KCSAN:' 'UBSAN:' 'ODEBUG:' 'Oops' 'Kernel panic'
@@ -10,16 +10,16 @@ bug_patterns=(
 	'INFO: (possible|suspicious|trying to register)' 'suspicious RCU usage'
 	'held lock freed' 'lock held when returning' 'nested lock was not taken'
 	'DEADLOCK' 'scheduling while atomic' 'sleeping function called'
-	# what hangs
+	# hangs
 	'INFO: task .* blocked' '(INFO|rcu): .*stall' 'soft lockup' 'hard LOCKUP'
-	# what is lost or overwritten
+	# leaks and corruption
 	'unreferenced object' 'new suspected memory leaks'
 	'list_(add|del) corruption' 'Bad (page|rss)' 'nobody cared'
 )
 
-# What KCSAN reports is left out unless one of our modules is in a stack: the
-# kernel has races of its own, which are known. What an interrupt has come into
-# takes no part in what that does.
+# without_races_of_others FILE: print FILE, but of KCSAN's reports only those with one
+# of our modules in a stack, because the kernel has known races of its own. Frames
+# below an interrupt do not count: the interrupted code has no part in the race.
 without_races_of_others() {
 	awk '
 		/BUG: KCSAN:/ { report = 1; text = ""; ours = 0 }
@@ -32,7 +32,7 @@ without_races_of_others() {
 		END { if (report) printf "%s", text }' "$1"
 }
 
-# bug_lines FILE: print the lines that match, and fail if there are none.
+# bug_lines FILE: print the matching lines, and fail if no line matches.
 bug_lines() {
 	local IFS='|'
 	without_races_of_others "$1" | grep -aE "${bug_patterns[*]}"

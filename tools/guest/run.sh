@@ -8,21 +8,21 @@
 #
 # --kernel KERNEL  cloud (the default), amd64, rt, debug, debug-kcsan or debug-rt
 # --share DIR      show DIR, read-only, at /mnt/share
-# --module FILE    load this module after evfd.ko (again for another one)
+# --module FILE    load this module after evfd.ko (may be repeated)
 # --no-module      do not load evfd.ko
-# --memory FILE    show FILE, of a power of two of bytes, as the memory of a device:
-#                  what the guest writes there is in FILE, however the guest ends
-# --userland FILE  have this file system instead of the toolchain's
-# --icount         emulate a machine that takes 1 ns for each instruction, and
-#                  none to wait: what else the host does has no influence
+# --memory FILE    show FILE as the memory of a device. FILE has the guest's writes,
+#                  however the guest ends. Its size must be a power of two
+# --userland FILE  use this file system instead of the toolchain's
+# --icount         emulate a machine that takes 1 ns for each instruction and no time
+#                  to wait: the load of the host has no influence
 # --mem MB, --smp N   the guest's memory and processors
-# --append ARGUMENTS  more of the kernel's command line (again for still more)
+# --append ARGUMENTS  add these to the kernel's command line (may be repeated)
 # --timeout S      end the guest after S seconds
 # --log FILE       put the kernel log there
 #
-# A single COMMAND is a line for the guest's /bin/sh; a PROGRAM gets its
-# arguments as they are. The exit status is 125 when the guest did not come to
-# the end of it, or when its kernel log has a line that tells of a bug.
+# A single COMMAND is a line for the guest's /bin/sh. A PROGRAM gets its arguments
+# unchanged. The exit status is 125 if the guest ended before the command did, or if
+# its kernel log reports a bug.
 set -euo pipefail
 . "$(dirname "$0")/../env/lib.sh"
 . "$(dirname "$0")/accelerator.sh"
@@ -30,7 +30,7 @@ set -euo pipefail
 
 KERNEL=cloud SHARE='' MODULES=() OWN_MODULE=1 MEMORY='' CPUS=2 TIMEOUT=1800 LOG='' SHELL_MODE=''
 USERLAND='' ICOUNT='' APPEND='' DEVICE_MEMORY=''
-# One of so many accesses is watched: the kernel's default is 4000.
+# KCSAN watches one of so many accesses. The kernel's default is 4000.
 KCSAN_SKIP_WATCH=2000
 
 usage() {
@@ -134,7 +134,7 @@ boot() {
 	[ -z "$DEVICE_MEMORY" ] || arguments+=(
 		-object "memory-backend-file,id=shared,share=on,mem-path=$DEVICE_MEMORY,size=$(stat -c %s "$DEVICE_MEMORY")"
 		-device "ivshmem-plain,memdev=shared")
-	# Not what KCSAN says: the kernel has races of its own.
+	# KCSAN's reports must not panic: the kernel has races of its own.
 	case $KERNEL in
 	debug-kcsan) APPEND="kcsan.skip_watch=$KCSAN_SKIP_WATCH $APPEND" ;;
 	debug*) APPEND="panic_on_warn=1 $APPEND" ;;
@@ -150,8 +150,8 @@ boot() {
 		-serial chardev:terminal -serial "file:$WORK/status"
 }
 
-# What is typed before the guest's terminal is open would be lost: pass stdin
-# on when the guest has said that it is, and then tell of its end.
+# Input before the guest's terminal is open would be lost. So pass stdin on when the
+# guest reports the terminal ready, followed by the end of file.
 typed() {
 	until grep -q ready "$WORK/status"; do
 		sleep 0.2
@@ -160,7 +160,7 @@ typed() {
 	printf '\004'
 }
 
-# Says what became of a guest that failed, and keeps its log until another one fails.
+# failed MESSAGE...: report a failed guest, and keep its log until another guest fails.
 failed() {
 	say "$@"
 	end=125
@@ -185,7 +185,7 @@ report() {
 	exit "$end"
 }
 
-# A guest ends with who has started it, however that one ends.
+# A guest ends with the process that started it, however that process ends.
 [ "${1:-}" = --tied ] || exec setpriv --pdeathsig TERM "$0" --tied "$@"
 shift
 
@@ -204,10 +204,10 @@ fi
 if [ -n "$OWN_MODULE" ]; then
 	MODULES=("$TOP/build/$KERNEL/evfd.ko" "${MODULES[@]}")
 	[ -e "${MODULES[0]}" ] ||
-		die "evfd.ko is not built for this kernel: tools/build/module.sh $KERNEL"
+		die "evfd.ko is not built for this kernel. Build it: tools/build/module.sh $KERNEL"
 fi
 
-# A run that was killed could not clear up: no guest lives for a day.
+# Killed runs leave their directories. No guest runs for a day.
 find "$CACHE" -maxdepth 1 -name '.guest.*' -mmin +1440 -exec rm -rf {} +
 WORK=$(mktemp -d "$CACHE/.guest.XXXXXX")
 trap 'rm -rf "$WORK"' EXIT
@@ -223,8 +223,8 @@ if [ -n "$SHELL_MODE" ] && [ -t 0 ]; then
 elif [ -n "$SHELL_MODE" ]; then
 	typed | boot || status=$?
 else
-	# Through cat, as qemu makes its output non-blocking, which is not ours
-	# alone.
+	# Through cat, because qemu makes its output non-blocking, and others use
+	# ours too.
 	exec {output}> >(exec cat)
 	writer=$!
 	boot </dev/null >&"$output" || status=$?
