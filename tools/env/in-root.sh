@@ -4,9 +4,9 @@
 #
 # usage: in-root.sh [--root ROOT] [--bind DIR]... COMMAND [ARGUMENT...]
 #
-# The checkout, the cache and each DIR are seen there under the names they have
-# here, and the command runs in the current directory when that is in one of
-# them. ROOT is another root to take. Needs root, or user namespaces.
+# The checkout, the cache and each DIR have the same names there and here. The command
+# runs in the current directory if that is in one of them. ROOT is another root to
+# enter. Needs root, or user namespaces.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -23,11 +23,11 @@ enter() {
 		mount --bind "$dir" "$root$dir"
 	done
 	shift
-	# After the cache, which would show these mounts in the root it holds.
+	# After the cache, which holds the root and would show these mounts there.
 	for dir in /dev /proc /sys; do
 		mount --rbind "$dir" "$root$dir"
 	done
-	# The caller's death ends the command, whatever it is waiting for.
+	# The caller's death ends the command, even in a wait.
 	exec setpriv --pdeathsig TERM chroot "$root" /usr/bin/env -i \
 		PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin \
 		HOME=/tmp TERM="${TERM:-dumb}" LC_ALL=C.UTF-8 \

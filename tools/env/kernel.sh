@@ -1,20 +1,20 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Make a kernel that guests boot and modules are built for, unless it is there,
-# and print its directory.
+# Make a kernel for guests to boot and for modules to build against, unless it is in
+# the cache, and print its directory.
 #
 # usage: kernel.sh cloud|amd64|rt[-SERIES]
 #        kernel.sh debug|debug-kcsan|debug-rt
 #        kernel.sh --update
 #
-# The first three are Debian's own kernels, unmodified; the others are built
-# from the same source with checkers on. A SERIES is one as 7.2, other than the newest
-# that evfd is for. The directory holds
-#   vmlinuz   what to boot
-#   build     the tree modules are built in (KDIR)
-#   modules/  what the guest needs to find its disks, in the order of loading
+# The first three are Debian's own kernels, unmodified. The others are built from the
+# same source with checkers on. A SERIES, such as 7.2, replaces the newest series that
+# evfd is for. The directory holds
+#   vmlinuz   the kernel to boot
+#   build     the tree for building modules (KDIR)
+#   modules/  the drivers of the guest's disks, named in the order of loading
 #
-# --update looks for a newer kernel of the series; without it, the one that was
+# --update looks for a newer kernel of the series. Without it, the kernel that was
 # found first stays in use.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -30,8 +30,8 @@ case $kernel in
 esac
 release_file=$CACHE/release-$KERNEL_SERIES
 
-# apt_setup DIR: let apt, run in the root with APT_CONFIG=DIR/apt.conf, see
-# only the suite that has the kernels.
+# apt_setup DIR: show only the suite with the kernels to apt, when it runs in the root
+# with APT_CONFIG=DIR/apt.conf.
 apt_setup() {
 	local dir=$1
 	mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
@@ -48,22 +48,22 @@ apt_setup() {
 	in_root env APT_CONFIG="$dir/apt.conf" apt-get -q update
 }
 
-# Print the package version and the release string, less its flavour, of the
-# series' newest kernel.
+# newest_release DIR: print the package version of the series' newest kernel, and its
+# release without the flavour.
 newest_release() {
 	local dir=$1 package abi version source
 	package=$(in_root env APT_CONFIG="$dir/apt.conf" \
 			apt-cache pkgnames "linux-modules-$KERNEL_SERIES." |
 		grep -E '\+deb[0-9]+-cloud-amd64$' | sort -V | tail -n 1) ||
 		die "Debian has no kernel $KERNEL_SERIES at this mirror ($(mirror))." \
-			"Try another one with EVFD_MIRROR, or move KERNEL_SERIES in" \
-			"tools/env/lib.sh to a series that $DEBIAN_SUITE-backports has."
+			"Name another mirror: EVFD_MIRROR=http://.../debian. Or move KERNEL_SERIES" \
+			"in tools/env/lib.sh to a series of $DEBIAN_SUITE-backports."
 	abi=${package#linux-modules-}
 	abi=${abi%-cloud-amd64}
 	version=$(package_version "$dir" "$package")
 	source=$(package_version "$dir" "linux-source-$KERNEL_SERIES")
 	[ "$version" = "$source" ] ||
-		die "the mirror is being updated: it has kernel $version with" \
+		die "the mirror is being updated: it has kernel $version, but" \
 			"source $source. Try again later."
 	echo "$version $abi"
 }
@@ -82,7 +82,7 @@ record_release() {
 	rm -rf "$dir"
 }
 
-# fetch DIR PACKAGE...: put these packages of the recorded version into DIR.
+# fetch DIR PACKAGE...: put these packages into DIR, in the recorded version.
 fetch() {
 	local dir=$1 package wanted=()
 	shift
@@ -92,7 +92,7 @@ fetch() {
 	done
 	(cd "$dir" && in_root env APT_CONFIG="$dir/apt/apt.conf" \
 		apt-get -q download "${wanted[@]}") || {
-		echo "kernel $VERSION is no longer at the mirror: 'make update' moves to the newest" >&2
+		echo "kernel $VERSION is no longer at the mirror. Move to the newest: make update" >&2
 		return 1
 	}
 	rm -rf "$dir/apt"
@@ -127,8 +127,8 @@ case $kernel in
 	;;
 cloud | amd64 | rt | debug | debug-kcsan | debug-rt) ;;
 *)
-	die "there is no kernel '$kernel': it is one of cloud, amd64, rt," \
-		"debug, debug-kcsan and debug-rt"
+	die "there is no kernel '$kernel'. Name cloud, amd64, rt, debug, debug-kcsan" \
+		"or debug-rt."
 	;;
 esac
 

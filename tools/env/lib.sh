@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# What the set-up scripts share: messages, the cache, the mirror.
+# Functions of the set-up scripts: messages, the cache, the mirror.
 
-# The kernel series evfd is built for; its newest version is looked up.
+# The kernel series that evfd is built for. Its newest version is looked up.
 # shellcheck disable=SC2034
 KERNEL_SERIES=7.3
 DEBIAN_SUITE=trixie
@@ -21,8 +21,8 @@ die() {
 	exit 1
 }
 
-# step TEXT COMMAND...: run COMMAND, saying what it does and how long it took.
-# Its output is shown only when it fails.
+# step TEXT COMMAND...: run COMMAND. Announces it with TEXT, and reports its time. Shows
+# its output only if it fails.
 step() {
 	local text=$1 start=$SECONDS log status
 	shift
@@ -49,10 +49,9 @@ hash_of() {
 	cat "$@" | sha256sum | cut -c1-12
 }
 
-# cached NAME FUNCTION ARGUMENT...: make $CACHE/NAME unless it is there.
-# FUNCTION fills the directory that is appended to its arguments. The directory
-# gets its name only when FUNCTION has succeeded, so that what has a name is
-# complete.
+# cached NAME FUNCTION ARGUMENT...: make $CACHE/NAME unless it exists. FUNCTION fills
+# the directory that is its last argument. The directory gets its name only after
+# FUNCTION has succeeded, so a name means that the directory is complete.
 cached() {
 	local name=$1 lock tmp
 	shift
@@ -63,7 +62,7 @@ cached() {
 		flock "$lock"
 	}
 	if [ ! -e "$CACHE/$name" ]; then
-		# The lock is ours: these are left from an interrupted set-up.
+		# We hold the lock, so these are left from an interrupted set-up.
 		rm -rf "$CACHE/.new-$name".*
 		tmp=$(mktemp -d "$CACHE/.new-$name.XXXXXX")
 		chmod 755 "$tmp"
@@ -77,7 +76,7 @@ in_root() {
 	"$TOP/tools/env/in-root.sh" "$@"
 }
 
-# The Debian mirror: EVFD_MIRROR, or the one this machine's apt uses.
+# The Debian mirror: EVFD_MIRROR, or else the mirror of this machine's apt.
 mirror() {
 	local uri
 	uri=${EVFD_MIRROR:-}
@@ -96,11 +95,11 @@ mirror() {
 		;;
 	esac
 	[ -n "$uri" ] || die "this machine's apt names no Debian mirror." \
-		"Say which one to use: EVFD_MIRROR=http://.../debian"
+		"Name a mirror: EVFD_MIRROR=http://.../debian"
 	echo "${uri%/}/"
 }
 
-# The proxy settings of this machine's apt, as lines of an apt.conf.
+# The proxy settings of this machine's apt, in the syntax of apt.conf.
 apt_proxies() {
 	apt-config dump 2>/dev/null |
 		grep -E '^Acquire::(http|https)::Proxy ".+";$' || true
