@@ -270,7 +270,7 @@ test_refusals() {
 	tap_check "a kernel without Rust is refused" refuses "built without Rust" prepare 9.9.9
 	grep '^CONFIG_RUST' "$kdir/.config" >"$machine/usr/lib/modules/9.9.9/build/.config"
 	tap_check "headers that are not Debian's are refused" \
-		refuses "For a kernel of one's own, use its tree" prepare 9.9.9
+		refuses "For a kernel of your own, use its tree" prepare 9.9.9
 	tap_check "a missing package is named" \
 		refuses "apt-get install bison" away usr/bin/bison prepare
 	tap_check "rust-src too" refuses "apt-get install rust-src" \

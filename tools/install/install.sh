@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Install what programs, administrators and DKMS use, or remove it.
+# Install the files for programs, administrators and DKMS, or remove them.
 #
 # usage: install.sh install|uninstall
 #
-# Variables, as make passes them: prefix (/usr/local), DESTDIR. The directory
-# lib/evfd below the prefix has the list of what was installed, which is what
-# uninstall removes.
+# Variables, which make passes: prefix (/usr/local), DESTDIR. The file
+# lib/evfd/installed below the prefix lists the installed files, which uninstall
+# removes.
 set -euo pipefail
 umask 022
 
@@ -29,7 +29,7 @@ refuse() {
 	exit 1
 }
 
-# directory DIR: make it, noting what of it was not there.
+# directory DIR: make it, and note the directories that were missing.
 directory() {
 	[ ! -d "$DESTDIR$1" ] || return 0
 	directory "$(dirname "$1")"
@@ -55,11 +55,11 @@ put_system() {
 	put 644 "$files/evfd.conf" "$prefix/lib/modules-load.d/evfd.conf"
 }
 
-# What "make preload" has built, if it has.
+# The results of "make preload", if there are any.
 put_preload() {
 	local built=$TOP/build/preload file
 	[ -e "$built/evfd-run" ] || {
-		say "evfd-run is left out: 'make preload' builds it"
+		say "evfd-run is left out because it is not built. Build it: make preload"
 		return 0
 	}
 	while read -r file; do
@@ -77,7 +77,7 @@ put_manual() {
 	done
 }
 
-# All that building needs; also the headers for modules that post.
+# The source of the module, with the headers for modules that post.
 put_source() {
 	local file mode
 	while read -r file; do
@@ -96,15 +96,17 @@ put_source() {
 	echo "$prefix/sbin/evfd-prepare-headers" >>"$new_list"
 }
 
-# dkms_has TARGET...: the version whose source is taken away is DKMS's.
+# dkms_has [VERSION]: succeed, with a message, if the installed source is in use by DKMS
+# and not of VERSION.
 dkms_has() {
 	local name
 	name=$(sed -n 's|^/usr/src/evfd-\([^/]*\)/dkms.conf$|\1|p' "$list")
 	[ -n "$name" ] && [ -e "$dkms/$name" ] && [ "$name" != "${1:-}" ] || return 1
-	say "DKMS has evfd $name: take it out first, with dkms remove evfd/$name --all"
+	say "DKMS still has evfd $name. Remove it first: dkms remove evfd/$name --all"
 }
 
-# What is listed last goes first: directories when they are empty.
+# Remove in reverse order, so the files in a directory go first. A directory goes only
+# if it is empty.
 remove_listed() {
 	local name
 	while read -r name; do

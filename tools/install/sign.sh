@@ -4,8 +4,7 @@
 #
 # usage: sign.sh KDIR MODULE KEY CERTIFICATE
 #
-# KDIR's scripts/sign-file does it. The certificate is in DER form, as mokutil
-# enrols it.
+# Runs scripts/sign-file of KDIR. The certificate is in DER form, like mokutil needs it.
 set -euo pipefail
 
 kdir=$1 module=$2 key=$3 cert=$4
@@ -15,8 +14,9 @@ refuse() {
 	exit 1
 }
 
-[ -e "$module" ] || refuse "there is no $module: 'make' builds it"
-[ -x "$kdir/scripts/sign-file" ] || refuse "there is no sign-file in $kdir/scripts: say KDIR=dir"
+[ -e "$module" ] || refuse "there is no $module. Build it: make"
+[ -x "$kdir/scripts/sign-file" ] || refuse "there is no sign-file in $kdir/scripts." \
+	"Name a prepared kernel tree: make sign KDIR=dir"
 if [ ! -r "$key" ] || [ ! -r "$cert" ]; then
 	refuse \
 		"cannot read the key $key and the certificate $cert." \
@@ -28,10 +28,10 @@ fi
 hash=$(sed -n 's/^CONFIG_MODULE_SIG_HASH="\(.*\)"$/\1/p' "$kdir/.config" \
 	"$kdir/include/config/auto.conf" 2>/dev/null | head -n 1)
 
-# One signature: a second is appended to the first, and the first is not seen.
+# Only one signature: the kernel sees only the last of several.
 if tail -c 28 "$module" | grep -aq '^~Module signature appended~$'; then
-	refuse "$module is signed already: 'make clean' and 'make' build it anew"
+	refuse "$module is signed already. For an unsigned module, build again: make clean && make"
 fi
 "$kdir/scripts/sign-file" "${hash:-sha256}" "$key" "$cert" "$module"
 tail -c 28 "$module" | grep -aq '^~Module signature appended~$' ||
-	refuse "sign-file has put no signature on $module"
+	refuse "sign-file did not sign $module"
