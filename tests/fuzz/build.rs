@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Has bindgen make Rust of `uapi.h`.
+//! Makes `uapi.rs` from `uapi.h`, by bindgen.
 
 use std::{env, path::PathBuf, process::Command};
 

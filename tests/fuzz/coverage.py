@@ -1,18 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Which lines of src/ a fuzzer has reached.
+"""Report the lines of src/ that a fuzzer has reached.
 
 usage: coverage.py REACHED SOURCE <DISASSEMBLY
 
-REACHED is a file with a byte for each address of the module's code, as
-src/kcov.rs has it, which is not 0 if KCOV has told of that address; SOURCE is
-the directory src, and DISASSEMBLY what objdump -drl --inlines prints.
+REACHED is a file with a byte for each address of the module's code, in the layout of
+src/kcov.rs. A byte is not 0 if KCOV has reported its address. SOURCE is the directory
+src, and DISASSEMBLY the output of objdump -drl --inlines.
 
-Every block begins with a call to KCOV: what follows it, up to the next, was
-run if that call was. Prints a line for each file, the lines that were not
-reached, and in the end the percentage. Lines that begin or end something do not
-count: where a function is inlined they have no code, and the copy of it that
-nothing calls has some.
+Every block begins with a call to KCOV. If the call was run, so was the code up to the
+next call. Prints a line for each file, with the lines that were not reached, and then
+the percentage. Lines that only begin or end something do not count: they have no code
+where a function is inlined, but they do in the uncalled copy of the function.
 """
 
 import collections
@@ -20,7 +19,7 @@ import pathlib
 import re
 import sys
 
-# As SECTIONS in src/kcov.rs.
+# The offsets of SECTIONS in src/kcov.rs.
 SECTIONS = {".text": 0, ".init.text": 0x100000, ".exit.text": 0x110000}
 INSTRUCTION = re.compile(r"^ +([0-9a-f]+):\t")
 FUNCTION = re.compile(r"^[0-9a-f]+ <(.*)>:$")
@@ -34,7 +33,7 @@ TEST_ITEM = re.compile(r"^( *)#\[cfg\((?:all\()?CONFIG_KUNIT\b")
 
 
 class Block:
-    """Instructions that are run together, and the lines they are of."""
+    """Instructions that are run together, and their source lines."""
 
     def __init__(self):
         self.places = set()
@@ -42,7 +41,7 @@ class Block:
 
 
 def blocks(lines, reached):
-    """The blocks of a module, by its disassembly."""
+    """Yield the blocks of a disassembled module."""
     base, block, places, after_call = 0, Block(), set(), False
     inlined = False
     for line in lines:
@@ -65,7 +64,7 @@ def blocks(lines, reached):
         elif line.startswith("Disassembly of section "):
             base = SECTIONS[line.split()[-1].rstrip(":")]
         elif not line.startswith("\t"):
-            # What comes first after an instruction begins a place of its own.
+            # The first line of this kind after an instruction begins a new place.
             if inlined:
                 places, inlined = set(), False
             if match := PLACE.match(line):
@@ -75,7 +74,7 @@ def blocks(lines, reached):
 
 
 def lines_left_out(source):
-    """The lines that are there for KUnit only, or that have no code of their own."""
+    """Return the lines that are only for KUnit, or have no code of their own."""
     found, indent = set(), None
     for number, line in enumerate(source.read_text().splitlines(), 1):
         if line[:1] not in " \t" or FRAME.match(line.lstrip()):
@@ -94,14 +93,14 @@ def lines_left_out(source):
 
 
 def is_test(name):
-    """Whether a file is a test."""
+    """Return whether a file is a test."""
     return (
         name.startswith(("tests/", "generated/")) or name == "abstractions/testing.rs"
     )
 
 
 def ranges(numbers):
-    """Numbers as text: 3-5, 8."""
+    """Format numbers as ranges: 3-5, 8."""
     out = []
     for number in sorted(numbers):
         if out and out[-1][1] == number - 1:
@@ -112,7 +111,7 @@ def ranges(numbers):
 
 
 def main():
-    """Reads, counts and prints."""
+    """Read, count and print."""
     reached_file, source = (pathlib.Path(a) for a in sys.argv[1:3])
     reached = reached_file.read_bytes()
     code, hit = collections.defaultdict(set), collections.defaultdict(set)

@@ -4,10 +4,10 @@
 #
 # usage: run.sh SECONDS CALLS [PROGRAM|DIR]
 #
-# Ends after so many seconds, or CALLS calls if that is not 0: without kmemleak,
-# which takes nearly half of the time. Leaves in build/fuzz/out what came of it: see
-# "Fuzzing" in Documentation/testing.rst. With a PROGRAM, or DIR of them, runs these
-# again and again instead, and build/fuzz/out is as it was.
+# Ends after SECONDS, or after CALLS calls if CALLS is not 0. In that case kmemleak is
+# off, because it takes nearly half of the time. Leaves the results in build/fuzz/out:
+# see "Fuzzing" in Documentation/testing.rst. With a PROGRAM, or a DIR of programs,
+# repeats these instead, and does not touch build/fuzz/out.
 set -euo pipefail
 . "$(dirname "$0")/../../tools/env/lib.sh"
 
@@ -24,7 +24,7 @@ share=$build/share
 memory=$build/memory
 out=$build/out
 
-# A block for KCOV is to be one that the compiler has not merged with others.
+# Every block needs a call to KCOV of its own, so the compiler must not prune any.
 "$TOP/tools/build/module.sh" --in fuzz --make KCOV_INSTRUMENT=y --make KCFLAGS=-g \
 	--make 'KRUSTFLAGS=-Cdebuginfo=2 -Cllvm-args=-sanitizer-coverage-prune-blocks=0' \
 	debug tests/kmod
@@ -52,7 +52,7 @@ fi
 rm -f "$memory"
 truncate -s 4M "$memory"
 
-# It loads the module itself: what that runs counts too.
+# The fuzzer loads the module itself, so that code run by loading counts too.
 status=0
 "$TOP/tools/guest/run.sh" --kernel debug --no-module --append "$parameters" \
 	--timeout "$((seconds + 900))" --memory "$memory" --share "$share" \
@@ -65,7 +65,7 @@ in_root objdump -drl --inlines --no-show-raw-insn -j .text -j .init.text -j .exi
 tail -n 1 "$out/coverage"
 if [ -e "$out/crash-last" ]; then
 	say "to run this again: make fuzz REPRO=${out#"$TOP/"}/crash-last"
-	say "or with what was run before it: make fuzz REPRO=${out#"$TOP/"}/crash"
+	say "or with the programs before it: make fuzz REPRO=${out#"$TOP/"}/crash"
 	[ "$status" != 0 ] || status=1
 fi
 exit "$status"

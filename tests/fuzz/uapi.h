@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What build.rs has bindgen read: the ioctls of evfd and of evfd_post_test. */
+/* The input of bindgen in build.rs: the ioctls of evfd and of evfd_post_test. */
 #ifndef EVFD_TESTS_FUZZ_UAPI_H
 #define EVFD_TESTS_FUZZ_UAPI_H
 
@@ -20,7 +20,7 @@ enum command {
 	SIGNALFD = EVFD_IOC_SIGNALFD,
 	SIGNALFD_SETMASK = EVFD_IOC_SIGNALFD_SETMASK,
 	EVENTFS_SIGNAL = EVFD_IOC_EVENTFS_SIGNAL,
-	/* These there are not. */
+	/* These do not exist. */
 	UNKNOWN_OF_EVENTFD = _IOW(EVFD_IOC_MAGIC, 0x7f, struct evfd_eventfd),
 	SMALL_EVENTFD = _IOW(EVFD_IOC_MAGIC, 0x00, __u32),
 	SMALL_SETTIME = _IOW(EVFD_IOC_MAGIC, 0x12, __u64),

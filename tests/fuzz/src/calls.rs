@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The system calls that a thread makes.
+//! The system calls of a thread.
 
 mod descriptors;
 mod files;
@@ -16,14 +16,14 @@ use std::{
     sync::atomic::{AtomicI32, AtomicUsize, Ordering::SeqCst},
 };
 
-/// Interrupts a call that blocks. No program blocks or reads it.
+/// Interrupts a blocked call. No program blocks or reads this signal.
 pub const INTERRUPT: i32 = 64;
 /// Descriptors of programs are below this, ours above.
 const OWN_DESCRIPTORS: i32 = 200;
 
-/// The descriptors of a program: -1 for none.
+/// The descriptors of a program, -1 in an empty slot.
 static DESCRIPTORS: [AtomicI32; SLOTS] = [const { AtomicI32::new(-1) }; SLOTS];
-/// The threads, by number.
+/// The thread IDs, by the number of the thread.
 pub static TIDS: [AtomicI32; THREADS] = [const { AtomicI32::new(0) }; THREADS];
 /// `/dev/evfd`.
 static DEVICE: AtomicI32 = AtomicI32::new(-1);
@@ -31,19 +31,19 @@ static DEVICE: AtomicI32 = AtomicI32::new(-1);
 static MEMORY: [AtomicUsize; THREADS] = [const { AtomicUsize::new(0) }; THREADS];
 
 const PAGE: usize = 4096;
-/// One for arguments, one for data, one that is not there, one that can't be written, and one of
-/// which other threads change what it is.
+/// A page for arguments, a page for data, an inaccessible page, a read-only page, and a page with a
+/// protection that other threads change.
 const PAGES: usize = 5;
 
-/// Has new descriptors be ours, which no program closes, until [`clear`] is called.
+/// Makes new descriptors ours, which no program closes, until [`clear`] is called.
 pub fn reserve_descriptors() {
     // SAFETY: The path is a string.
     while unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDONLY) } < OWN_DESCRIPTORS {}
 }
 
-/// Prepares for threads: to be called once.
+/// Prepares for threads. Must be called once.
 pub fn prepare() {
-    // SAFETY: The arguments are as the system calls want them.
+    // SAFETY: The arguments are valid for the system calls.
     unsafe {
         let device = libc::open(c"/dev/evfd".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC);
         assert!(device >= 0, "there is no /dev/evfd");
@@ -62,22 +62,22 @@ pub fn prepare() {
     signals::prepare();
 }
 
-/// Forgets all that a program has made. No thread runs one.
+/// Closes the descriptors of a program, and lifts its limit. No thread may be running a program.
 pub fn clear() {
     for slot in &DESCRIPTORS {
         slot.store(-1, SeqCst);
     }
     files::unlimit();
-    // SAFETY: Nobody uses these descriptors any more. A child is there if waiting for it failed.
+    // SAFETY: The descriptors are no longer in use. A child is left if waiting for it failed.
     unsafe {
         while libc::waitpid(-1, ptr::null_mut(), libc::WNOHANG | libc::__WALL) > 0 {}
         libc::close_range(3, OWN_DESCRIPTORS as u32 - 1, 0);
     }
 }
 
-/// Lets go of the module.
+/// Releases the module.
 pub fn close_device() {
-    // SAFETY: No thread uses it any more.
+    // SAFETY: The descriptor is no longer in use.
     unsafe { libc::close(DEVICE.swap(-1, SeqCst)) };
 }
 
@@ -86,18 +86,18 @@ fn descriptor(slot: u8) -> i32 {
     DESCRIPTORS[usize::from(slot) % SLOTS].load(SeqCst)
 }
 
-/// Puts a new descriptor into a slot, and closes the one that was there.
+/// Puts a new descriptor into a slot, and closes the old descriptor.
 fn put(slot: u8, fd: i64) {
     if fd >= 0 {
         let old = DESCRIPTORS[usize::from(slot) % SLOTS].swap(fd as i32, SeqCst);
         if old >= 0 && old as i64 != fd {
-            // SAFETY: At worst that is one which another thread has just made.
+            // SAFETY: At worst this is a new descriptor of another thread.
             unsafe { libc::close(old) };
         }
     }
 }
 
-/// A number: one of those where things change, or a small one.
+/// A number: a boundary value or a small number.
 fn number(x: u8) -> u64 {
     const SPECIAL: [u64; 16] = [
         1,
@@ -120,27 +120,27 @@ fn number(x: u8) -> u64 {
     SPECIAL.get(usize::from(x)).copied().unwrap_or(x.into())
 }
 
-/// A thread, and what it has besides the descriptors.
+/// A thread, and its state besides the descriptors.
 pub struct Caller {
     index: usize,
     calls: u64,
     fail_nth: i32,
     uring: IoUring,
-    /// Whether io_uring has been asked for something.
+    /// Whether there may be requests in io_uring.
     requests: bool,
     aio: u64,
-    /// What aio has been asked for. The kernel knows requests by where they are.
+    /// The requests of aio. The kernel identifies them by their addresses.
     #[allow(clippy::vec_box)]
     iocbs: Vec<Box<waits::Iocb>>,
     timers: Vec<i32>,
-    /// Whether the signals that are blocked, or the capabilities, are others than at first.
+    /// Whether the blocked signals or the capabilities may differ from the initial state.
     changed: bool,
 }
 
 impl Caller {
-    /// For the thread that calls this.
+    /// Creates the state of the calling thread.
     pub fn new(index: usize) -> Self {
-        // SAFETY: The path is a string. This is where the thread itself is told.
+        // SAFETY: The path is a string. The file is the calling thread's own.
         let fail_nth = unsafe { libc::open(c"/proc/thread-self/fail-nth".as_ptr(), libc::O_RDWR) };
         Self {
             index,
@@ -155,12 +155,12 @@ impl Caller {
         }
     }
 
-    /// How many system calls it has made for programs.
+    /// The number of system calls made for programs.
     pub fn calls(&self) -> u64 {
         self.calls
     }
 
-    /// Where a call is to find data, or put it: most often where it can.
+    /// The address of the data of a call: usually valid.
     fn pointer(&self, kind: u8, size: usize) -> usize {
         let base = MEMORY[self.index].load(SeqCst);
         match kind % 16 {
@@ -173,11 +173,11 @@ impl Caller {
         }
     }
 
-    /// Puts `value` where a call finds it, and says where.
+    /// Stores `value` for a call, and returns its address.
     fn argument<T: Copy>(&self, kind: u8, value: T) -> usize {
         let address = match self.pointer(kind, size_of::<T>()) {
             usual if kind % 16 < 11 => usual - PAGE,
-            // What lies there is of no matter.
+            // The contents of these do not matter.
             special => return special,
         };
         // SAFETY: The thread's own page of arguments.
@@ -185,16 +185,16 @@ impl Caller {
         address
     }
 
-    /// A system call of a program.
+    /// Makes a system call for a program.
     fn system_call(&mut self, number: i64, arguments: [usize; 6]) -> i64 {
         self.calls += 1;
         let [a, b, c, d, e, f] = arguments;
-        // SAFETY: It gets pointers into memory that is there for it alone, or that is to be
-        // refused, and no descriptor of ours.
+        // SAFETY: The pointers are into memory for calls only, or invalid on purpose, and no
+        // descriptor is ours.
         unsafe { libc::syscall(number, a, b, c, d, e, f) }
     }
 
-    /// An ioctl; with the highest bit of `kind`, as a 32-bit program makes it.
+    /// Makes an ioctl, with the highest bit of `kind` like a 32-bit program.
     fn ioctl(&mut self, fd: i32, command: u32, argument: usize, kind: u8) -> i64 {
         const IOCTL_32: u64 = 54;
         if kind & 0x80 == 0 {
@@ -203,7 +203,7 @@ impl Caller {
         }
         self.calls += 1;
         let mut result = IOCTL_32;
-        // SAFETY: As in `system_call()`. LLVM wants rbx for itself.
+        // SAFETY: See `system_call()`. LLVM reserves rbx for itself.
         unsafe {
             asm!(
                 "xchg rbx, {fd}",
@@ -221,12 +221,12 @@ impl Caller {
 
     fn fail(&self, nth: u8) {
         let text = format!("{nth}\n");
-        // SAFETY: The string is there during the call.
+        // SAFETY: The string outlives the call.
         unsafe { libc::pwrite(self.fail_nth, text.as_ptr().cast(), text.len(), 0) };
     }
 
-    /// Makes a call. A fault must not meet what the kernel does for a signal: to lose the registers
-    /// that a handler returns to is the end of a thread.
+    /// Makes a call. A fault must not hit the delivery of a signal: a thread that loses the
+    /// registers which a handler restores is killed.
     pub fn make(&mut self, call: &Call) {
         match call.failing() {
             0 => self.dispatch(call.op(), call),
@@ -253,7 +253,7 @@ impl Caller {
         }
     }
 
-    /// Makes the thread what it was before the program.
+    /// Restores the state of the thread from before the program.
     pub fn reset(&mut self) {
         self.reset_waits();
         self.reset_signals();

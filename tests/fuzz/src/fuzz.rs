@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Fuzzing, in the guest: LibAFL chooses programs by what the ones before have reached.
+//! Fuzzing, in the guest: LibAFL generates programs, guided by the coverage of earlier programs.
 
 use crate::{
     calls,
@@ -39,26 +39,26 @@ use std::{
 };
 
 const MAP: usize = 1 << 16;
-/// The sizes of the programs to begin with.
+/// The least number of programs to begin with.
 const BEGINNINGS: usize = 8;
 
-/// Until when to go on.
+/// The limits of a run.
 #[derive(Clone, Copy)]
 pub struct Bounds {
     pub time: Duration,
     pub calls: u64,
 }
 
-/// The guest: its threads, and what it shares with the host.
+/// The guest: its threads, and the memory shared with the host.
 struct Guest {
     shared: &'static mut Shared,
     workers: Workers,
     kcov: Kcov,
     start: Instant,
-    told: u64,
+    reported: u64,
 }
 
-/// Has `f` load or unload a module, with what that reaches noted by `kcov`.
+/// Calls `f`, which loads or unloads a module, and records the coverage in `kcov`.
 fn traced<R>(kcov: &Kcov, f: impl FnOnce() -> R) -> R {
     kcov.clear();
     kcov.enable().expect("KCOV");
@@ -67,7 +67,7 @@ fn traced<R>(kcov: &Kcov, f: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Marks all that `kcov` has noted as reached.
+/// Marks all addresses in `kcov` as reached.
 fn mark(shared: &mut Shared, kcov: &Kcov) {
     for offset in kcov.offsets(0, kcov.len()) {
         shared.reached[offset] = 1;
@@ -83,7 +83,7 @@ fn load(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Failures are to come when they are asked for, for any allocation, and without a word.
+/// Makes faults apply to any allocation, on request only, and without messages.
 fn prepare_faults() -> io::Result<()> {
     for kind in ["failslab", "fail_page_alloc", "fail_usercopy"] {
         let dir = Path::new("/sys/kernel/debug").join(kind);
@@ -98,7 +98,7 @@ fn prepare_faults() -> io::Result<()> {
 }
 
 impl Guest {
-    /// Loads the modules, of which evfd.ko is traced from the first, and starts the threads.
+    /// Loads the modules, records the coverage of evfd.ko from its start, and starts the threads.
     fn new(modules: &Path) -> io::Result<Self> {
         prepare_faults()?;
         calls::reserve_descriptors();
@@ -117,11 +117,11 @@ impl Guest {
             workers,
             kcov,
             start: Instant::now(),
-            told: 0,
+            reported: 0,
         })
     }
 
-    /// Runs a program; `f` gets to know of each call that has reached a place in the module.
+    /// Runs a program. Calls `f` with each place in the module, and the operation that reached it.
     fn run(&mut self, program: &Program, mut f: impl FnMut(u8, usize)) {
         self.shared.note(program);
         let before = self.workers.calls();
@@ -138,11 +138,11 @@ impl Guest {
         self.start.elapsed() >= bounds.time || self.shared.calls() >= bounds.calls
     }
 
-    /// Tells how it goes, every now and then.
-    fn tell(&mut self, corpus: usize) {
+    /// Reports progress, every 10 seconds at most.
+    fn report(&mut self, corpus: usize) {
         let seconds = self.start.elapsed().as_secs();
-        if seconds >= self.told + 10 {
-            self.told = seconds;
+        if seconds >= self.reported + 10 {
+            self.reported = seconds;
             println!(
                 "{seconds} s: {} programs, {} calls, {corpus} kept",
                 self.shared.programs(),
@@ -151,7 +151,7 @@ impl Guest {
         }
     }
 
-    /// Takes out the modules, of which evfd.ko is traced.
+    /// Unloads the modules, and records the coverage of evfd.ko.
     fn finish(self) {
         drop(self.workers);
         let unload = |name: &std::ffi::CStr| {
@@ -193,18 +193,18 @@ where
         let map = self.map;
         let mut guest = self.guest.borrow_mut();
         guest.run(input, |op, offset| {
-            // What a call of another kind reaches counts as another place.
+            // A place reached by two operations counts as two places.
             let index = (offset ^ (usize::from(op) * 0x9e5)) % MAP;
             // SAFETY: The map has that size, and lives as long as the executor.
             let count = unsafe { &mut *map.add(index) };
             *count = count.saturating_add(1);
         });
-        guest.tell(state.corpus().count());
+        guest.report(state.corpus().count());
         Ok(ExitKind::Ok)
     }
 }
 
-/// The files of a directory, or a single one, in their order.
+/// Reads files, and the files of directories in the order of their names.
 pub fn programs(paths: &[PathBuf]) -> io::Result<Vec<Program>> {
     let mut files = Vec::new();
     for path in paths {
@@ -219,7 +219,7 @@ pub fn programs(paths: &[PathBuf]) -> io::Result<Vec<Program>> {
     files.iter().map(read).collect()
 }
 
-/// Keeps the shortest programs that together reach what all of them reach.
+/// Keeps the shortest programs that together reach all places.
 fn minimise(guest: &mut Guest, mut all: Vec<Program>) {
     all.sort_by_key(|program| program.calls.len());
     let mut known = BTreeSet::new();
@@ -235,7 +235,7 @@ fn minimise(guest: &mut Guest, mut all: Vec<Program>) {
     println!("{} places reached, {kept} programs kept", known.len());
 }
 
-/// Fuzzes until a bound is reached. `corpus` is what it begins with.
+/// Fuzzes until a bound is reached, beginning with the programs in `corpus`.
 pub fn fuzz(modules: &Path, corpus: &[PathBuf], bounds: Bounds) -> Result<(), Error> {
     let beginnings = programs(corpus)?;
     let guest = RefCell::new(Guest::new(modules)?);
@@ -245,7 +245,7 @@ pub fn fuzz(modules: &Path, corpus: &[PathBuf], bounds: Bounds) -> Result<(), Er
     let observer = unsafe { StdMapObserver::from_mut_ptr("reached", pointer, MAP) };
     let observer = HitcountsMapObserver::new(observer).track_indices();
     let mut feedback = MaxMapFeedback::new(&observer);
-    // A crash is the end of the guest: it is never seen here.
+    // A crash ends the guest, so it is never seen here.
     let mut objective = ConstFeedback::new(false);
     let mut state = StdState::new(
         StdRand::new(),
@@ -288,14 +288,14 @@ pub fn fuzz(modules: &Path, corpus: &[PathBuf], bounds: Bounds) -> Result<(), Er
     Ok(())
 }
 
-/// Runs programs again and again.
+/// Repeats programs until a bound is reached.
 pub fn repeat(modules: &Path, paths: &[PathBuf], bounds: Bounds) -> io::Result<()> {
     let programs = programs(paths)?;
     let mut guest = Guest::new(modules)?;
     while !guest.is_over(bounds) && !programs.is_empty() {
         for program in &programs {
             guest.run(program, |_, _| ());
-            guest.tell(programs.len());
+            guest.report(programs.len());
         }
     }
     guest.finish();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What of the module a thread runs: `Documentation/dev-tools/kcov.rst`. Nothing else in the kernel
-//! is built for that.
+//! The module's code that a thread runs: see `Documentation/dev-tools/kcov.rst` of the kernel. Only
+//! the module is built for KCOV.
 
 use crate::shared::TEXT;
 use std::{
@@ -20,21 +20,21 @@ const ENABLE: libc::c_ulong = 0x6364;
 const DISABLE: libc::c_ulong = 0x6365;
 const TRACE_PC: libc::c_ulong = 0;
 
-/// How many addresses a thread's buffer takes.
+/// The number of addresses in a thread's buffer.
 const ENTRIES: usize = 1 << 16;
 
-/// The sections with code, and where those are in what is told of the module: `coverage.py` has
-/// the same numbers.
+/// The sections with code, their offsets in the coverage of the module, and their sizes.
+/// `coverage.py` has the same offsets.
 const SECTIONS: [(&str, u64, u64); 3] = [
     (".text", 0, 0x10_0000),
     (".init.text", 0x10_0000, 0x1_0000),
     (".exit.text", 0x11_0000, 0x1_0000),
 ];
 
-/// Where the kernel has put them.
+/// The addresses of the sections.
 static ADDRESSES: OnceLock<Vec<u64>> = OnceLock::new();
 
-/// Asks the kernel where the module is.
+/// Reads the addresses of the module from sysfs.
 pub fn find_module() -> io::Result<()> {
     let mut addresses = Vec::new();
     for (section, _, _) in SECTIONS {
@@ -47,7 +47,7 @@ pub fn find_module() -> io::Result<()> {
         .map_err(|_| io::Error::other("found twice"))
 }
 
-/// Where in the module an address is: in the section that begins last before it.
+/// The offset of an address, in the section that begins last before it.
 fn offset(address: u64) -> Option<usize> {
     let sections = ADDRESSES.get()?.iter().zip(SECTIONS);
     let inside = sections.filter_map(|(&start, (_, at, size))| {
@@ -99,7 +99,7 @@ impl Kcov {
         })
     }
 
-    /// From now on, what the calling thread runs is noted.
+    /// Starts recording the code that the calling thread runs.
     pub fn enable(&self) -> io::Result<()> {
         // SAFETY: The file is KCOV's.
         match unsafe { libc::ioctl(self.fd, ENABLE, TRACE_PC) } {
@@ -115,7 +115,7 @@ impl Kcov {
 
     fn word(&self, index: usize) -> &AtomicU64 {
         assert!(index < ENTRIES);
-        // SAFETY: The mapping has as many words, and stays.
+        // SAFETY: The mapping has that many words, and is never unmapped.
         unsafe { &*self.buffer.add(index) }
     }
 
@@ -123,12 +123,12 @@ impl Kcov {
         self.word(0).store(0, Relaxed);
     }
 
-    /// How many addresses are noted.
+    /// The number of recorded addresses.
     pub fn len(&self) -> usize {
         self.word(0).load(Relaxed) as usize
     }
 
-    /// The addresses from the `from`th to the `to`th, as places in the module.
+    /// The offsets of the recorded addresses from `from` to before `to`.
     pub fn offsets(&self, from: usize, to: usize) -> impl Iterator<Item = usize> + '_ {
         (from..to)
             .filter_map(|i| offset(self.word(i + 1).load(Relaxed)))

@@ -5,9 +5,9 @@
 //!     evfd-fuzz fuzz MODULES SECONDS CALLS PROGRAM|DIR...
 //!     evfd-fuzz repeat MODULES SECONDS CALLS PROGRAM|DIR...
 //!
-//! and on its host, with the memory that the guest has shared:
+//! On its host, with the memory shared by the guest:
 //!
-//!     evfd-fuzz take FILE DIR     what came of it, as files in DIR
+//!     evfd-fuzz take FILE DIR     write the results to files in DIR
 //!     evfd-fuzz show PROGRAM|DIR...
 
 mod calls;
@@ -18,7 +18,7 @@ mod program;
 mod shared;
 mod workers;
 
-/// The ioctls, as the headers have them.
+/// The ioctls of the headers.
 #[allow(dead_code, non_camel_case_types)]
 mod uapi {
     include!(concat!(env!("OUT_DIR"), "/uapi.rs"));
@@ -39,7 +39,7 @@ const USAGE: &str = "usage: evfd-fuzz fuzz|repeat MODULES SECONDS CALLS PROGRAM|
        evfd-fuzz take FILE DIR
        evfd-fuzz show PROGRAM|DIR...";
 
-/// Writes programs to a directory that is new, named by what `name` says.
+/// Writes programs to a new directory. `name` returns their file names.
 fn write(
     dir: &Path,
     programs: &[Program],
@@ -55,8 +55,8 @@ fn write(
     Ok(())
 }
 
-/// Takes what a guest has left: where it has been, what to keep, and if it has not come to its end
-/// what it ran last.
+/// Takes the results of a guest: the coverage, and the programs to keep. If the guest did not end
+/// normally, takes its last programs instead.
 fn take(file: &Path, dir: &Path) -> Result<(), Box<dyn Error>> {
     use libafl::inputs::Input;
     let shared = Shared::load(file)?;

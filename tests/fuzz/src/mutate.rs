@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How a program becomes another.
+//! Mutations of programs.
 
 use crate::program::{Call, Op, Program, MAX_CALLS};
 use libafl::{
@@ -17,11 +17,11 @@ fn below(rand: &mut impl Rand, n: usize) -> usize {
     NonZero::new(n).map_or(0, |n| rand.below(n))
 }
 
-/// A call of which nothing is known.
+/// A random call.
 pub fn random_call(rand: &mut impl Rand) -> Call {
     let mut call = Call::from_bytes(rand.next().to_ne_bytes());
     call.op = below(rand, Op::ALL.len()) as u8;
-    // Numbers near 0 have a meaning of their own more often than others.
+    // Small numbers often have a meaning of their own.
     for field in [
         &mut call.a,
         &mut call.b,
@@ -49,7 +49,7 @@ impl ProgramMutator {
         calls.insert(at, call);
     }
 
-    /// Changes a field, most often by a new value.
+    /// Changes a field, usually to a new value.
     fn change(rand: &mut impl Rand, call: &mut Call) {
         let new = random_call(rand);
         match below(rand, 9) {

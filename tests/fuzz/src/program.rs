@@ -1,31 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is fuzzed: programs of calls. Every sequence of bytes is one.
+//! Programs, the input of the fuzzer. Every sequence of bytes is a program.
 
 use libafl::inputs::Input;
 use libafl_bolts::HasLen;
 use serde::{Deserialize, Serialize};
 use std::fmt::{self, Display};
 
-/// Threads that make calls.
+/// The number of threads that make calls.
 pub const THREADS: usize = 4;
-/// Places for descriptors, which all threads share.
+/// The number of slots for descriptors. All threads share the slots.
 pub const SLOTS: usize = 12;
-/// The most calls of a program.
+/// The maximum number of calls in a program.
 pub const MAX_CALLS: usize = 40;
 /// The size of a call in a file.
 pub const CALL_SIZE: usize = 8;
 
 macro_rules! operations {
     ($($name:ident($($field:ident: $meaning:literal),*)),* $(,)?) => {
-        /// What a call does. A file has these by their numbers: new ones come last.
+        /// The operation of a call. Files contain its number, so new operations come last.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Op { $($name),* }
 
         impl Op {
             pub const ALL: &[Op] = &[$(Op::$name),*];
 
-            /// The fields of a call that this looks at, and what they are.
+            /// The fields of a call that this operation uses, and their meanings.
             fn fields(self, call: &Call) -> Vec<(&'static str, u8)> {
                 match self { $(Op::$name => vec![$(($meaning, call.$field)),*]),* }
             }
@@ -59,7 +59,7 @@ operations! {
     CloseTwice(slot: "fd"),
     Fcntl(slot: "fd", a: "command", b: "argument"),
     Mmap(slot: "fd", a: "protection"),
-    Fork(slot: "fd", other: "epoll", a: "what the child does"),
+    Fork(slot: "fd", other: "epoll", a: "action of the child"),
     PassFd(slot: "fd", other: "to"),
     Mprotect(a: "of thread", b: "protection"),
     Limit(a: "descriptors"),
@@ -95,8 +95,8 @@ operations! {
     Unhook(slot: "device", a: "number"),
 }
 
-/// A call: what, by which thread, on which descriptors, and with what. `fail`, when not 0, tells
-/// which allocation or user access of it is to fail.
+/// A call: its operation, thread, descriptors and arguments. `fail`, if not 0, is the number of the
+/// allocation or user access that must fail.
 #[derive(Clone, Copy, Debug, Default, Hash, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Call {
     pub op: u8,
@@ -118,8 +118,9 @@ impl Call {
         usize::from(self.thread) % THREADS
     }
 
-    /// In which of `rounds` rounds of a program it is made: what makes descriptors, or takes long,
-    /// in the first only, and what takes them away in the last.
+    /// Whether the call is made in `round`, one of `rounds` rounds of a program. Calls that make
+    /// descriptors or take long are made in the first round only. Calls that close descriptors are
+    /// made in the last.
     pub fn is_made_in(&self, round: usize, rounds: usize) -> bool {
         match self.op() {
             Op::Close | Op::CloseTwice | Op::Dup2 | Op::Limit => round + 1 == rounds,
@@ -132,7 +133,7 @@ impl Call {
         }
     }
 
-    /// Which allocation or user access fails, or 0. It is for calls that do not block.
+    /// The number of the allocation or user access that fails, or 0. It is 0 if the call may block.
     pub fn failing(&self) -> u8 {
         let op = self.op();
         let may_block = match op {
@@ -190,8 +191,8 @@ impl Display for Call {
     }
 }
 
-/// What is run at once: the calls of each thread in order and in rounds, those of different threads
-/// in any order.
+/// Calls that run at once. Each thread makes its calls in order, and in rounds. Calls of different
+/// threads run in any order.
 #[derive(Clone, Debug, Default, Hash, Serialize, Deserialize)]
 pub struct Program {
     pub calls: Vec<Call>,

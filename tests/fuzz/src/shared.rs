@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The memory that the guest shares with the host, which finds in it what was run last when the
-//! guest's kernel has panicked. It is a device on the PCI bus of the guest, and a file of the host.
+//! The memory that the guest shares with the host. When the guest's kernel has panicked, the host
+//! finds the last programs there. The memory is a PCI device of the guest and a file of the host.
 
 use crate::program::{Program, CALL_SIZE, MAX_CALLS};
 use std::{
@@ -13,10 +13,10 @@ use std::{
 };
 
 const MAGIC: u64 = 0x6576_6664_2066_757a;
-/// How many programs are kept.
+/// The number of programs in the history.
 pub const HISTORY: usize = 64;
 const RECORD: usize = 8 + MAX_CALLS * CALL_SIZE;
-/// Room for one byte for each address of the module's code: see `kcov`.
+/// The size of the coverage, a byte for each address of the module's code: see `kcov`.
 pub const TEXT: usize = 0x12_0000;
 const CORPUS: usize = 1 << 20;
 
@@ -29,7 +29,7 @@ struct Header {
     done: u64,
 }
 
-/// The whole, as it lies in memory and in the file.
+/// The layout of the memory and of the file.
 #[repr(C)]
 pub struct Shared {
     header: Header,
@@ -53,7 +53,7 @@ fn unpack(bytes: &[u8]) -> Option<(Program, usize)> {
     (size != 0).then_some((program, 8 + size))
 }
 
-/// The device, by its numbers: QEMU's ivshmem.
+/// Finds QEMU's ivshmem by its PCI IDs.
 fn device() -> io::Result<PathBuf> {
     for entry in fs::read_dir("/sys/bus/pci/devices")? {
         let path = entry?.path();
@@ -68,7 +68,7 @@ fn device() -> io::Result<PathBuf> {
 }
 
 impl Shared {
-    /// Maps it, in the guest.
+    /// Maps the memory, in the guest.
     pub fn map() -> io::Result<&'static mut Shared> {
         let device = device()?;
         fs::write(device.join("enable"), "1")?;
@@ -80,24 +80,24 @@ impl Shared {
         let protection = libc::PROT_READ | libc::PROT_WRITE;
         let flags = libc::MAP_SHARED;
         let fd = file.as_raw_fd();
-        // SAFETY: A new mapping, which nothing unmaps.
+        // SAFETY: A new mapping, which is never unmapped.
         let address = unsafe { libc::mmap(ptr::null_mut(), size, protection, flags, fd, 0) };
         if address == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: It is as large as a `Shared`, of which any bytes are a value, and mapped once.
+        // SAFETY: It is as large as a `Shared`, any bytes are a valid value, and it is mapped once.
         let shared = unsafe { &mut *address.cast::<Shared>() };
         shared.header.magic = MAGIC;
         Ok(shared)
     }
 
-    /// Reads what a guest has left in `file`.
+    /// Reads the memory of a guest from `file`.
     pub fn load(file: &Path) -> io::Result<Box<Shared>> {
         let bytes = fs::read(file)?;
         if bytes.len() < size_of::<Shared>() {
             return Err(io::Error::other("not a guest's shared memory: too small"));
         }
-        // SAFETY: Any bytes are a `Shared`, and there are enough; they may lie anywhere.
+        // SAFETY: Any bytes are a valid `Shared`, and there are enough. Copying needs no alignment.
         let shared = unsafe {
             let mut shared = Box::<Shared>::new_uninit();
             ptr::copy_nonoverlapping(
@@ -108,12 +108,12 @@ impl Shared {
             shared.assume_init()
         };
         if shared.header.magic != MAGIC {
-            return Err(io::Error::other("the guest has not come to run a program"));
+            return Err(io::Error::other("the guest did not run a program"));
         }
         Ok(shared)
     }
 
-    /// Notes what is run next.
+    /// Records the program that is run next.
     pub fn note(&mut self, program: &Program) {
         let record = pack(program);
         let at = self.header.programs as usize % HISTORY;
@@ -133,7 +133,7 @@ impl Shared {
         self.header.calls
     }
 
-    /// Says that all was run that was to be.
+    /// Marks the run as complete.
     pub fn finish(&mut self) {
         self.header.done = 1;
     }
@@ -142,7 +142,7 @@ impl Shared {
         self.header.done == 1
     }
 
-    /// What was run last, the last one last.
+    /// The last programs, in the order in which they were run.
     pub fn history(&self) -> Vec<Program> {
         let all = self.header.programs as usize;
         (all.saturating_sub(HISTORY)..all)
@@ -151,7 +151,7 @@ impl Shared {
             .collect()
     }
 
-    /// Gives the host a program to keep, if there is room.
+    /// Passes a program to keep to the host, if there is room.
     pub fn keep(&mut self, program: &Program) {
         let record = pack(program);
         let at = self.header.corpus_bytes as usize;
@@ -161,7 +161,7 @@ impl Shared {
         }
     }
 
-    /// What the guest gave.
+    /// The programs that the guest passed.
     pub fn corpus(&self) -> Vec<Program> {
         let mut rest = &self.corpus[..(self.header.corpus_bytes as usize).min(CORPUS)];
         let mut programs = Vec::new();

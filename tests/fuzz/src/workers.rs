@@ -17,25 +17,25 @@ use std::{
     time::Duration,
 };
 
-/// After how long a call is interrupted that blocks.
+/// The time after which a blocked call is interrupted.
 const PATIENCE: Duration = Duration::from_millis(1);
-/// How often that is before the program is at its end.
+/// The number of interruptions before the program is stopped.
 const INTERRUPTIONS: u32 = 8;
 
-/// How often a program is made, on the same descriptors: to make these takes far longer.
+/// The rounds of a program on the same descriptors. Making the descriptors takes far longer.
 const ROUNDS: usize = 8;
 
-/// What the threads and who starts them have in common.
+/// The state that the threads share with the main thread.
 struct Job {
     program: Mutex<Arc<Program>>,
-    /// Threads that have yet to end.
+    /// The number of threads that still run the program.
     busy: AtomicUsize,
-    /// Whether they are to make no more calls.
+    /// Whether the threads must not make more calls.
     stop: AtomicBool,
     main: Thread,
 }
 
-/// What is known of one thread.
+/// A thread, for the main thread.
 struct Worker {
     thread: Thread,
     tid: Arc<AtomicI32>,
@@ -43,10 +43,10 @@ struct Worker {
     result: Arc<WorkerResult>,
 }
 
-/// What a thread has done.
+/// The results of a thread.
 struct WorkerResult {
     kcov: Kcov,
-    /// For each call, which it was and up to where it is in `kcov`.
+    /// For each call, its operation and the end of its addresses in `kcov`.
     ends: Mutex<Vec<(u8, usize)>>,
     calls: AtomicU64,
 }
@@ -57,7 +57,7 @@ pub struct Workers {
     workers: Vec<Worker>,
 }
 
-/// The calls of a thread, in the order in which it makes them.
+/// The calls of a thread, in their order.
 fn calls_of(program: &Program, index: usize) -> impl Iterator<Item = &Call> {
     (0..ROUNDS).flat_map(move |round| {
         let is_due = move |call: &&Call| call.thread() == index && call.is_made_in(round, ROUNDS);
@@ -65,7 +65,7 @@ fn calls_of(program: &Program, index: usize) -> impl Iterator<Item = &Call> {
     })
 }
 
-/// A thread: makes its calls of each program.
+/// The main loop of a thread, which makes its calls of each program.
 fn run(index: usize, job: &Job, start: &AtomicBool, tid: &AtomicI32, result: &WorkerResult) {
     let mut caller = Caller::new(index);
     result.kcov.enable().expect("KCOV for a thread");
@@ -168,12 +168,12 @@ impl Workers {
 
     fn interrupt(&self) {
         for worker in &self.workers {
-            // SAFETY: A signal for which there is a handler.
+            // SAFETY: The signal has a handler.
             unsafe { libc::syscall(libc::SYS_tkill, worker.tid.load(SeqCst), calls::INTERRUPT) };
         }
     }
 
-    /// Tells of each address that was run: in which call, and where in the module.
+    /// Calls `f` with the operation and the offset of each recorded address.
     pub fn for_each_reached(&self, mut f: impl FnMut(u8, usize)) {
         for worker in &self.workers {
             let mut from = 0;
@@ -188,7 +188,7 @@ impl Workers {
         }
     }
 
-    /// How many calls were made in all.
+    /// The number of calls that all threads made.
     pub fn calls(&self) -> u64 {
         self.workers
             .iter()

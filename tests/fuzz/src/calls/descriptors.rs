@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Making event descriptors, and setting them: evfd's ioctls.
+//! evfd's ioctls, which make descriptors and set them.
 
 use super::{descriptor, number, put, Caller, DEVICE};
 use crate::{
@@ -19,7 +19,7 @@ fn file_flags(b: u8) -> u32 {
 }
 
 fn clock(a: u8) -> i32 {
-    // From CLOCK_REALTIME to CLOCK_TAI, those that can be had most often.
+    // The valid clocks, from CLOCK_REALTIME to CLOCK_TAI. The two commonest are in it twice.
     const CLOCKS: [i32; 8] = [1, 0, 7, 11, 8, 9, 1, 0];
     if a < 0xf0 {
         CLOCKS[usize::from(a % 8)]
@@ -28,7 +28,7 @@ fn clock(a: u8) -> i32 {
     }
 }
 
-/// A time: most often one that is soon over.
+/// A time: usually a short time.
 fn time(a: u8) -> uapi::evfd_timespec {
     let (tv_sec, tv_nsec) = match a {
         0 => (0, 0),
@@ -58,14 +58,14 @@ fn mask(a: u8) -> u64 {
 }
 
 impl Caller {
-    /// An ioctl that makes a descriptor.
+    /// Makes a descriptor by an ioctl.
     fn create<T: Copy>(&mut self, call: &Call, command: u32, value: T) {
         let argument = self.argument(call.c, value);
         let fd = self.ioctl(DEVICE.load(SeqCst), command, argument, call.c);
         put(call.slot, fd);
     }
 
-    /// As that, of one that may set a descriptor which there is.
+    /// Makes a descriptor, or sets the descriptor `ufd`, by an ioctl that does either.
     fn create_or_set(&mut self, call: &Call, ufd: i32, command: u32, argument: usize) {
         let fd = self.ioctl(DEVICE.load(SeqCst), command, argument, call.c);
         if i64::from(ufd) != fd {
@@ -138,7 +138,7 @@ impl Caller {
         } else {
             descriptor(call.other & 0x7f)
         };
-        // The mask lies where data does, the rest where arguments do.
+        // The mask is in the page of data, the rest in the page of arguments.
         let pointer = self.pointer(call.c / 16 * 2, size_of::<u64>());
         if pointer == self.pointer(0, 0) {
             // SAFETY: The thread's own page.

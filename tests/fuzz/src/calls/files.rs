@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What any file has: read, write, dup, close, and the like.
+//! Calls on any file: read, write, dup, close, and the like.
 
 use super::{descriptor, number, put, Caller, MEMORY, PAGE};
 use crate::program::{Call, Op, THREADS};
@@ -9,7 +9,7 @@ use std::{
     sync::atomic::{AtomicI32, Ordering::SeqCst},
 };
 
-/// A pipe and /dev/null, to move data to and from.
+/// A pipe and /dev/null, the other ends of splice and sendfile.
 static PIPE: [AtomicI32; 2] = [const { AtomicI32::new(-1) }; 2];
 static NOTHING: AtomicI32 = AtomicI32::new(-1);
 
@@ -17,7 +17,7 @@ const SIZES: [usize; 8] = [8, 16, 128, 7, 4, 256, 1024, 0];
 
 pub fn prepare() {
     let mut ends = [0; 2];
-    // SAFETY: The arguments are as the system calls want them.
+    // SAFETY: The arguments are valid for the system calls.
     unsafe {
         assert!(libc::pipe2(ends.as_mut_ptr(), libc::O_NONBLOCK) == 0);
         NOTHING.store(libc::open(c"/dev/null".as_ptr(), libc::O_RDWR), SeqCst);
@@ -27,13 +27,13 @@ pub fn prepare() {
         .for_each(|(end, fd)| end.store(fd, SeqCst));
 }
 
-/// Sets how many descriptors there may be.
+/// Sets the limit for the number of descriptors.
 fn limit(n: u64) {
     let limit = libc::rlimit {
         rlim_cur: n,
         rlim_max: 4096,
     };
-    // SAFETY: A structure that is there during the call.
+    // SAFETY: The structure outlives the call.
     unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) };
 }
 
@@ -41,7 +41,7 @@ pub fn unlimit() {
     limit(1024);
 }
 
-/// What a child does, in the memory of its parent, which waits for it: nothing that blocks.
+/// The task of a child in the memory of its parent. The parent waits, so the child must not block.
 struct Child {
     what: u8,
     fd: i32,
@@ -50,7 +50,7 @@ struct Child {
 
 extern "C" fn child(argument: *mut libc::c_void) -> i32 {
     let mut data = [0u8; 128];
-    // SAFETY: This is what `fork()` gives, and it waits. The system calls get what they want.
+    // SAFETY: `fork()` passes a `Child` and waits. The arguments are valid for the system calls.
     unsafe {
         let child = &*argument.cast::<Child>();
         let iov = libc::iovec {
@@ -86,7 +86,7 @@ impl Caller {
             epoll: descriptor(call.other),
         };
         self.calls += 3;
-        // SAFETY: The child has a stack of its own, and ends before its parent goes on.
+        // SAFETY: The child has a stack of its own, and ends before its parent continues.
         unsafe {
             let top = stack.as_mut_ptr().add(stack.len() & !15);
             let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
@@ -98,11 +98,11 @@ impl Caller {
         }
     }
 
-    /// Sends a descriptor to ourselves.
+    /// Sends a descriptor to this process.
     fn pass(&mut self, call: &Call) {
         let (mut ends, mut byte, fd) = ([0; 2], 0u8, descriptor(call.slot));
         self.calls += 5;
-        // SAFETY: All buffers live longer than the calls, and are as large as is said.
+        // SAFETY: All buffers outlive the calls, and have the sizes that are passed.
         unsafe {
             let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK;
             if libc::socketpair(libc::AF_UNIX, kind, 0, ends.as_mut_ptr()) != 0 {
@@ -139,7 +139,7 @@ impl Caller {
         let path = format!("/proc/self/fdinfo/{fd}\0");
         let mut text = [0u8; 256];
         self.calls += 3;
-        // SAFETY: The path is a string, and the buffer there during the call.
+        // SAFETY: The path is a string, and the buffer outlives the call.
         unsafe {
             let file = libc::open(path.as_ptr().cast(), libc::O_RDONLY);
             if file >= 0 {
@@ -198,7 +198,7 @@ impl Caller {
             // SAFETY: The thread's own page.
             unsafe { *(address as *mut u64) = number(call.a) };
         }
-        // In two parts, as one of 8 bytes would be turned into a plain read.
+        // In two parts, because a single part of 8 bytes would be turned into a plain read.
         let half = size / 2;
         let iov = [[address, half], [address + half, size - half]];
         let iov = iov.as_ptr() as usize;

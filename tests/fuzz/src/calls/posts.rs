@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The kernel API, by the device of `tests/kmod/post_device.c`: see `post_test.h` there.
+//! Calls of the kernel API, through the device of `tests/kmod/post_device.c`: see `post_test.h`.
 
 use super::{descriptor, number, put, Caller};
 use crate::{

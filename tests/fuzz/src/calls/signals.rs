@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Signals, and what else touches descriptors from outside: clocks and capabilities.
+//! Signals, clocks and capabilities, which affect descriptors from outside.
 
 use super::{Caller, INTERRUPT, TIDS};
 use crate::program::{Call, Op, THREADS};
 use std::{mem, ptr, sync::atomic::Ordering::SeqCst};
 
-/// Those that programs send.
+/// The signals that programs send.
 const SIGNALS: [i32; 16] = [
     libc::SIGUSR1,
     libc::SIGCHLD,
@@ -27,12 +27,12 @@ const SIGNALS: [i32; 16] = [
 ];
 const MASK_SIZE: usize = 8;
 
-/// A signal that may be sent: there is a handler for it.
+/// A signal that may be sent, because it has a handler.
 pub fn signal_to_send(a: u8) -> i32 {
     SIGNALS[usize::from(a % 16)]
 }
 
-/// Any number of a signal, but for [`INTERRUPT`].
+/// Any signal number, valid or not, except [`INTERRUPT`].
 pub fn signal(a: u8) -> i32 {
     match a {
         0..0xf0 => signal_to_send(a),
@@ -44,7 +44,7 @@ pub fn signal(a: u8) -> i32 {
     }
 }
 
-/// A set of signals, which two bytes of 8 bits choose.
+/// A set of signals. Each bit of `a` stands for two of them.
 pub fn some_signals(a: u8) -> u64 {
     let chosen = SIGNALS
         .iter()
@@ -53,13 +53,13 @@ pub fn some_signals(a: u8) -> u64 {
     chosen.map(|(_, signal)| 1 << (signal - 1)).sum()
 }
 
-/// All that a program may block.
+/// All signals that a program may block.
 pub const MOST_SIGNALS: u64 = !(1 << (INTERRUPT - 1));
 
 extern "C" fn handler(_: i32) {}
 
 pub fn prepare() {
-    // SAFETY: The handler does nothing, which may be done anywhere.
+    // SAFETY: The handler is empty, so it may run anywhere.
     unsafe {
         for signal in SIGNALS.into_iter().chain([INTERRUPT]) {
             let mut action: libc::sigaction = mem::zeroed();
@@ -69,15 +69,15 @@ pub fn prepare() {
     }
 }
 
-/// Has all signals blocked in the calling thread.
+/// Blocks all signals in the calling thread.
 pub fn block_all() {
     set_mask(libc::SIG_SETMASK, u64::MAX);
 }
 
-/// Changes the mask of the calling thread. Returns what it was.
+/// Changes the mask of the calling thread. Returns the old mask.
 fn set_mask(how: i32, mask: u64) -> u64 {
     let (mut old, address) = (0u64, &raw const mask);
-    // SAFETY: The masks are there during the call.
+    // SAFETY: The masks outlive the call.
     unsafe {
         libc::syscall(
             libc::SYS_rt_sigprocmask,
@@ -90,17 +90,17 @@ fn set_mask(how: i32, mask: u64) -> u64 {
     old
 }
 
-/// Calls `f` with no signal coming in between.
+/// Calls `f` with all signals blocked.
 pub fn undisturbed(f: impl FnOnce()) {
     let old = set_mask(libc::SIG_SETMASK, u64::MAX);
     f();
     set_mask(libc::SIG_SETMASK, old);
 }
 
-/// A capability that alarm clocks need.
+/// The capability for alarm clocks.
 const CAP_WAKE_ALARM: u32 = 35;
 
-/// Has all capabilities, or all but that one.
+/// Sets all capabilities, or all except [`CAP_WAKE_ALARM`].
 fn set_capabilities(all: bool) {
     let header = [0x2008_0522u32, 0];
     let mut data = [0u32; 6];
@@ -116,7 +116,7 @@ fn set_capabilities(all: bool) {
 }
 
 impl Caller {
-    /// Sends a signal with details of its own.
+    /// Sends a signal with a `siginfo` made here.
     fn queue(&mut self, call: &Call) {
         const CODES: [i32; 16] = [-1, 0, -2, -3, -5, -6, 1, 2, 3, 4, 5, 6, 8, 0x80, -60, 7];
         let mut info = [0i32; 32];
@@ -176,7 +176,7 @@ impl Caller {
         }
     }
 
-    /// Sets the clock, by a little and never back.
+    /// Sets the clock forward, by at most 16 ms.
     fn set_clock(&mut self, call: &Call) {
         let mut now = [0i64; 2];
         let address = now.as_mut_ptr() as usize;
@@ -193,7 +193,7 @@ impl Caller {
 
     fn set_tai(&mut self, call: &Call) {
         const ADJ_TAI: u32 = 0x80;
-        // SAFETY: Zeros are a `timex`.
+        // SAFETY: All zeros are a valid `timex`.
         let mut timex: libc::timex = unsafe { mem::zeroed() };
         timex.modes = ADJ_TAI;
         timex.constant = i64::from(call.a % 64);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Waiting for more than one descriptor, or for none: poll, epoll, io_uring and aio.
+//! Waiting for several descriptors, or without blocking: poll, select, epoll, io_uring and aio.
 
 use super::{descriptor, number, put, Caller};
 use crate::program::{Call, Op};
@@ -11,7 +11,7 @@ use io_uring::{
 };
 use std::mem;
 
-/// What is polled for, as bits of poll(2) and epoll(7) alike.
+/// The events to poll for. The bits are the same in poll(2) and epoll(7).
 const EVENTS: [u32; 8] = [1, 4, 5, 0x2001, 2, 8, 0x41, 0];
 const AIO_PREAD: u16 = 0;
 const AIO_POLL: u16 = 5;
@@ -34,10 +34,10 @@ pub struct Iocb {
     resfd: u32,
 }
 
-/// A context of aio. To destroy one takes long: it is kept.
+/// Creates a context of aio. It is kept because destroying it takes long.
 pub fn new_aio() -> u64 {
     let mut context = 0u64;
-    // SAFETY: The context is there during the call.
+    // SAFETY: The variable outlives the call.
     unsafe { libc::syscall(libc::SYS_io_setup, 64, &raw mut context) };
     context
 }
@@ -52,7 +52,7 @@ impl Caller {
         self.calls += 1;
         self.requests = true;
         let ring = &mut self.uring;
-        // SAFETY: What the entry points to is memory of the thread, which stays, or none.
+        // SAFETY: The entry points to memory that the thread keeps, or to no memory.
         unsafe { _ = ring.submission().push(&entry) };
         _ = ring.submit();
         ring.completion().for_each(drop);
@@ -75,7 +75,7 @@ impl Caller {
         if fd < 0 {
             return;
         }
-        // SAFETY: Sets of zeros are sets, and the descriptor is below their size.
+        // SAFETY: All zeros are a valid set, and the descriptor is below its size.
         let mut sets: [libc::fd_set; 3] = unsafe { mem::zeroed() };
         for (i, set) in sets.iter_mut().enumerate() {
             if call.a & (1 << i) != 0 {
@@ -189,7 +189,7 @@ impl Caller {
         }
     }
 
-    /// Ends what was begun and waits for it.
+    /// Cancels all requests, and waits for their ends.
     pub(super) fn reset_waits(&mut self) {
         if mem::take(&mut self.requests) {
             let all = CancelBuilder::any();
@@ -199,8 +199,8 @@ impl Caller {
         for iocb in mem::take(&mut self.iocbs) {
             let mut result = [0u64; 4];
             let none = [0i64; 2];
-            // SAFETY: The context is the thread's own, and both buffers are large enough. What
-            // can't be cancelled is at its end.
+            // SAFETY: The context is the thread's own, and both buffers are large enough. A
+            // request that cannot be cancelled has ended.
             unsafe {
                 libc::syscall(
                     libc::SYS_io_cancel,
