@@ -2,13 +2,13 @@
 
 //! Makes `uapi.rs` from `uapi.h`, by bindgen.
 
-use std::{env, path::PathBuf, process::Command};
+use std::{env, fs, path::PathBuf, process::Command};
 
 const OPTIONS: [&str; 9] = [
     "--allowlist-type",
     "command|(evfd|post_test)_.*",
     "--allowlist-var",
-    "EVFD_.FD_.*|POST_TEST_DRAIN",
+    "EVFD_(.FD|EVENTFS)_.*|POST_TEST_DRAIN",
     "--no-prepend-enum-name",
     "--no-layout-tests",
     "--no-doc-comments",
@@ -16,15 +16,37 @@ const OPTIONS: [&str; 9] = [
     "--use-core",
 ];
 
+/// The kinds with flags of their own: `EVFD_EFD_*` and so on.
+const KINDS: [&str; 3] = ["EFD", "SFD", "EVENTFS"];
+
+/// A list of the flags in `bindings` that are the kind's own, in the order of the header.
+fn own_flags(bindings: &str, kind: &str) -> String {
+    let prefix = format!("EVFD_{kind}_");
+    let names = bindings
+        .lines()
+        .filter_map(|line| Some(line.strip_prefix("pub const ")?.split_once(':')?.0))
+        .filter(|name| name.starts_with(&prefix))
+        .filter(|name| !name.ends_with("_CLOEXEC") && !name.ends_with("_NONBLOCK"))
+        .collect::<Vec<_>>();
+    assert!(!names.is_empty(), "no flags {prefix}*");
+    let names = names.join(", ");
+    format!("pub const {kind}_FLAGS: &[u32] = &[{names}];\n")
+}
+
 fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap()).join("uapi.rs");
     let status = Command::new("bindgen")
         .arg("uapi.h")
         .args(OPTIONS)
         .arg("--output")
-        .arg(out)
+        .arg(&out)
         .status();
     assert!(status.expect("bindgen").success());
+    let mut bindings = fs::read_to_string(&out).unwrap();
+    for kind in KINDS {
+        bindings += &own_flags(&bindings, kind);
+    }
+    fs::write(&out, bindings).unwrap();
     for file in [
         "uapi.h",
         "../kmod/post_test.h",

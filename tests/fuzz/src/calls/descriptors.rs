@@ -9,13 +9,31 @@ use crate::{
 };
 use std::{mem::size_of, sync::atomic::Ordering::SeqCst};
 
-/// Flags of a new descriptor: bits 0 and 1 are the kind's own, and it blocks only if bit 3 is set.
-fn file_flags(b: u8) -> u32 {
-    let own = u32::from(b & 3);
-    let cloexec = if b & 4 != 0 { libc::O_CLOEXEC } else { 0 };
-    let nonblock = if b & 8 == 0 { libc::O_NONBLOCK } else { 0 };
-    let unknown = if b >= 0xf0 { 1 << 27 } else { 0 };
-    own | (cloexec | nonblock) as u32 | unknown
+/// The bits of a byte that stand for the own flags of a kind, in the order of the header.
+const OWN_BITS: [u8; 5] = [1 << 0, 1 << 1, 1 << 4, 1 << 5, 1 << 6];
+const _: () = assert!(
+    uapi::EFD_FLAGS.len() <= OWN_BITS.len()
+        && uapi::SFD_FLAGS.len() <= OWN_BITS.len()
+        && uapi::EVENTFS_FLAGS.len() <= OWN_BITS.len()
+);
+
+/// One flag of all 32, most often an unknown flag.
+fn any_flag(a: u8) -> u32 {
+    (1u32 << 27).rotate_left(a.into())
+}
+
+/// Flags of a new descriptor, of a kind with the flags `own`. Bit 3 of `b` makes it block. The
+/// highest values of `b` add any flag, which `a` selects.
+fn file_flags(call: &Call, own: &[u32]) -> u32 {
+    let chosen = own
+        .iter()
+        .zip(OWN_BITS)
+        .filter(|&(_, bit)| call.b & bit != 0);
+    let own = chosen.fold(0, |flags, (flag, _)| flags | flag);
+    let cloexec = if call.b & 4 != 0 { libc::O_CLOEXEC } else { 0 };
+    let nonblock = if call.b & 8 == 0 { libc::O_NONBLOCK } else { 0 };
+    let any = if call.b >= 0xf0 { any_flag(call.a) } else { 0 };
+    own | (cloexec | nonblock) as u32 | any
 }
 
 fn clock(a: u8) -> i32 {
@@ -79,12 +97,15 @@ impl Caller {
         } else {
             descriptor(call.other & 0x7f)
         };
-        let flags = match call.b % 5 {
-            0 => uapi::EVFD_TFD_TIMER_REL,
-            1 => uapi::EVFD_TFD_TIMER_ABS,
-            2 => uapi::EVFD_TFD_TIMER_SEQ,
-            3 => uapi::EVFD_TFD_TIMER_SEQ | uapi::EVFD_TFD_TIMER_ABS,
-            _ => 1 << 4,
+        const FLAGS: [u32; 4] = [
+            uapi::EVFD_TFD_TIMER_REL,
+            uapi::EVFD_TFD_TIMER_ABS,
+            uapi::EVFD_TFD_TIMER_SEQ,
+            uapi::EVFD_TFD_TIMER_SEQ | uapi::EVFD_TFD_TIMER_ABS,
+        ];
+        let flags = match FLAGS.get(usize::from(call.b % 5)) {
+            Some(&flags) => flags,
+            None => FLAGS[usize::from(call.b / 5 % 4)] | any_flag(call.a),
         };
         let value = uapi::evfd_itimerspec {
             it_interval: time(call.b / 5),
@@ -104,13 +125,16 @@ impl Caller {
     fn settime(&mut self, call: &Call) {
         let slack = call.other & 4 != 0;
         let flags = u32::from(call.other & 3) | if slack { uapi::EVFD_TFD_SLACK } else { 0 };
-        let unknown = u32::from(call.other == 0xff) << 9;
+        let any = match call.other {
+            0x78..0x80 | 0xff => any_flag(call.a),
+            _ => 0,
+        };
         let old_value = match call.other >> 4 {
             0..8 => 0,
             kind => self.pointer(kind, size_of::<uapi::evfd_itimerspec>()) as u64,
         };
         let arg = uapi::evfd_timerfd_settime {
-            flags: flags | unknown,
+            flags: flags | any,
             reserved: u32::from(call.other == 0xfb),
             new_value: uapi::evfd_itimerspec {
                 it_interval: time(call.b),
@@ -146,9 +170,9 @@ impl Caller {
         }
         let arg = uapi::evfd_signalfd {
             ufd,
-            flags: file_flags(call.b) & !2,
+            flags: file_flags(call, uapi::SFD_FLAGS),
             mask: pointer as u64,
-            sizemask: if call.b & 0x70 == 0x70 { 4 } else { 8 },
+            sizemask: if call.b & 0xf0 == 0x70 { 4 } else { 8 },
             reserved: u32::from(call.b == 0xef),
         };
         let argument = self.argument(call.c, arg);
@@ -181,14 +205,14 @@ impl Caller {
             Op::Eventfd => {
                 let arg = uapi::evfd_eventfd {
                     count: number(call.a) as u32,
-                    flags: file_flags(call.b),
+                    flags: file_flags(call, uapi::EFD_FLAGS),
                 };
                 self.create(call, uapi::EVENTFD, arg);
             }
             Op::TimerfdCreate => {
                 let arg = uapi::evfd_timerfd_create {
                     clockid: clock(call.a),
-                    flags: file_flags(call.b) & !3,
+                    flags: file_flags(call, &[]),
                 };
                 self.create(call, uapi::TIMERFD_CREATE, arg);
             }
@@ -211,7 +235,7 @@ impl Caller {
             Op::EventfsSignal => {
                 let arg = uapi::evfd_eventfs_signal {
                     signal: super::signals::signal(call.a),
-                    flags: file_flags(call.b) & !2,
+                    flags: file_flags(call, uapi::EVENTFS_FLAGS),
                 };
                 self.create(call, uapi::EVENTFS_SIGNAL, arg);
                 self.changed = true;
