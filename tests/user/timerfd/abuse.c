@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Timers that want to expire all the time. They may take their threads' share
- * of the processors, but nobody else's: other threads and timers go on, and
- * the kernel's watchdogs, whose lines in the log the suite sees, keep silent.
+ * Timers that are armed to expire all the time. They may use up their own threads' share of
+ * the processors, but must not starve others. Other threads and timers go on, and the
+ * kernel's watchdogs stay silent. The suite checks that in the kernel log.
  */
 #include "timer.h"
 
 #define CPUS_MAX	8
 
-/* No more than this may be between two beats; a watchdog waits longer. */
+/* The longest time allowed between two beats. A watchdog waits longer. */
 #define GAP_MAX_MS	8000
 
-/* A thread on one processor that a timer wakes every 10 ms. */
+/* A thread on one processor, woken by a timer every 10 ms. */
 struct heart {
 	_Atomic int64_t beats, last_ms, gap_ms;
 	pthread_t thread;
@@ -44,7 +44,7 @@ static void *heart_thread(void *arg)
 	return NULL;
 }
 
-/* The first of them are timers under test, the others native's. */
+/* Up to CPUS_MAX hearts: timers under test on each processor first, then native timers. */
 static bool hearts_start(void)
 {
 	int cpus = sysconf(_SC_NPROCESSORS_ONLN);
@@ -68,7 +68,7 @@ static bool hearts_start(void)
 	return true;
 }
 
-/* Whether all of them have beaten all the time. */
+/* Stops the hearts. Returns whether all of them kept beating. */
 static bool hearts_beat(void)
 {
 	bool good = true;
@@ -80,7 +80,7 @@ static bool hearts_beat(void)
 		if (heart->beats && since < GAP_MAX_MS && heart->gap_ms < GAP_MAX_MS)
 			continue;
 		good = false;
-		fprintf(stderr, "# heart %d: %lld beats, at most %lld ms apart, %lld ms ago\n",
+		fprintf(stderr, "# heart %d: %lld beats, at most %lld ms apart, last %lld ms ago\n",
 			i, (long long)heart->beats, (long long)heart->gap_ms,
 			(long long)since);
 	}
@@ -90,7 +90,7 @@ static bool hearts_beat(void)
 	return good;
 }
 
-/* How long each kind of abuse goes on: one of them for long, once. */
+/* How long a test abuses timers. One test takes the long time, in a single configuration. */
 #define SHORT_MS	1500
 #define LONG_MS		30000
 
@@ -117,7 +117,7 @@ static void *abuser_thread(void *arg)
 	return NULL;
 }
 
-/* Abuses timers for that long; true if nothing went wrong. */
+/* Abuses timers for ms. Returns whether no abuser failed and the hearts kept beating. */
 static bool abuse(struct abuser *abusers, int n, int64_t ms)
 {
 	_Atomic bool stop = false;
@@ -143,7 +143,7 @@ static bool abuse(struct abuser *abusers, int n, int64_t ms)
 static const int clocks[] = {
 	CLOCK_MONOTONIC, CLOCK_REALTIME, CLOCK_BOOTTIME, CLOCK_REALTIME_ALARM,
 	CLOCK_BOOTTIME_ALARM,
-	/* Native has not this one. */
+	/* Not in native. */
 	CLOCK_TAI,
 };
 
@@ -158,7 +158,7 @@ FIXTURE(abuse)
 	int n;
 };
 
-/* A timer of each clock. */
+/* A timer on each clock. */
 FIXTURE_SETUP(abuse)
 {
 	self->n = number_of_clocks();
@@ -177,19 +177,19 @@ FIXTURE_TEARDOWN(abuse)
 		close(self->abusers[i].fd);
 }
 
-/* Past, just now, or a nanosecond away. */
+/* Re-arms for the past, for now, or for one or two nanoseconds later. */
 static void rearm(struct abuser *abuser, unsigned int i)
 {
 	int64_t when = i % 4 ? tfd_clock(abuser->id) + i % 4 - 1 : 1;
 
 	if (tfd_arm(abuser->fd, TFD_TIMER_ABSTIME, when, i / 4 % 2))
 		abuser->failed = true;
-	/* Once in a while somebody looks at it. */
+	/* Reads once in a while. */
 	if (i % 64 == 0)
 		tfd_ticks(abuser->fd);
 }
 
-/* Two threads for each timer. */
+/* Two threads re-arm each timer. */
 TEST_F_TIMEOUT(abuse, rearming_without_end, LONG_MS / 1000 + 60)
 {
 	for (int i = 0; i < self->n; i++) {
@@ -204,7 +204,7 @@ TEST_F_TIMEOUT(abuse, rearming_without_end, LONG_MS / 1000 + 60)
 	}
 }
 
-/* A span that is over before the call is. */
+/* Re-arms with a relative time that elapses before the call returns. */
 static void rearm_relative(struct abuser *abuser, unsigned int i)
 {
 	if (tfd_arm(abuser->fd, 0, 1 + i % 3, i % 2))
@@ -220,7 +220,7 @@ TEST_F(abuse, rearming_with_spans)
 	EXPECT_TRUE(abuse(self->abusers, self->n, SHORT_MS));
 }
 
-/* Waits in one way or another, and reads. */
+/* Waits in poll or epoll, and reads. */
 static void read_period(struct abuser *abuser, unsigned int i)
 {
 	struct epoll_event event;
@@ -231,7 +231,7 @@ static void read_period(struct abuser *abuser, unsigned int i)
 		ready = tfd_expires(abuser->fd);
 	else
 		ready = epoll_wait(abuser->ep, &event, 1, DEADLINE_MS) == 1;
-	/* This brings it up to date too. */
+	/* Asking for the remaining time forwards the timer, too. */
 	if (i % 5 == 0)
 		tfd_left(abuser->fd);
 	ticks = tfd_ticks(abuser->fd);
@@ -240,7 +240,7 @@ static void read_period(struct abuser *abuser, unsigned int i)
 		abuser->failed = true;
 }
 
-/* Of a period of 1 ns each nanosecond is counted. */
+/* With a period of 1 ns, each nanosecond is a tick. */
 TEST_F(abuse, periods_of_a_nanosecond)
 {
 	for (int i = 0; i < self->n; i++) {
@@ -291,7 +291,7 @@ TEST_F(abuse, many_readers_of_one_period_of_a_nanosecond)
 	EXPECT_TRUE(abuse(self->abusers, self->n, SHORT_MS));
 }
 
-/* Nobody reads, so each expires once, however short its period is. */
+/* Without a read, each timer expires once, however short its period is. */
 TEST_F(abuse, periods_that_nobody_reads)
 {
 	enum { N = 200 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Alarm clocks: who may make and set their timers, and what is left to who may
- * not.
+ * Alarm clocks: making and setting their timers needs CAP_WAKE_ALARM. A process without it
+ * can still read, poll and query an existing timer.
  */
 #include "timer.h"
 #include "fd_passing.h"
@@ -40,7 +40,7 @@ FIXTURE_TEARDOWN(alarm)
 	close(self->fd);
 }
 
-/* Leaves the process those of its capabilities that are in mask. */
+/* Drops all capabilities of the process except those in mask. */
 static bool keep_capabilities(uint64_t mask)
 {
 	struct __user_cap_header_struct header = {
@@ -87,7 +87,7 @@ TEST_F(alarm, needs_no_other_capability)
 	EXPECT_LT(0, tfd_left(self->fd));
 }
 
-/* All the capabilities of another user namespace are not enough. */
+/* All capabilities in another user namespace are not enough. */
 TEST_F(alarm, needs_it_outside_of_user_namespaces)
 {
 	ASSERT_EQ(0, unshare(CLONE_NEWUSER));
@@ -111,7 +111,7 @@ TEST_F(alarm, what_is_invalid_is_told_first)
 	EXPECT_EQ(EINVAL, errno);
 }
 
-/* Who may not set it leaves it as it was. */
+/* A setting that fails with EPERM leaves the timer as it was. */
 TEST_F(alarm, a_refused_setting_changes_nothing)
 {
 	struct evfd_itimerspec new = { .it_value = { 1, 0 } };
@@ -131,7 +131,7 @@ TEST_F(alarm, a_refused_setting_changes_nothing)
 	EXPECT_LE(1, tfd_ticks(self->fd));
 }
 
-/* Reading, polling and asking need none, nor does what a read does. */
+/* Reading, polling and querying need no capability, nor does the re-arming by a read. */
 TEST_F(alarm, goes_on_without_the_capability)
 {
 	const int64_t interval = 10 * NS_PER_MS;
@@ -171,7 +171,7 @@ TEST_F(alarm, passed_to_a_process_without_the_capability)
 		EXPECT_EQ(-1, tfd_arm(fd, 0, 1, 0));
 		EXPECT_EQ(EPERM, errno);
 		EXPECT_TRUE(send_fd(socks[1], fd));
-		/* The other, who may, has it expire. */
+		/* The parent, which has the capability, lets the timer expire. */
 		EXPECT_TRUE(tfd_expires(fd));
 		EXPECT_EQ(1, tfd_ticks(fd));
 		_exit(0);

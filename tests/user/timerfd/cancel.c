@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * TFD_TIMER_CANCEL_ON_SET: whoever waits wakes when the clock is stepped, and
- * one read or setting fails with ECANCELED.
+ * TFD_TIMER_CANCEL_ON_SET: a step of the clock wakes the waiters, and one read or setting
+ * fails with ECANCELED.
  */
 #include "epoll.h"
 #include "clock.h"
 
 #include <sys/select.h>
 
-/* One timer that is far away, and one way to step its clock. */
+/* A timer far in the future, and a way to step its clock. */
 FIXTURE(clock)
 {
 	int fd;
@@ -73,7 +73,7 @@ TEST_F(clock, a_read_fails_once)
 		EXPECT_EQ(-ECANCELED, tfd_ticks(self->fd));
 		EXPECT_EQ(0, poll_now(self->fd));
 	}
-	/* The timer goes on all the time. */
+	/* The timer stays armed throughout. */
 	EXPECT_LT(FAR_NS / 2, tfd_left(self->fd));
 	EXPECT_GE(FAR_NS, tfd_left(self->fd));
 }
@@ -91,7 +91,7 @@ TEST_F(clock, a_blocked_read_fails)
 	EXPECT_EQ(0, poll_now(self->fd));
 }
 
-/* Of two, one is told. */
+/* One reader gets the error. The other blocks until the timer expires. */
 TEST_F(clock, one_of_two_blocked_reads_fails)
 {
 	struct call readers[2];
@@ -151,7 +151,7 @@ TEST_F(clock, whoever_polls_is_woken)
 	EXPECT_EQ(-ECANCELED, tfd_ticks(self->fd));
 }
 
-/* Who wakes at an edge may be woken for the step before, so first it is quiet. */
+/* An edge may still come from the previous step, so each round first waits for silence. */
 TEST_F(clock, each_step_is_an_edge)
 {
 	int ep = watch(self->fd, EPOLLIN | EPOLLET);
@@ -179,7 +179,7 @@ TEST_F(clock, a_setting_fails_once_and_arms)
 	EXPECT_EQ(-EAGAIN, tfd_ticks(self->fd));
 	EXPECT_EQ(0, arm_far(self->fd, 0));
 
-	/* One that is to expire at once does. */
+	/* The setting fails, but its timer expires. */
 	ASSERT_TRUE(variant->step(-STEP_NS));
 	when = tfd_clock(CLOCK_REALTIME) + 20 * NS_PER_MS;
 	EXPECT_EQ(-1, tfd_arm(self->fd, TFD_CANCEL, when, 0));
@@ -214,7 +214,7 @@ TEST_F(clock, invalid_settings_do_not_consume_it)
 	EXPECT_EQ(-ECANCELED, tfd_ticks(self->fd));
 }
 
-/* Both flags must be given, or nothing is told any more. */
+/* Without both flags, the timer no longer reports steps. */
 TEST_F(clock, a_setting_without_the_flags_ends_it)
 {
 	static const int flags[] = {
@@ -235,8 +235,8 @@ TEST_F(clock, a_setting_without_the_flags_ends_it)
 }
 
 /*
- * A step that was not told of waits while the timer is set in another way, and
- * is told by the next setting that asks for it.
+ * A step that no call has reported stays pending while the timer is set without the flags.
+ * The next setting with the flags reports it.
  */
 TEST_F(clock, an_untold_step_waits_for_the_flags)
 {
@@ -281,7 +281,7 @@ TEST_F(clock, buffers)
 	EXPECT_EQ(EINVAL, errno);
 	EXPECT_EQ(-1, read(self->fd, buf, 16));
 	EXPECT_EQ(ECANCELED, errno);
-	/* Nothing is to be written, so nowhere will do. */
+	/* This read writes no value, so it accepts an invalid address. */
 	ASSERT_TRUE(variant->step(STEP_NS));
 	EXPECT_EQ(-1, read(self->fd, nowhere(), 8));
 	EXPECT_EQ(ECANCELED, errno);
@@ -293,7 +293,7 @@ TEST_F(clock, many)
 	enum { N = 200 };
 	static int fds[N];
 
-	/* Every third has left, or has never been in. */
+	/* Every third timer no longer has the flags, or never had them. */
 	for (int i = 0; i < N; i++) {
 		fds[i] = tfd_new(variant->id, TFD_NONBLOCK);
 		ASSERT_GE(fds[i], 0);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Timers while their clock is stepped: which of them follow it, and what
- * becomes of those that have TFD_TIMER_CANCEL_ON_SET in odd states.
+ * Timers while their clock is stepped: which of them follow the clock, and how timers with
+ * TFD_TIMER_CANCEL_ON_SET behave in unusual states.
  */
 #include "clock.h"
 
-/* A disarmed timer of each clock that can be set. */
+/* A disarmed timer on each clock that can be set. */
 FIXTURE(clock)
 {
 	int fd;
@@ -39,7 +39,7 @@ FIXTURE_TEARDOWN(clock)
 	clock_restore();
 }
 
-/* Arms by a time on CLOCK_REALTIME, that many nanoseconds from now. */
+/* Arms for an absolute time on CLOCK_REALTIME, ns from now. */
 static int arm_at(int fd, int flags, int64_t ns, int64_t interval)
 {
 	return tfd_arm(fd, flags | TFD_TIMER_ABSTIME,
@@ -80,7 +80,7 @@ TEST_F(clock, a_step_back_puts_off_an_absolute_time)
 	EXPECT_EQ(1, tfd_ticks(self->fd));
 }
 
-/* A span is one of time that goes by, but alarm clocks make a time of it. */
+/* A step leaves relative times alone, but alarm clocks turn them into absolute times. */
 TEST_F(clock, relative_times)
 {
 	ASSERT_EQ(0, tfd_arm(self->fd, 0, FAR_NS, 0));
@@ -102,7 +102,7 @@ TEST_F(clock, relative_times)
 
 TEST_F(clock, expirations_that_a_step_jumps_over_are_counted)
 {
-	/* Of these the eleventh is not due yet. */
+	/* Ten expirations are due, the eleventh is not. */
 	ASSERT_EQ(0, arm_at(self->fd, 0, FAR_NS, FAR_NS));
 	ASSERT_TRUE(step_by_adjtimex(10 * FAR_NS + FAR_NS / 2));
 	ASSERT_TRUE(tfd_expires(self->fd));
@@ -110,7 +110,7 @@ TEST_F(clock, expirations_that_a_step_jumps_over_are_counted)
 	EXPECT_EQ(-EAGAIN, tfd_ticks(self->fd));
 	EXPECT_GE(FAR_NS / 2, tfd_left(self->fd));
 
-	/* And from there on. */
+	/* Counting goes on from there. */
 	ASSERT_TRUE(step_by_adjtimex(3 * FAR_NS));
 	ASSERT_TRUE(tfd_expires(self->fd));
 	EXPECT_EQ(3, tfd_ticks(self->fd));
@@ -132,7 +132,7 @@ TEST_F(clock, steps_while_it_ticks)
 	}
 }
 
-/* A timer that has expired and is cancelled is not armed again by a read. */
+/* A read does not re-arm a timer that has expired and was then cancelled. */
 TEST_F(clock, a_period_ends_if_it_is_cancelled_when_expired)
 {
 	struct evfd_itimerspec now;
@@ -178,7 +178,7 @@ TEST_F(clock, a_disarmed_timer_is_cancelled_too)
 	EXPECT_EQ(-EAGAIN, tfd_ticks(self->fd));
 }
 
-/* Disarming, with the flags, neither tells of a step nor forgets it. */
+/* Disarming with the flags neither reports a step nor forgets it. */
 TEST_F(clock, disarming_leaves_an_untold_step)
 {
 	ASSERT_EQ(0, arm_at(self->fd, TFD_CANCEL, FAR_NS, 0));
@@ -202,7 +202,7 @@ TEST_F(clock, a_step_before_it_was_asked_for_is_not_told)
 
 TEST_F(clock, set_ticks)
 {
-	/* Native has it for 64-bit programs only. */
+	/* Native has this ioctl for 64-bit programs only. */
 	if (sizeof(long) == 4 && !impl_is_evfd())
 		return;
 	ASSERT_EQ(0, arm_at(self->fd, TFD_CANCEL, FAR_NS, 0));
@@ -244,7 +244,7 @@ TEST_F(clock, a_leap_second_is_a_step)
 	struct call reader = { .make = call_read, .fd = self->fd };
 	int64_t now = tfd_clock(CLOCK_REALTIME), offset;
 
-	/* The kernel prepares it when the second before it begins. */
+	/* The kernel prepares the leap second when the second before it begins. */
 	ASSERT_TRUE(step_by_adjtimex(DAY_NS - now % DAY_NS - 1200 * NS_PER_MS));
 	ASSERT_LE(0, clock_adjust(ADJ_STATUS, STA_INS, 0));
 	offset = clock_offset();
@@ -275,7 +275,7 @@ TEST(relative_periods_count_what_goes_by)
 	EXPECT_TRUE(clock_restore());
 }
 
-/* Clocks that are not set: the flag is taken, and nothing comes of it. */
+/* Clocks that cannot be set accept the flag, without effect. */
 TEST(clocks_that_stay)
 {
 	static const int clocks[] = {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Stepping the clock, in each way that there is, and setting it right again.
+ * Stepping the clock in each possible way, and restoring it.
  *
- * A fixture named "clock" does that around each test, and the program once
- * more when it ends: what runs after it finds the time that it found.
+ * A fixture named "clock" restores the clock around each test, and the program does so once
+ * more when it ends. The programs after it find the original time.
  */
 #ifndef EVFD_TESTS_TIMER_CLOCK_H
 #define EVFD_TESTS_TIMER_CLOCK_H
@@ -12,12 +12,12 @@
 
 #include <sys/timex.h>
 
-/* How far the clock is stepped: less than FAR_NS, more than any test takes. */
+/* The size of a step: less than FAR_NS, more than any test takes. */
 #define STEP_NS		(100 * NS_PER_S)
 
 #define TFD_CANCEL	(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET)
 
-/* The calls want the part below a second not negative. */
+/* The calls accept no negative nanoseconds. */
 static inline struct timespec step_timespec(int64_t ns)
 {
 	int64_t sec = ns / NS_PER_S, rest = ns % NS_PER_S;
@@ -29,7 +29,7 @@ static inline struct timespec step_timespec(int64_t ns)
 	return (struct timespec){ .tv_sec = sec, .tv_nsec = rest };
 }
 
-/* By what is asked for exactly: two such steps may come to nothing. */
+/* This step is exact, so two opposite steps cancel out. */
 static inline bool step_by_adjtimex(int64_t ns)
 {
 	struct timespec span = step_timespec(ns);
@@ -47,7 +47,7 @@ static inline bool step_by_settime(int64_t ns)
 	return !clock_settime(CLOCK_REALTIME, &when);
 }
 
-/* The call itself: the library's function may take clock_settime() for it. */
+/* The system call itself, because the C library may call clock_settime() instead. */
 static inline bool step_by_settimeofday(int64_t ns)
 {
 	struct timespec when = step_timespec(tfd_clock(CLOCK_REALTIME) + ns);
@@ -56,7 +56,7 @@ static inline bool step_by_settimeofday(int64_t ns)
 	return !syscall(SYS_settimeofday, timeval, NULL);
 }
 
-/* What differs from CLOCK_MONOTONIC, as the program found it. */
+/* Differences to CLOCK_MONOTONIC when the program began. */
 static struct {
 	int64_t offset;
 	int tai;
@@ -76,12 +76,12 @@ static inline int clock_adjust(int modes, int status, long constant)
 	return adjtimex(&tx);
 }
 
-/* Sets all right that a test may have changed. */
+/* Restores everything that a test may have changed. */
 static inline bool clock_restore(void)
 {
 	struct timex tx = { .modes = ADJ_FREQUENCY };
 
-	/* Leaving STA_PLL ends a leap second that is under way. */
+	/* Clearing STA_PLL ends a leap second in progress. */
 	return clock_adjust(ADJ_STATUS, STA_PLL, 0) >= 0 &&
 	       clock_adjust(ADJ_STATUS, 0, 0) >= 0 &&
 	       clock_adjust(ADJ_OFFSET_SINGLESHOT, 0, 0) >= 0 &&
@@ -102,7 +102,7 @@ __attribute__((constructor)) static void clock_find(void)
 __attribute__((destructor)) static void clock_leave(void)
 {
 	if (!clock_restore())
-		fprintf(stderr, "# the clock could not be set right\n");
+		fprintf(stderr, "# the clock could not be restored\n");
 }
 
 #endif /* EVFD_TESTS_TIMER_CLOCK_H */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Making timer descriptors: clocks, flags, limits and privileges. What each
- * clock does that is made.
+ * Making timer descriptors: clocks, flags, limits and privileges. Also, how a new timer
+ * works on each clock.
  */
 #include "timer.h"
 
@@ -135,7 +135,7 @@ TEST_F(clock, absolute_and_past)
 	}
 }
 
-/* All the ticks of ten reads are as many as the clock has seen. */
+/* Ten reads return as many ticks in total as periods have elapsed on the clock. */
 TEST_F(clock, periodic)
 {
 	const int64_t interval = 5 * NS_PER_MS;
@@ -189,7 +189,7 @@ TEST_F(clock, alarm_clocks_need_a_privilege)
 	EXPECT_EQ(-1, tfd_new(variant->id, 1));
 	EXPECT_EQ(EINVAL, errno);
 
-	/* One that was made before can be looked at, not set. */
+	/* A timer made earlier can be queried, but not set. */
 	errno = 0;
 	EXPECT_EQ(want, tfd_arm(self->fd, 0, 1, 0));
 	EXPECT_EQ(alarm ? EPERM : 0, errno);
@@ -213,7 +213,7 @@ TEST(unknown_clocks)
 		EXPECT_EQ(-1, tfd_new(clocks[i], 0));
 		EXPECT_EQ(EINVAL, errno) TH_LOG("clock %d", clocks[i]);
 	}
-	/* A clock of a process is one, but not for timers. */
+	/* The clock of a process is a valid clock, but not for timers. */
 	EXPECT_EQ(-1, tfd_new((~getpid() << 3) | 2, 0));
 	EXPECT_EQ(EINVAL, errno);
 }
@@ -229,7 +229,7 @@ TEST(no_descriptor_left)
 	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
 	EXPECT_EQ(-1, tfd_new(CLOCK_MONOTONIC, 0));
 	EXPECT_EQ(EMFILE, errno);
-	/* evfd has the device open while it makes one. */
+	/* With evfd, the device is open while a timer is made. */
 	limit.rlim_cur = next + 1 + impl_is_evfd();
 	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
 	EXPECT_EQ(next + impl_is_evfd(), tfd_new(CLOCK_MONOTONIC, 0));

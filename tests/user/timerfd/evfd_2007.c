@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The call of 2007: one ioctl makes timers and sets them, and they read as 32
- * bits.
+ * The call of 2007: a single ioctl makes and sets timers, and reads return 32 bits.
  */
 #include "timer.h"
 #include "uring.h"
@@ -23,7 +22,7 @@ static int call_2007(int ufd, int clockid, unsigned int flags, int64_t value,
 	return evfd_device_ioctl(EVFD_IOC_TIMERFD, &arg);
 }
 
-/* The call, as tfd_arm_late() does. */
+/* The call, with the times of tfd_arm_late(). */
 static int call_late(int ufd, int clockid)
 {
 	int64_t first = tfd_clock(clockid) - LATE_TICKS * LATE_INTERVAL +
@@ -32,7 +31,7 @@ static int call_late(int ufd, int clockid)
 	return call_2007(ufd, clockid, EVFD_TFD_TIMER_ABS, first, LATE_INTERVAL);
 }
 
-/* Reads: the number of expirations, or -errno. */
+/* Reads, and returns the number of expirations, or -errno. */
 static int64_t ticks_2007(int fd)
 {
 	uint32_t value;
@@ -62,7 +61,7 @@ FIXTURE_TEARDOWN(timer)
 	close(self->fd);
 }
 
-/* Whether the timer has been as FIXTURE_SETUP() set it. */
+/* Whether the timer is still as FIXTURE_SETUP() set it. */
 static bool is_unchanged(int fd)
 {
 	return tfd_left(fd) > FAR_NS / 2 && !poll_now(fd);
@@ -112,7 +111,7 @@ TEST(every_clock)
 	}
 }
 
-/* What was set: what is left of it, and the interval. */
+/* The arguments of a call, and the time left and the period that follow. */
 struct form {
 	unsigned int flags;
 	int64_t value, interval;
@@ -140,7 +139,7 @@ TEST_F(timer, relative_and_sequences)
 		struct evfd_itimerspec now;
 		int fd = i % 2 ? self->fd : -1;
 
-		/* A new one, and one that there is. */
+		/* A new descriptor, then an existing descriptor. */
 		fd = call_2007(fd, CLOCK_MONOTONIC, form->flags, form->value,
 			       form->interval);
 		ASSERT_GE(fd, 0);
@@ -187,7 +186,7 @@ TEST(late)
 
 TEST_F(timer, set_anew)
 {
-	/* The ticks go, and the descriptor stays. */
+	/* The ticks are gone, but the descriptor stays. */
 	ASSERT_EQ(self->fd, call_late(self->fd, CLOCK_TAI));
 	ASSERT_TRUE(tfd_expires(self->fd));
 	ASSERT_EQ(self->fd, call_2007(self->fd, CLOCK_TAI, EVFD_TFD_TIMER_REL,
@@ -220,7 +219,7 @@ TEST_F(timer, another_clock)
 		EXPECT_LE(FAR_NS - (tfd_clock(clocks[i]) - start), left);
 		ASSERT_TRUE(tfd_info(self->fd, &info));
 		EXPECT_EQ(clocks[i], info.clockid);
-		/* Other calls go by the new clock too. */
+		/* Other calls use the new clock, too. */
 		ASSERT_EQ(0, tfd_arm(self->fd, TFD_TIMER_ABSTIME,
 				     tfd_clock(clocks[i]) + FAR_NS, 0));
 		EXPECT_GE(FAR_NS, tfd_left(self->fd));
@@ -306,14 +305,14 @@ TEST_F(timer, more_than_32_bits)
 	EXPECT_EQ(UINT32_MAX, ticks_2007(self->fd));
 	EXPECT_EQ(7, ticks_2007(self->fd));
 	EXPECT_EQ(-EAGAIN, ticks_2007(self->fd));
-	/* What is left is gone with the next setting. */
+	/* The next setting drops the remaining ticks. */
 	ASSERT_EQ(0, tfd_set_ticks(self->fd, UINT64_MAX));
 	EXPECT_EQ(UINT32_MAX, ticks_2007(self->fd));
 	ASSERT_EQ(0, tfd_arm(self->fd, 0, FAR_NS, 0));
 	EXPECT_TRUE(is_unchanged(self->fd));
 }
 
-/* A period of 1 ns makes more than 32 bits in some seconds of the past. */
+/* With a period of 1 ns, a time some seconds ago has more ticks than fit in 32 bits. */
 TEST_F(timer, what_is_left_of_a_periodic_timer)
 {
 	int64_t first = tfd_clock(CLOCK_REALTIME) - 10 * NS_PER_S, sum = 0;
@@ -352,7 +351,7 @@ TEST_F(timer, io_uring)
 	EXPECT_EQ(UINT64_MAX << 32 | LATE_TICKS, value);
 }
 
-/* A descriptor of the new call can be set by the old, and reads as before. */
+/* The old call can set a descriptor of the new call. It still reads as 64 bits. */
 TEST(descriptors_of_the_new_call)
 {
 	int fd = evfd_timer_new(CLOCK_MONOTONIC, TFD_NONBLOCK);
@@ -368,7 +367,7 @@ TEST(descriptors_of_the_new_call)
 
 TEST_F(timer, other_descriptors)
 {
-	/* Not a number that the device gets when it is opened. */
+	/* Not the number that the device gets when it is opened. */
 	int closed = fcntl(0, F_DUPFD, 100);
 	struct { int fd, err; } cases[] = {
 		{ -2, EBADF }, { INT_MIN, EBADF }, { INT_MAX, EBADF },

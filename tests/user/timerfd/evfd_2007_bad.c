@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The call of 2007: what it refuses. It leaves a timer as it was then, and
- * makes no descriptor.
+ * The call of 2007: refused calls change no existing timer, and make no descriptor.
  */
 #include "timer.h"
 
@@ -29,7 +28,7 @@ FIXTURE_VARIANT_ADD(refused, one_that_there_is)
 	.set_anew = true,
 };
 
-/* A call that is good, or would be: it sets what is FAR_NS away to expire. */
+/* A timer FAR_NS away, and a call that would let it expire if it were valid. */
 FIXTURE_SETUP(refused)
 {
 	self->arg = (struct evfd_timerfd){
@@ -179,7 +178,7 @@ TEST_F(refused, no_descriptor_left)
 	self->arg.ufd = ufd;
 }
 
-/* From an alarm clock to another, but not to one that is none, or back. */
+/* A timer may change between alarm clocks, and between other clocks, but not across. */
 TEST(alarm_clocks)
 {
 	static const int clocks[] = {

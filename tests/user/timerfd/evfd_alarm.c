@@ -57,7 +57,7 @@ TEST_F(alarm, the_call_of_2007_needs_the_capability)
 	EXPECT_LT(FAR_NS / 2, tfd_left(fd));
 	EXPECT_EQ(0, poll_now(fd));
 
-	/* Nor does a timer get to such a clock, or from there, in this way. */
+	/* The call cannot move a timer to an alarm clock either, nor away from it. */
 	EXPECT_EQ(-1, timerfd_after(other, variant->id, 1));
 	EXPECT_EQ(-1, timerfd_after(fd, CLOCK_MONOTONIC, 1));
 	EXPECT_EQ(EINVAL, errno);
@@ -75,7 +75,7 @@ TEST_F(alarm, the_call_of_2007)
 	ASSERT_GE(fd, 0);
 	EXPECT_EQ(4, read(fd, &ticks, sizeof(ticks)));
 	EXPECT_EQ(1, ticks);
-	/* From one alarm clock to the other, but to no other clock. */
+	/* A timer can move to the other alarm clock, but to no other clock. */
 	EXPECT_EQ(fd, timerfd_after(fd, CLOCK_BOOTTIME_ALARM, FAR_NS));
 	EXPECT_EQ(fd, timerfd_after(fd, CLOCK_REALTIME_ALARM, FAR_NS));
 	EXPECT_EQ(-1, timerfd_after(fd, CLOCK_BOOTTIME, 1));

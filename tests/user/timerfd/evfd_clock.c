@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Steps of the clock, where evfd does what native does not: timers on
- * CLOCK_TAI, and what native's lose.
+ * Steps of the clock where evfd differs from native: timers on CLOCK_TAI, and events that
+ * native timers lose.
  */
 #include "clock.h"
 
-/* A timer that is far away on CLOCK_TAI, and a way to step that. */
+/* A timer far in the future on CLOCK_TAI, and a way to step this clock. */
 FIXTURE(tai)
 {
 	int fd;
@@ -16,7 +16,7 @@ FIXTURE_VARIANT(tai)
 	bool (*step)(int64_t ns);
 };
 
-/* Tells the kernel another number of leap seconds. */
+/* Sets another number of leap seconds. */
 static bool step_by_leap_seconds(int64_t ns)
 {
 	struct timex tx = { };
@@ -53,7 +53,7 @@ static int arm_far(int fd)
 FIXTURE_SETUP(tai)
 {
 	ASSERT_TRUE(clock_restore());
-	/* The number of leap seconds is not to become negative. */
+	/* The number of leap seconds must not become negative. */
 	ASSERT_LE(0, clock_adjust(ADJ_TAI, 0, 1000));
 	self->fd = tfd_new(CLOCK_TAI, TFD_NONBLOCK);
 	ASSERT_GE(self->fd, 0);
@@ -124,14 +124,14 @@ TEST_F(tai, without_the_flag_it_follows)
 
 #define DAY_NS	(24 * 3600 * NS_PER_S)
 
-/* What UTC leaps over TAI does not. */
+/* A leap second steps UTC, but not TAI. */
 TEST(a_leap_second_is_no_step_of_tai)
 {
 	int64_t now = tfd_clock(CLOCK_REALTIME);
 	int utc = tfd_new(CLOCK_REALTIME, TFD_NONBLOCK);
 	int tai = tfd_new(CLOCK_TAI, TFD_NONBLOCK);
 
-	/* The kernel prepares it when the second before it begins. */
+	/* The kernel prepares the leap second when the second before it begins. */
 	ASSERT_TRUE(step_by_adjtimex(DAY_NS - now % DAY_NS - 1200 * NS_PER_MS));
 	ASSERT_LE(0, clock_adjust(ADJ_STATUS, STA_INS, 0));
 	now = tfd_clock(CLOCK_REALTIME);
@@ -144,7 +144,7 @@ TEST(a_leap_second_is_no_step_of_tai)
 	EXPECT_TRUE(clock_restore());
 }
 
-/* A timer that has expired, and whose clock is then set back before that. */
+/* Makes a timer expire, and sets its clock back to before the expiration. */
 static int expired_before(int id, int64_t interval)
 {
 	int fd = tfd_new(id, TFD_NONBLOCK);
@@ -159,7 +159,7 @@ static const int settable[] = {
 	CLOCK_REALTIME, CLOCK_REALTIME_ALARM, CLOCK_TAI,
 };
 
-/* Native's read finds nothing. */
+/* A read of a native timer returns no tick here. */
 TEST(what_expired_is_read_after_a_step_back)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(settable); i++) {
@@ -168,7 +168,7 @@ TEST(what_expired_is_read_after_a_step_back)
 		ASSERT_GE(fd, 0);
 		EXPECT_EQ(1, tfd_ticks(fd));
 		EXPECT_EQ(-EAGAIN, tfd_ticks(fd));
-		/* It expires again where it has before. */
+		/* The timer expires again at the time of its first expiration. */
 		EXPECT_GE(STEP_NS, tfd_left(fd));
 		EXPECT_LT(0, tfd_left(fd));
 		ASSERT_TRUE(step_by_adjtimex(STEP_NS));
@@ -195,8 +195,8 @@ TEST(a_step_back_is_no_matter_to_single_expirations)
 }
 
 /*
- * Native looks at the offset of the clock, and takes that from before the timer
- * was to be cancelled: a step back to it is none.
+ * Native compares the offset of the clock with the offset from before the setting. A step
+ * back to that offset is not noticed.
  */
 TEST(a_step_back_to_what_was_before)
 {

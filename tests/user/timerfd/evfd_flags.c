@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What evfd's timers have and native's do not: CLOCK_TAI, slack, and structures
- * with room for more.
+ * Features of evfd's timers that native timers lack: CLOCK_TAI, slack, and structures with
+ * room for more.
  */
 #include "timer.h"
 
@@ -83,7 +83,7 @@ static int set_tai_offset(int seconds)
 	return adjtimex(&timex);
 }
 
-/* Leap seconds have no effect on TAI, but its offset must be told first. */
+/* Leap seconds have no effect on TAI, but its offset must be set first. */
 TEST(tai_gets_its_offset)
 {
 	int fd = evfd_timer_new(CLOCK_TAI, TFD_NONBLOCK);
@@ -99,11 +99,11 @@ TEST(tai_gets_its_offset)
 	EXPECT_EQ(1, tfd_ticks(fd));
 	EXPECT_GE(FAR_NS - 100 * NS_PER_S, tfd_left(fd));
 	EXPECT_LE(0, set_tai_offset(0));
-	/* Back in the first hour, there is all of the second to come too. */
+	/* Back in the first period, the second is still to come as a whole. */
 	EXPECT_LT(FAR_NS, tfd_left(fd));
 }
 
-/* The range in which a timer with that slack may expire, in the kernel. */
+/* Whether a timer with this slack is in the kernel's list of timers. */
 static bool is_queued_with(uint64_t slack)
 {
 	FILE *file = fopen("/proc/timer_list", "re");
@@ -132,12 +132,12 @@ TEST_F(timer, slack)
 	self->arg.new_value.it_interval = tfd_timespec(FAR_NS);
 	ASSERT_EQ(0, settime(self->fd, &self->arg));
 	EXPECT_TRUE(is_queued_with(slack));
-	/* What is left does not count it. */
+	/* The time left does not include the slack. */
 	left = tfd_left(self->fd);
 	EXPECT_GE(FAR_NS, left);
 	EXPECT_LE(FAR_NS - (tfd_clock(CLOCK_MONOTONIC) - start), left);
 
-	/* It is kept from one expiration to the next ... */
+	/* The slack is kept from one expiration to the next ... */
 	self->arg.flags |= TFD_TIMER_ABSTIME;
 	self->arg.new_value.it_value = tfd_timespec(start);
 	ASSERT_EQ(0, settime(self->fd, &self->arg));
@@ -169,7 +169,7 @@ TEST_F(timer, slack_is_for_later_only)
 	}
 }
 
-/* Periods are counted from when they were asked for, not from when it was. */
+/* Periods are counted from the requested expiration, not from the actual time. */
 TEST_F(timer, slack_does_not_add_up)
 {
 	const int64_t interval = 5 * NS_PER_MS;
@@ -230,7 +230,7 @@ TEST(slack_on_every_clock)
 		int fd = evfd_timer_new(clocks[i], TFD_NONBLOCK);
 		struct evfd_timerfd_settime arg = {
 			.flags = EVFD_TFD_SLACK | TFD_TIMER_ABSTIME,
-			/* Alarms do not wait for company. */
+			/* Alarms ignore the slack. */
 			.slack_ns = alarm ? INT64_MAX : NS_PER_MS,
 		};
 		int64_t when = tfd_clock(clocks[i]) + 10 * NS_PER_MS;
@@ -271,7 +271,7 @@ TEST_F(timer, unknown_flags)
 	EXPECT_EQ(0, tfd_left(self->fd));
 }
 
-/* Native leaves out the upper half where a 32-bit program has padding. */
+/* Native ignores the upper half of tv_nsec in 32-bit programs, where it is padding. */
 TEST_F(timer, all_bits_of_a_time_count)
 {
 	struct evfd_timespec odd = { .tv_nsec = 1ll << 32 | 1 };
@@ -322,7 +322,7 @@ TEST(how_the_device_is_opened_does_not_matter)
 		ASSERT_GE(fd, 0);
 		EXPECT_EQ(O_RDWR, fcntl(fd, F_GETFL));
 		ASSERT_EQ(0, tfd_arm(fd, 0, 20 * NS_PER_MS, 0));
-		/* A timer outlives the device. */
+		/* A timer outlives the device's descriptor. */
 		ASSERT_EQ(0, close(device));
 		EXPECT_EQ(1, tfd_ticks(fd));
 	}

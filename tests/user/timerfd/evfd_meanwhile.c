@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A read copies before it takes, and the memory that it copies to may take its
- * time. Whatever is done meanwhile, each tick is read once, and a periodic timer
- * goes on.
+ * A read copies the ticks before it takes them, and the copy may take long. Other calls and
+ * expirations may come meanwhile, but each tick is read once, and a periodic timer goes on.
  */
 #include "clock.h"
 
 #include <linux/userfaultfd.h>
 
-/* A page of memory that is not there until it is asked for and given. */
+/* A page that stays missing until the test provides it, after a fault. */
 FIXTURE(meanwhile)
 {
 	struct call reader;
@@ -62,14 +61,14 @@ FIXTURE_TEARDOWN(meanwhile)
 	clock_restore();
 }
 
-/* Has the timer expire once, and then every FAR_NS. */
+/* Lets the timer expire now, and then every FAR_NS. */
 static int arm_now(int fd, int flags)
 {
 	return tfd_arm(fd, flags | TFD_TIMER_ABSTIME, tfd_clock(CLOCK_REALTIME),
 		       FAR_NS);
 }
 
-/* Starts the reader, and waits until it has come to the page. */
+/* Starts the reader, and waits until it faults on the page. */
 static bool comes_to_page(struct call *reader, int uffd)
 {
 	struct pollfd pfd = { .fd = uffd, .events = POLLIN };
@@ -80,7 +79,7 @@ static bool comes_to_page(struct call *reader, int uffd)
 	       msg.event == UFFD_EVENT_PAGEFAULT;
 }
 
-/* Gives the page, and returns what the reader has read, or -errno. */
+/* Provides the page. Returns the value that the reader got, or -errno. */
 static int64_t read_when_given(struct call *reader, int uffd)
 {
 	struct uffdio_zeropage zero = {
@@ -97,7 +96,7 @@ static int64_t read_when_given(struct call *reader, int uffd)
 	return reader->ret < 0 ? -reader->err : (int64_t)value;
 }
 
-/* Whether a period of FAR_NS goes on: it counts each that comes, once. */
+/* Whether a period of FAR_NS goes on, and each expiration is counted once. */
 static bool goes_on(int fd)
 {
 	for (int i = 1; i < 4; i++) {
@@ -108,7 +107,7 @@ static bool goes_on(int fd)
 	return true;
 }
 
-/* Whether that many ticks are read in all, if the first read gave some. */
+/* Whether all ticks are read in total, after the first read returned some of them. */
 static bool are_read_from(int fd, int64_t all, int64_t first)
 {
 	if (first < 1 || first > all)
@@ -125,7 +124,7 @@ TEST_F(meanwhile, nothing)
 	EXPECT_TRUE(goes_on(self->fd));
 }
 
-/* As much has come as the one read has found, and the other has taken. */
+/* The other read takes the tick that the first found, and a new tick replaces it. */
 TEST_F(meanwhile, another_read)
 {
 	ASSERT_EQ(0, arm_now(self->fd, 0));
@@ -145,7 +144,7 @@ TEST_F(meanwhile, another_read_of_all)
 	ASSERT_TRUE(tfd_expires(self->fd));
 	ASSERT_TRUE(comes_to_page(&self->reader, self->uffd));
 	EXPECT_EQ(1, tfd_ticks(self->fd));
-	/* There is nothing left for it, so it waits. */
+	/* No tick is left for the first read, so it waits. */
 	EXPECT_EQ(0, poll_now(self->fd));
 	ASSERT_FALSE(self->reader.done);
 	ASSERT_TRUE(step_by_adjtimex(3 * FAR_NS));
@@ -163,7 +162,7 @@ TEST_F(meanwhile, another_setting)
 	ASSERT_EQ(0, arm_now(self->fd, 0));
 	ASSERT_TRUE(tfd_expires(self->fd));
 	EXPECT_EQ(1, read_when_given(&self->reader, self->uffd));
-	/* That was of either setting. */
+	/* The tick was of either setting. */
 	if (poll_now(self->fd))
 		EXPECT_EQ(1, tfd_ticks(self->fd));
 	EXPECT_TRUE(goes_on(self->fd));
@@ -190,7 +189,7 @@ TEST_F(meanwhile, a_step_that_is_to_be_told)
 	ASSERT_TRUE(comes_to_page(&self->reader, self->uffd));
 	ASSERT_TRUE(step_by_adjtimex(STEP_NS));
 	value = read_when_given(&self->reader, self->uffd);
-	/* It came before the step, or after it. */
+	/* The read came before the step, or after it. */
 	if (value != -ECANCELED) {
 		EXPECT_EQ(1, value);
 		EXPECT_EQ(-ECANCELED, tfd_ticks(self->fd));

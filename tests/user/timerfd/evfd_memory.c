@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The kernel memory that a timer descriptor takes, beside that of a native one
- * on the same kernel at the same time.
+ * The kernel memory of a timer descriptor, compared with that of a native descriptor on the
+ * same kernel at the same time.
  */
 #include "many.h"
 
-/* In bytes: of objects, page by page. */
+/* The memory of slab objects in bytes, which counts whole pages. */
 static int64_t slab_memory(void)
 {
 	long long kb = -1;
@@ -22,7 +22,7 @@ static int64_t slab_memory(void)
 	return kb * 1024;
 }
 
-/* What the processors count each by themselves is added up first. */
+/* The memory after the per-CPU counters are added up. */
 static int64_t settled(void)
 {
 	FILE *file = fopen("/proc/sys/vm/stat_refresh", "we");
@@ -34,7 +34,7 @@ static int64_t settled(void)
 	return slab_memory();
 }
 
-/* What was closed before is freed a while later: waits until no more is. */
+/* Closed descriptors are freed later. Waits until the memory stays the same. */
 static int64_t settle(void)
 {
 	int64_t last = settled(), now, end = now_ms() + DEADLINE_MS;
@@ -96,7 +96,7 @@ FIXTURE_TEARDOWN(memory)
 	close(self->device);
 }
 
-/* Arming takes none, with the list of those to be told when the clock is set. */
+/* Arming takes no memory, nor does the list of timers with CANCEL_ON_SET. */
 static bool arm_all(int device, const int *fds, int n)
 {
 	struct itimerspec native = { .it_value = { INT32_MAX, 0 } };
@@ -117,19 +117,19 @@ TEST_F_TIMEOUT(memory, no_more_than_native, 180)
 	int64_t native, evfd, before, armed;
 	int *fds = calloc(2 * self->n, sizeof(*fds));
 
-	/* It keeps what is freed for a while, too. */
+	/* It keeps freed memory for a while, too. */
 	if (kernel_checks_itself())
-		SKIP(return, "this kernel keeps records beside its memory");
+		SKIP(return, "this kernel keeps debug records beside its allocations");
 	ASSERT_NE(NULL, fds);
-	/* What the first ones bring with them is not theirs. */
+	/* Memory that the first descriptors allocate for all does not count. */
 	memory_of(-1, variant->id, 1000, fds);
 	memory_of(self->device, variant->id, 1000, fds);
-	/* All stay open: what is freed would be used again. */
+	/* All descriptors stay open, because freed memory would be used again. */
 	native = memory_of(-1, variant->id, self->n, fds);
 	evfd = memory_of(self->device, variant->id, self->n, fds + self->n);
 	ASSERT_LT(0, native);
 	ASSERT_LT(0, evfd);
-	/* Pages are filled as they come: a hundredth is nobody's. */
+	/* A hundredth allows for pages that are only partly filled. */
 	EXPECT_LE(evfd, native + native / 100) {
 		TH_LOG("native %lld, evfd %lld", (long long)native,
 		       (long long)evfd);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Time namespaces, for what only evfd has. */
+/* Time namespaces and the call of 2007, which only evfd has. */
 #include "namespace.h"
 
 #include <sys/wait.h>
 
-/* Calls EVFD_IOC_TIMERFD to have a timer expire at a time on its clock. */
+/* Calls EVFD_IOC_TIMERFD with an absolute time on the timer's clock. */
 static int timerfd_at(int ufd, int id, int64_t when)
 {
 	struct evfd_timerfd arg = {
@@ -17,7 +17,7 @@ static int timerfd_at(int ufd, int id, int64_t when)
 	return evfd_device_ioctl(EVFD_IOC_TIMERFD, &arg);
 }
 
-/* Whether a timer that was set to FAR_NS after start has that left now. */
+/* Whether a timer set to FAR_NS after start has the expected time left. */
 static bool is_far(int fd, int id, int64_t start)
 {
 	int64_t left = tfd_left(fd);
@@ -36,7 +36,7 @@ static bool all_calls_of_2007_set_far(void)
 	for (size_t i = 0; i < ARRAY_SIZE(clocks); i++) {
 		int64_t start = tfd_clock(clocks[i]);
 
-		/* The first makes it, the others give it another clock. */
+		/* The first call makes the timer, the others change its clock. */
 		fd = timerfd_at(fd, clocks[i], start + FAR_NS);
 		good = good && is_far(fd, clocks[i], start);
 	}

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What evfd promises and native does not: a setting that fails with EFAULT,
- * also for the setting before, changes nothing.
+ * A guarantee of evfd, but not of native: a setting that fails with EFAULT leaves the timer
+ * unchanged, even if only the old value faults.
  */
 #include "timer.h"
 
-/* What the timer is before, and must be after. */
+/* The state of the timer before the call, which it must keep. */
 enum state { DISARMED, ARMED, EXPIRED, LATE, STATES };
 
 FIXTURE(fault)
 {
 	struct evfd_timerfd_settime arg;
 	struct tfd_info before;
-	/* A page to write, and behind it none. */
+	/* A writable page, with unmapped memory behind it. */
 	char *map;
 	size_t page;
 	int fd;
@@ -70,7 +70,7 @@ static bool bring_to(int fd, enum state state)
 	}
 }
 
-/* What a read then gives. */
+/* The result of a read in each state. */
 static const int64_t ticks_in[STATES] = {
 	[DISARMED] = -EAGAIN,
 	[ARMED] = -EAGAIN,
@@ -138,7 +138,7 @@ TEST_F(fault, old_value)
 		1, 8, 4096 - 8, end, end - 1, end - 8, end - 16, end - 24, end - 31,
 		1ull << 46, 1ull << 47, 1ull << 63, -1ull << 47, 0xffffffff81000000,
 		UINT64_MAX - 31, UINT64_MAX - 7, UINT64_MAX,
-		/* All bits count, also those that a 32-bit program has not. */
+		/* All 64 bits count, also in 32-bit programs. */
 		((uintptr_t)self->map) ^ 1ull << 46,
 	};
 
@@ -166,7 +166,7 @@ TEST_F(fault, old_value_in_memory_that_is_not_for_writing)
 	EXPECT_EQ(EFAULT, errno);
 }
 
-/* Every mistake but one: memory that is fine is not written either. */
+/* Calls with other errors do not write to a valid old value either. */
 TEST_F(fault, refused_for_something_else)
 {
 	struct evfd_itimerspec old;
@@ -188,7 +188,7 @@ TEST_F(fault, refused_for_something_else)
 	self->arg.new_value.it_value.tv_nsec = NS_PER_S;
 	EXPECT_EQ(-1, settime(self->fd, &self->arg));
 	EXPECT_EQ(EINVAL, errno);
-	/* What is wrong with both is told before it is tried. */
+	/* Invalid arguments are reported before the old value is written. */
 	self->arg.old_value = 1;
 	EXPECT_EQ(-1, settime(self->fd, &self->arg));
 	EXPECT_EQ(EINVAL, errno);
@@ -207,7 +207,7 @@ TEST(where_the_old_value_may_be)
 	struct evfd_itimerspec old;
 
 	ASSERT_EQ(0, settime(fd, &arg));
-	/* At any address ... */
+	/* The old value may be at any address ... */
 	arg.old_value = (uintptr_t)odd + 1;
 	ASSERT_EQ(0, settime(fd, &arg));
 	memcpy(&old, odd + 1, sizeof(old));

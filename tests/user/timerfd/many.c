@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Very many timers: what is done with them takes time in proportion to their
- * number.
+ * Very many timers: each operation on all of them takes time in proportion to their number.
  */
 #include "many.h"
 
-/* What is done to all of them. */
+/* Operations on all timers. */
 enum { MAKE, ARM, STEP, FIRE, PERIOD, CLOSE, PHASES };
 
 static const char * const phase_names[] = {
@@ -19,7 +18,7 @@ struct many {
 	int64_t ns[PHASES];
 };
 
-/* Ends a phase, if all went well in it, and begins the next. */
+/* Ends a phase and begins the next. Returns good, and reports a failure. */
 static bool phase(struct many *many, int which, bool good)
 {
 	int64_t now = tfd_clock(CLOCK_MONOTONIC);
@@ -27,7 +26,7 @@ static bool phase(struct many *many, int which, bool good)
 	many->ns[which] = now - many->began;
 	many->began = now;
 	if (!good)
-		fprintf(stderr, "# of %d timers not all did: %s\n", many->n,
+		fprintf(stderr, "# with %d timers, this failed: %s\n", many->n,
 			phase_names[which]);
 	return good;
 }
@@ -42,7 +41,7 @@ static bool make_all(struct many *many)
 	return true;
 }
 
-/* Arms them for times from FAR_NS on that are in no order. */
+/* Arms all timers for times from FAR_NS on, in no order. */
 static bool arm_all(struct many *many, int flags, int64_t interval)
 {
 	int64_t first = tfd_clock(CLOCK_REALTIME) + FAR_NS;
@@ -56,7 +55,7 @@ static bool arm_all(struct many *many, int flags, int64_t interval)
 	return true;
 }
 
-/* Steps the clock, and looks whether a read of each gives that. */
+/* Steps the clock, and checks that a read of each timer returns want. */
 static bool step_all(struct many *many, int64_t ns, int64_t want)
 {
 	if (!step_by_adjtimex(ns))
@@ -70,7 +69,7 @@ static bool step_all(struct many *many, int64_t ns, int64_t want)
 	return true;
 }
 
-/* Steps it while somebody waits for the one that was armed last. */
+/* Steps the clock while a thread waits for the timer that was armed last. */
 static bool cancel_all(struct many *many)
 {
 	struct call waiter = {
@@ -93,7 +92,7 @@ static bool close_all(struct many *many)
 	return good;
 }
 
-/* Takes the time of each phase with n timers. */
+/* Measures each phase with n timers. */
 static bool measure(struct many *many, int n)
 {
 	bool good;
@@ -140,7 +139,7 @@ FIXTURE_VARIANT_ADD(many, realtime_alarm)
 
 FIXTURE_SETUP(many)
 {
-	/* Once is enough for as many as that. */
+	/* One configuration with 100000 timers is enough. */
 	self->all = 20000;
 	if (kernel_checks_itself())
 		self->all = 3000;
@@ -158,9 +157,9 @@ FIXTURE_TEARDOWN(many)
 }
 
 /*
- * Five times as many take five times as long, and a little more; if each took
- * the longer the more there are, it would be 25 times. Another process may take
- * the processor away, so what is wrong must be so each time.
+ * Five times as many timers take five times as long, and a little more. If the time for
+ * each grew with their number, the ratio would be 25. Another process may take the
+ * processor away, so a phase fails only if its ratio is too large in each try.
  */
 #define RATIO_MAX	13
 #define TRIES		4

@@ -7,7 +7,7 @@
 
 #include <sys/resource.h>
 
-/* Tells the kernel that the process will have so many descriptors. */
+/* Allows the process to open n more descriptors. */
 static inline bool many_allow(int n)
 {
 	struct rlimit limit = { .rlim_cur = n + 64, .rlim_max = n + 64 };
@@ -15,17 +15,17 @@ static inline bool many_allow(int n)
 
 	if (setrlimit(RLIMIT_NOFILE, &limit))
 		return false;
-	/* Makes the table of descriptors as large as it will be. */
+	/* Grows the descriptor table to its final size. */
 	return dup2(0, last) == last && !close(last);
 }
 
-/* Opens what many_new() needs: the device, or nothing. */
+/* Opens the device for many_new(). Returns -1 for native. */
 static inline int many_open(bool evfd)
 {
 	return evfd ? open(EVFD_DEVICE, O_RDWR | O_CLOEXEC) : -1;
 }
 
-/* Makes a timer descriptor, of native if there is no device. */
+/* Makes a timer descriptor, which is native without a device. */
 static inline int many_new(int device, int id)
 {
 	struct evfd_timerfd_create arg = {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Time namespaces: an absolute time is one of the clock that the caller of the
- * setting sees, wherever the descriptor was made and whoever uses it.
+ * Time namespaces: an absolute time refers to the clock that the caller of the setting
+ * sees. The processes that made the descriptor or use it do not matter.
  */
 #include "namespace.h"
 #include "fd_passing.h"
@@ -45,7 +45,7 @@ FIXTURE_VARIANT_ADD(timens, boottime_alarm_behind)
 	.behind = true,
 };
 
-/* This one is the same inside and outside. */
+/* CLOCK_REALTIME_ALARM is the same inside and outside. */
 FIXTURE_VARIANT_ADD(timens, realtime_alarm_behind)
 {
 	.id = CLOCK_REALTIME_ALARM,
@@ -54,7 +54,7 @@ FIXTURE_VARIANT_ADD(timens, realtime_alarm_behind)
 
 FIXTURE_SETUP(timens)
 {
-	/* A clock can't be before its start. */
+	/* A clock can't show a time below 0. */
 	self->offset_ms = variant->behind ? -(now_ms() / 2) : 1000000500;
 	ASSERT_TRUE(timens_new(self->offset_ms));
 	self->fd = tfd_new(variant->id, TFD_NONBLOCK);
@@ -65,7 +65,7 @@ FIXTURE_TEARDOWN(timens)
 {
 }
 
-/* Waits for a child, which has told the test what it found. */
+/* Waits for a child, which has recorded its failures in the test. */
 static bool join(pid_t child)
 {
 	int status;
@@ -73,7 +73,7 @@ static bool join(pid_t child)
 	return waitpid(child, &status, 0) == child && !status;
 }
 
-/* Whether a timer that was set to FAR_NS after start has that left now. */
+/* Whether a timer set to FAR_NS after start has the expected time left. */
 static bool is_far(int fd, int id, int64_t start)
 {
 	int64_t left = tfd_left(fd);
@@ -89,7 +89,7 @@ static bool sets_far(int fd, int id)
 	       is_far(fd, id, start);
 }
 
-/* A test of these tests. */
+/* Checks the clocks of the namespace itself. */
 TEST_F(timens, the_clock_inside_is_another)
 {
 	bool same = variant->id == CLOCK_REALTIME ||
@@ -163,7 +163,7 @@ TEST_F(timens, repeats_inside)
 	ASSERT_TRUE(join(child));
 }
 
-/* The same descriptor is set by the clock of whoever sets it. */
+/* Each setting of the same descriptor uses the clock of its caller. */
 TEST_F(timens, made_outside_and_set_inside)
 {
 	int64_t start = tfd_clock(variant->id);
@@ -192,7 +192,7 @@ TEST_F(timens, made_inside_and_set_outside)
 		start = tfd_clock(variant->id);
 		fd = tfd_new(variant->id, TFD_NONBLOCK);
 		EXPECT_TRUE(send_fd(socks[1], fd));
-		/* It comes back when it is set. */
+		/* The parent sets the timer and sends it back. */
 		fd = receive_fd(socks[1]);
 		EXPECT_TRUE(is_far(fd, variant->id, start));
 		EXPECT_TRUE(sets_far(fd, variant->id));
@@ -221,7 +221,7 @@ TEST_F(timens, spans_are_the_same_inside)
 	ASSERT_TRUE(join(child));
 }
 
-/* Inside, a time may be before the clock began outside. */
+/* A time inside may be before the clock began outside. */
 TEST_F(timens, long_past_inside)
 {
 	pid_t child = fork_child();
@@ -246,10 +246,10 @@ static bool linux_is_older_than(int major, int minor)
 	return is_major < major || (is_major == major && is_minor < minor);
 }
 
-/* And one at the end of time may be after its end. */
+/* The greatest time inside may be beyond the greatest time outside. */
 TEST_F(timens, never_inside)
 {
-	/* A named difference: such a sum was below 0, which alarms take for the past. */
+	/* A named difference: this sum overflowed, and alarms took a time below 0 for the past. */
 	bool wraps = impl_is("native") && linux_is_older_than(7, 3) &&
 		     variant->id == CLOCK_BOOTTIME_ALARM && variant->behind;
 	struct evfd_itimerspec never = { .it_value = { INT64_MAX, 0 } };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Time namespaces, which processes enter when they are made. */
+/* Time namespaces, which a process enters when it is forked. */
 #ifndef EVFD_TESTS_TIMER_NAMESPACE_H
 #define EVFD_TESTS_TIMER_NAMESPACE_H
 
@@ -10,8 +10,8 @@
 #endif
 
 /*
- * Makes a time namespace for the children of this process, whose clocks since
- * boot show that much more than here, in milliseconds.
+ * Makes a time namespace for the children of this process. Inside, the clocks that count
+ * from boot are ahead by offset_ms.
  */
 static inline bool timens_new(int64_t offset_ms)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Reading timers: what is counted, what a read takes, and how buffers may look.
+ * Reading timers: which ticks are counted, which a read takes, and which buffers are valid.
  */
 #include "timer.h"
 
@@ -22,7 +22,7 @@ FIXTURE_TEARDOWN(timer)
 	close(self->fd);
 }
 
-/* Makes LATE_TICKS expirations that the next read will find. */
+/* Arms the timer in the past, with LATE_TICKS expirations for the next read. */
 static bool make_late(int fd)
 {
 	return !tfd_arm_late(fd, CLOCK_REALTIME) && tfd_expires(fd);
@@ -57,12 +57,12 @@ TEST_F(timer, buffers_too_small)
 			EXPECT_EQ(-1, read(self->fd, self->buf, size));
 			EXPECT_EQ(EINVAL, errno) TH_LOG("size %d", size);
 		}
-		/* Of this, the file is not even told. */
+		/* An empty vector does not even reach the file. */
 		EXPECT_EQ(0, readv(self->fd, NULL, 0));
 	}
 	EXPECT_EQ(0xeeeeeeeeeeeeeeee, self->buf[0]);
 	EXPECT_EQ(LATE_TICKS, tfd_ticks(self->fd));
-	/* A blocking read does not wait to say so. */
+	/* A blocking read does not wait before this error. */
 	ASSERT_EQ(0, fcntl(self->fd, F_SETFL, 0));
 	EXPECT_EQ(-1, read(self->fd, self->buf, 7));
 	EXPECT_EQ(EINVAL, errno);
@@ -149,7 +149,7 @@ TEST_F(timer, a_read_forwards)
 	EXPECT_LE(FAR_NS - (tfd_clock(CLOCK_MONOTONIC) - start), left);
 }
 
-/* Only a read, or being asked for the time, starts a timer again. */
+/* Only a read or a query of the time re-arms a periodic timer. */
 TEST_F(timer, nobody_reads)
 {
 	struct evfd_itimerspec now;
@@ -177,12 +177,12 @@ TEST_F(timer, a_period_of_a_nanosecond)
 		ticks = tfd_ticks(self->fd);
 		ASSERT_LE(1, ticks);
 		sum += ticks;
-		/* The program may see the clock a little otherwise. */
+		/* The clock that the program reads may differ a little. */
 		EXPECT_LE(tfd_due(before, first, 1) - 1000, sum);
 		EXPECT_GE(tfd_due(tfd_clock(CLOCK_REALTIME), first, 1) + 1000,
 			  sum);
 	}
-	/* 2^63 ns are not over yet, but many are. */
+	/* Fewer than 2^63 ns have elapsed since 1970, but more than until first. */
 	ASSERT_EQ(0, tfd_arm(self->fd, TFD_TIMER_ABSTIME, 1, 1));
 	ASSERT_TRUE(tfd_expires(self->fd));
 	EXPECT_LE(first, tfd_ticks(self->fd));
@@ -201,7 +201,7 @@ TEST_F(timer, set_ticks)
 	EXPECT_EQ(EFAULT, errno);
 	EXPECT_EQ(-EAGAIN, tfd_ticks(self->fd));
 
-	/* On a timer that is disarmed, armed, or expired for good. */
+	/* On a timer that is disarmed, armed, or expired without a period. */
 	EXPECT_EQ(0, tfd_set_ticks(self->fd, 1ull << 40));
 	EXPECT_EQ(POLLIN, poll_now(self->fd));
 	EXPECT_EQ(INT64_C(1) << 40, tfd_ticks(self->fd));
@@ -215,7 +215,7 @@ TEST_F(timer, set_ticks)
 	ASSERT_TRUE(tfd_expires(self->fd));
 	EXPECT_EQ(0, tfd_set_ticks(self->fd, 5));
 	EXPECT_EQ(5, tfd_ticks(self->fd));
-	/* What an expired one has missed is added, but for the first. */
+	/* An expired periodic timer adds the ticks that it has missed, except the first. */
 	ASSERT_TRUE(make_late(self->fd));
 	EXPECT_EQ(0, tfd_set_ticks(self->fd, 5));
 	EXPECT_EQ(5 + LATE_TICKS - 1, tfd_ticks(self->fd));

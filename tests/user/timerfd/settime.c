@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Setting timers and asking for what is left: every state that a timer can be
- * in, and what is refused.
+ * Setting timers and querying the time left, in every state of a timer. Also, the settings
+ * that are refused.
  */
 #include "timer.h"
 
 #include <limits.h>
 
-/* The greatest time that the kernel has: 2^63-1 ns. */
+/* The greatest time of the kernel: 2^63-1 ns. */
 #define MAX_SEC		(INT64_MAX / NS_PER_S)
 #define MAX_NSEC	(INT64_MAX % NS_PER_S)
 
-/* A setting, as seconds and nanoseconds. */
+/* A setting in seconds and nanoseconds. */
 #define setting(sec, nsec, interval_sec, interval_nsec)			\
 ((struct evfd_itimerspec){						\
 	.it_value = { (sec), (nsec) },					\
@@ -27,7 +27,7 @@ FIXTURE(timer)
 
 FIXTURE_SETUP(timer)
 {
-	/* What no call is to leave there. */
+	/* A value that no call returns. */
 	self->old = setting(-1, -1, -1, -1);
 	self->fd = tfd_new(CLOCK_MONOTONIC, TFD_NONBLOCK);
 	ASSERT_GE(self->fd, 0);
@@ -39,7 +39,7 @@ FIXTURE_TEARDOWN(timer)
 	close(self->fd);
 }
 
-/* Whether that is left of a time set at start or later. */
+/* Whether left is right for a timer set at start or later, with set ns to go. */
 static bool is_left(int64_t start, int64_t set, struct evfd_timespec left)
 {
 	int64_t passed = tfd_clock(CLOCK_MONOTONIC) - start;
@@ -48,7 +48,7 @@ static bool is_left(int64_t start, int64_t set, struct evfd_timespec left)
 	       left.tv_nsec >= 0 && left.tv_nsec < NS_PER_S;
 }
 
-/* Sets the timer to something else, for what is told of the setting before. */
+/* Sets the timer to another time, to get the setting before. */
 static int set_again(int fd, struct evfd_itimerspec *old)
 {
 	struct evfd_itimerspec new = setting(7200, 0, 0, 0);
@@ -130,7 +130,7 @@ TEST_F(timer, old_value_of_a_disarmed_timer)
 	ASSERT_EQ(0, tfd_arm(self->fd, 0, FAR_NS, FAR_NS));
 	ASSERT_EQ(0, tfd_set(self->fd, 0, &off, &self->old));
 	EXPECT_TRUE(is_left(self->start, FAR_NS, self->old.it_value));
-	/* The interval is kept, for nothing. */
+	/* The interval is kept, without effect. */
 	ASSERT_EQ(0, tfd_get(self->fd, &now));
 	EXPECT_EQ(0, tfd_ns(now.it_value));
 	EXPECT_EQ(5 * NS_PER_S + 6, tfd_ns(now.it_interval));
@@ -152,7 +152,7 @@ TEST_F(timer, old_value_of_a_timer_that_is_late)
 	ASSERT_EQ(0, tfd_get(fd, &now));
 	EXPECT_TRUE(is_left(self->start, FAR_NS, now.it_value));
 	EXPECT_EQ(LATE_INTERVAL, tfd_ns(now.it_interval));
-	/* Asking has forwarded it, and lost nothing. */
+	/* The query has forwarded the timer, without losing ticks. */
 	EXPECT_EQ(LATE_TICKS, tfd_pending(fd));
 	ASSERT_EQ(0, tfd_get(fd, &now));
 	EXPECT_EQ(LATE_TICKS, tfd_ticks(fd));
@@ -171,7 +171,7 @@ TEST_F(timer, asking_loses_no_ticks)
 	int64_t first = self->start + interval, ticks;
 
 	ASSERT_EQ(0, tfd_arm(self->fd, TFD_TIMER_ABSTIME, first, interval));
-	/* Asking starts it again each time, without a read. */
+	/* Each query re-arms the timer, without a read. */
 	ASSERT_TRUE(wait_for(tfd_left(self->fd) <= interval &&
 			     tfd_pending(self->fd) >= 20));
 	ticks = tfd_ticks(self->fd);
@@ -224,7 +224,7 @@ TEST_F(timer, sooner_and_later)
 	EXPECT_LT(FAR_NS / 2, tfd_left(self->fd));
 }
 
-/* Times that are none, in each of the places. */
+/* Invalid times in the value and in the interval. */
 TEST_F(timer, invalid_times)
 {
 	static const struct evfd_timespec bad[] = {
@@ -247,7 +247,7 @@ TEST_F(timer, invalid_times)
 		EXPECT_EQ(EINVAL, errno)
 			TH_LOG("time %zu, place %zu", i / 8, i & 7);
 	}
-	/* The timer is as it was, and nothing was told of it. */
+	/* The timer is unchanged, and no old value was returned. */
 	EXPECT_EQ(-1, self->old.it_value.tv_sec);
 	EXPECT_EQ(-1, self->old.it_interval.tv_nsec);
 	EXPECT_EQ(1, tfd_ticks(self->fd));
@@ -276,7 +276,7 @@ TEST_F(timer, the_greatest_times)
 		EXPECT_EQ(MAX_NSEC, now.it_interval.tv_nsec);
 		EXPECT_EQ(0, poll_now(self->fd));
 	}
-	/* 292 years after it has expired, it will again. */
+	/* After this expiration, the next is in 292 years. */
 	ASSERT_EQ(0, tfd_set(self->fd, 0, &setting(0, 1, INT64_MAX, 0), NULL));
 	ASSERT_TRUE(tfd_expires(self->fd));
 	EXPECT_EQ(1, tfd_ticks(self->fd));
@@ -312,7 +312,7 @@ TEST_F(timer, unknown_flags)
 	EXPECT_EQ(1, tfd_ticks(self->fd));
 }
 
-/* A clock that is not set cancels nothing, and neither does a span. */
+/* The flag has no effect on clocks that cannot be set, nor on relative times. */
 TEST_F(timer, cancel_on_set_where_it_has_no_effect)
 {
 	static const int clocks[] = {

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Timers while the machine sleeps: alarm clocks wake it, and each clock counts
- * the sleep or does not.
+ * Timers while the machine sleeps: alarm clocks wake it, and each clock either counts the
+ * sleep or does not.
  *
- * This needs a machine that can sleep with its memory on and has an RTC. With
- * one processor only: an emulated one may not come back. Nor does a kernel with
- * KCSAN, natively either.
+ * This needs a machine with an RTC that can suspend to RAM. It must have a single
+ * processor, because a second emulated processor may not come back. A kernel with KCSAN
+ * does not come back either, not even with native timers.
  */
 #include "timer.h"
 
 /* An alarm less than two seconds away keeps the machine from sleeping. */
 #define SLEEP_NS	(4 * NS_PER_S)
 
-/* An RTC counts in seconds: this much sleep there is at least. */
+/* An RTC counts in seconds, so the machine sleeps at least this long. */
 #define ASLEEP_NS	(2 * NS_PER_S)
 
-/* When a native timer wakes the machine if the one under test does not. */
+/* When a native timer wakes the machine, in case the timer under test does not. */
 #define FALLBACK_S	25
 
 static bool write_to(const char *path, const char *text)
@@ -49,7 +49,7 @@ static bool can_sleep(void)
 	       access("/sys/kernel/debug/kcsan", F_OK);
 }
 
-/* Returns when the machine is awake again: how long it slept, or -errno. */
+/* Puts the machine to sleep. Returns the time that it slept, or -errno. */
 static int64_t sleep_machine(void)
 {
 	struct itimerspec fallback = { .it_value = { FALLBACK_S, 0 } };
@@ -93,7 +93,7 @@ TEST(a_boottime_alarm_wakes_the_machine)
 	EXPECT_LE(ASLEEP_NS, slept);
 	EXPECT_GT(FALLBACK_S / 2 * NS_PER_S, slept);
 
-	/* What was due meanwhile has expired, and counts the sleep. */
+	/* Timers due during the sleep have expired, and CLOCK_BOOTTIME counts the sleep. */
 	EXPECT_TRUE(tfd_expires(sooner));
 	EXPECT_EQ(1, tfd_ticks(sooner));
 	EXPECT_TRUE(tfd_expires(periodic));
@@ -101,7 +101,7 @@ TEST(a_boottime_alarm_wakes_the_machine)
 	left = tfd_left(boottime);
 	EXPECT_GE(FAR_NS - slept, left);
 	EXPECT_LE(FAR_NS - (tfd_clock(CLOCK_BOOTTIME) - start), left);
-	/* And one clock stood still. */
+	/* CLOCK_MONOTONIC stood still. */
 	EXPECT_LE(FAR_NS - (tfd_clock(CLOCK_BOOTTIME) - start) + slept,
 		  tfd_left(monotonic));
 
