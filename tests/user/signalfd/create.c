@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Making signal descriptors and giving them other masks: what is refused, and
- * what a mask is.
+ * Making signal descriptors and changing their masks: valid masks, and calls that are
+ * refused.
  */
 #include "signal.h"
 
@@ -39,7 +39,7 @@ TEST(unknown_flags)
 	int fd = sfd_new(USR, 0);
 
 	ASSERT_GE(fd, 0);
-	/* Bit 0 is a flag of evfd's. */
+	/* Bit 0 is EVFD_SFD_BLOCK. */
 	for (int bit = 1; bit < 32; bit++) {
 		unsigned int flags = 1U << bit;
 
@@ -69,7 +69,7 @@ TEST(size_of_the_mask)
 		EXPECT_EQ(EINVAL, errno);
 		EXPECT_EQ(-1, sfd_call(fd, mask, sizes[i], 0));
 		EXPECT_EQ(EINVAL, errno);
-		/* Of another size, it is not even looked at. */
+		/* With another size, the mask is not even read. */
 		EXPECT_EQ(-1, sfd_call(-1, nowhere(), sizes[i], 0));
 		EXPECT_EQ(EINVAL, errno);
 	}
@@ -237,7 +237,7 @@ TEST(other_descriptors)
 		syscall(SYS_eventfd2, 0, 0), evfd_new(0, 0),
 		open(EVFD_DEVICE, O_RDWR), impl_is_evfd() ? native : evfd,
 	};
-	/* With the library both are of a kind. */
+	/* With the preload library, both are the same kind. */
 	size_t n = ARRAY_SIZE(others) - impl_is("preload");
 
 	ASSERT_EQ(0, pipe(pipes));
@@ -246,7 +246,7 @@ TEST(other_descriptors)
 	for (size_t i = 0; i < n; i++) {
 		ASSERT_GE(others[i], 0);
 		EXPECT_EQ(-1, sfd_set_mask(others[i], 1));
-		EXPECT_EQ(EINVAL, errno) TH_LOG("the one at %zu", i);
+		EXPECT_EQ(EINVAL, errno) TH_LOG("descriptor %zu", i);
 	}
 	EXPECT_EQ(-1, sfd_set_mask(pipes[0], 1));
 	EXPECT_EQ(EINVAL, errno);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Signals that the kernel sends of itself, and what their records tell: of
- * timers, of files, of children, of terminals' jobs.
+ * Signals from the kernel itself, and the records of them: for timers, files, children, and
+ * the job control of terminals.
  */
 #include "signal.h"
 
@@ -12,7 +12,7 @@
 
 #define HOUR	3600
 
-/* 32-bit programs have a call for 64-bit times beside the old one. */
+/* 32-bit programs have another call for 64-bit times beside the old. */
 #ifdef SYS_timer_settime64
 #define TIMER_SETTIME	SYS_timer_settime64
 #else
@@ -104,13 +104,13 @@ static int timer_new(int sig, int *id, uintptr_t value)
 }
 
 /*
- * Sets it so that it has expired n times, and is to do so again in an hour:
- * however long the test takes, n is what the signal tells.
+ * Sets the timer as if it had expired n times, and to expire again in an hour. So the
+ * signal reports n expirations, however long the test takes.
  */
 static int timer_set_late(int id, int n)
 {
 	struct timespec now;
-	/* As 64-bit kernels have it: interval, then first expiration. */
+	/* In the form of 64-bit kernels: the interval, then the first expiration. */
 	int64_t setting[4] = { 2 * HOUR };
 
 	clock_gettime(CLOCK_REALTIME, &now);
@@ -155,7 +155,7 @@ TEST_F(event, timer_that_is_gone)
 	ASSERT_EQ(0, syscall(SYS_timer_delete, id));
 	EXPECT_EQ(-EAGAIN, sfd_take(self->fd));
 	EXPECT_EQ(0, poll_now(self->fd));
-	/* What comes behind it is not lost. */
+	/* A signal queued behind it is not lost. */
 	ASSERT_EQ(0, timer_new(RT, &id, 0));
 	ASSERT_EQ(0, timer_set_late(id, 1));
 	ASSERT_TRUE(sfd_ready(self->fd));
@@ -173,7 +173,7 @@ TEST_F(event, alarm)
 	struct signalfd_siginfo want = { .ssi_signo = SIGALRM, .ssi_code = SI_KERNEL };
 
 	ASSERT_EQ(0, setitimer(ITIMER_REAL, &timer, NULL));
-	/* It is the read that starts it again. */
+	/* The read re-arms the timer. */
 	for (int i = 0; i < 5; i++) {
 		ASSERT_TRUE(sfd_ready(self->fd));
 		EXPECT_TRUE(sfd_gives(self->fd, want));
@@ -184,7 +184,7 @@ TEST_F(event, alarm)
 	timer = (struct itimerval){ };
 	ASSERT_EQ(0, setitimer(ITIMER_REAL, &timer, NULL));
 	ASSERT_EQ(0, fcntl(self->fd, F_SETFL, O_NONBLOCK));
-	/* One may have come before that. */
+	/* A signal may have come before that. */
 	sfd_take(self->fd);
 }
 
@@ -200,7 +200,7 @@ TEST_F(event, time_of_the_processor)
 	EXPECT_TRUE(sfd_gives(self->fd, want));
 }
 
-/* Has a pipe send a signal when it can be read, and fills it. */
+/* Makes a pipe that sends a signal when it becomes readable, and writes to it. */
 static bool fill_async(int pipes[2], int sig)
 {
 	return !pipe(pipes) && !fcntl(pipes[0], F_SETOWN, getpid()) &&
@@ -230,14 +230,14 @@ TEST_F(event, file)
 		ASSERT_TRUE(fill_async(pipes, cases[i].sig));
 		want.ssi_fd = pipes[0];
 		EXPECT_TRUE(sfd_gives(self->fd, want));
-		/* Left open, so that each has a number of its own. */
+		/* The pipe stays open, so each case has another descriptor number. */
 	}
-	/* Without F_SETSIG it tells nothing. */
+	/* Without F_SETSIG, the record has no details. */
 	ASSERT_TRUE(fill_async(pipes, 0));
 	EXPECT_TRUE(sfd_gives(self->fd, kernel));
 }
 
-/* Reads a SIGCHLD of child, but for the times, which it adds up. */
+/* Reads a SIGCHLD of child and compares all but the times, which it adds up. */
 static bool gives_child(int fd, pid_t child, int code, int status, uint64_t *time)
 {
 	struct signalfd_siginfo want = {
@@ -258,7 +258,7 @@ static bool gives_child(int fd, pid_t child, int code, int status, uint64_t *tim
 	return record_is(&want, &seen);
 }
 
-/* Works until it has used 200 ms, which are some ticks on any kernel. */
+/* Uses 200 ms of processor time, which are some ticks on any kernel. */
 static void work(void)
 {
 	struct timespec now = { };
@@ -278,7 +278,7 @@ TEST_F(event, child_ends)
 		_exit(7);
 	}
 	EXPECT_TRUE(gives_child(self->fd, child, CLD_EXITED, 7, &time));
-	/* In ticks, of which there are 100 in a second. */
+	/* In ticks, with 100 ticks in a second. */
 	EXPECT_LT(0, time);
 	EXPECT_GT(1000, time);
 	child = fork_child();
@@ -340,10 +340,10 @@ TEST_F(event, stop_signals_that_are_blocked)
 	static const int stops[] = { SIGTSTP, SIGTTIN, SIGTTOU };
 
 	for (size_t i = 0; i < ARRAY_SIZE(stops); i++) {
-		/* It is read, and stops nobody. */
+		/* A blocked stop signal is read, and stops no process. */
 		ASSERT_EQ(0, kill(getpid(), stops[i]));
 		EXPECT_TRUE(sfd_gives(self->fd, record_of_kill(stops[i])));
-		/* One to go on drops it, and the other way round. */
+		/* SIGCONT drops a pending stop signal, and the other way round. */
 		ASSERT_EQ(0, kill(getpid(), stops[i]));
 		ASSERT_EQ(0, kill(getpid(), SIGCONT));
 		EXPECT_TRUE(sfd_gives(self->fd, record_of_kill(SIGCONT)));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Descriptors for one signal, as eventfs had them, which may be the only way to
- * it.
+ * Descriptors for a single signal, like in eventfs. They may be exclusive, so the signal
+ * arrives in no other way.
  */
 #include "signal.h"
 #include "uring.h"
@@ -39,7 +39,7 @@ TEST(flags)
 	}
 }
 
-/* Whether the call fails so, and leaves what is blocked as it was. */
+/* Whether the call fails with err, and leaves the blocked signals unchanged. */
 static bool fails(struct evfd_eventfs_signal *arg, int err)
 {
 	uint64_t before = sig_blocked();
@@ -168,7 +168,7 @@ TEST_F(one, waits)
 	ASSERT_EQ(0, kill(getpid(), SIGUSR1));
 	EXPECT_TRUE(call_blocks(&poller));
 	EXPECT_TRUE(reader_blocks(&reader));
-	/* One for the reader, one to be there when the poller looks. */
+	/* The reader takes the first signal, so the poller needs the second. */
 	ASSERT_EQ(0, kill(getpid(), RT));
 	ASSERT_EQ(0, kill(getpid(), RT));
 	ASSERT_TRUE(call_ends(&poller));
@@ -250,21 +250,21 @@ TEST(exclusive)
 	EXPECT_EQ(1, handled);
 	EXPECT_EQ(SIGUSR1, sfd_take(fd));
 	EXPECT_EQ(SIGUSR1, sfd_take(fd));
-	/* Another one may have it too. */
+	/* A second descriptor for the signal is possible. */
 	other = exclusive_new(SIGUSR1);
 	ASSERT_GE(other, 0);
 	ASSERT_EQ(0, kill(getpid(), SIGUSR1));
 	EXPECT_EQ(POLLIN, poll_now(fd));
 	EXPECT_EQ(SIGUSR1, sfd_take(other));
 	EXPECT_EQ(-EAGAIN, sfd_take(fd));
-	/* It stays blocked. */
+	/* The signal stays blocked. */
 	ASSERT_EQ(0, close(fd));
 	ASSERT_EQ(0, close(other));
 	EXPECT_EQ(before | sig_bit(SIGUSR1), sig_blocked());
 	EXPECT_EQ(1, handled);
 }
 
-/* A thread that tells what it has blocked, once it has changed that. */
+/* A thread that blocks signals, and then stores its blocked signals. */
 struct other {
 	_Atomic bool ready, end;
 	pthread_t thread;
@@ -310,14 +310,14 @@ TEST(exclusive_of_threads)
 	ASSERT_EQ(0, sig_block(sig_bit(SIGUSR1)));
 	EXPECT_TRUE(fails(&arg, EBUSY));
 	ASSERT_EQ(0, sig_unblock(sig_bit(SIGUSR1)));
-	/* One that has it blocked is in nobody's way, nor is one that was. */
+	/* A thread that blocks the signal is no obstacle, nor is a thread that has ended. */
 	ASSERT_TRUE(end(&without));
 	fd = exclusive_new(SIGUSR1);
 	ASSERT_GE(fd, 0);
 	EXPECT_EQ(sig_bit(SIGUSR1), sig_blocked() & sig_bit(SIGUSR1));
 	ASSERT_TRUE(start(&later, 0));
 	EXPECT_EQ(sig_bit(SIGUSR1), later.blocked & sig_bit(SIGUSR1));
-	/* Any of them may read it. */
+	/* Any thread may read the signal. */
 	ASSERT_EQ(0, kill(getpid(), SIGUSR1));
 	EXPECT_EQ(SIGUSR1, sfd_take(fd));
 	ASSERT_TRUE(end(&with));
@@ -332,7 +332,7 @@ TEST(threads_that_have_ended)
 
 		ASSERT_TRUE(start(&other, 0));
 		ASSERT_TRUE(end(&other));
-		/* It may be on its way out still, but gets no signal. */
+		/* The thread may still be exiting, but gets no signal. */
 		fd = exclusive_new(SIGUSR1);
 		ASSERT_GE(fd, 0);
 		close(fd);
@@ -340,7 +340,7 @@ TEST(threads_that_have_ended)
 	}
 }
 
-/* The state of a task, of its file in /proc. */
+/* The state of a task, from its file in /proc. */
 static char state_in(const char *path)
 {
 	FILE *file = fopen(path, "re");
@@ -378,7 +378,7 @@ TEST(the_first_thread_has_ended)
 	ASSERT_GE(child, 0);
 	if (!child) {
 		pthread_create(&thread, NULL, make_and_end, NULL);
-		/* This thread alone; it has the signal not blocked. */
+		/* Ends only this thread, which does not block the signal. */
 		syscall(SYS_exit, 3);
 	}
 	EXPECT_TRUE(child_ends_well(child));

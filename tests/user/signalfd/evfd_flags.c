@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What evfd's signal descriptors have and native's do not: EVFD_SFD_BLOCK, and
+ * Features of evfd's signal descriptors that native descriptors lack: EVFD_SFD_BLOCK, and
  * an argument with room for more.
  */
 #include "signal.h"
@@ -38,7 +38,7 @@ TEST(blocked_afterwards)
 	EXPECT_TRUE(sfd_gives(fd, record_of_kill(SIGUSR1)));
 	ASSERT_EQ(0, close(fd));
 	EXPECT_EQ(before | USR, sig_blocked());
-	/* What was blocked before stays so. */
+	/* Signals blocked before stay blocked. */
 	ASSERT_GE(block_call(-1, sig_bit(RT), 0), 0);
 	EXPECT_EQ(before | USR | sig_bit(RT), sig_blocked());
 	ASSERT_GE(block_call(-1, 0, 0), 0);
@@ -70,7 +70,7 @@ TEST(another_mask_without_the_device)
 	EXPECT_EQ(USR, sfd_mask(fd));
 	EXPECT_EQ(-1, ioctl(fd, EVFD_IOC_SIGNALFD, &mask));
 	EXPECT_EQ(ENOTTY, errno);
-	/* Whoever waits is told of what the new mask has. */
+	/* A waiter wakes if a signal of the new mask is pending. */
 	ASSERT_EQ(0, sig_block(USR));
 	ASSERT_EQ(0, kill(getpid(), SIGUSR1));
 	mask = sig_bit(RT);
@@ -98,7 +98,7 @@ TEST(blocked_by_another_mask)
 	EXPECT_EQ(fd, block_call(fd, sig_bit(SIGUSR2), 0));
 	EXPECT_EQ(before | sig_bit(SIGUSR2), sig_blocked());
 	EXPECT_EQ(sig_bit(SIGUSR2), sfd_mask(fd));
-	/* What is not in the new one does not become unblocked. */
+	/* Signals outside of the new mask do not become unblocked. */
 	EXPECT_EQ(fd, block_call(fd, sig_bit(SIGUSR1), 0));
 	EXPECT_EQ(before | USR, sig_blocked());
 	EXPECT_EQ(fd, sfd_set_mask(fd, 0));
@@ -137,7 +137,7 @@ TEST(blocked_in_the_calling_thread)
 	EXPECT_EQ(USR, after.blocked & USR);
 }
 
-/* Whether the call fails so, and leaves what is blocked as it was. */
+/* Whether the call fails with err, and leaves the blocked signals unchanged. */
 static bool fails(struct evfd_signalfd *arg, int err)
 {
 	uint64_t before = sig_blocked();
@@ -165,7 +165,7 @@ TEST(nothing_blocked_if_it_fails)
 
 	ASSERT_GE(fd, 0);
 	ASSERT_EQ(0, sig_block(sig_bit(SIGUSR2)));
-	/* A descriptor that there is, and a new one. */
+	/* A new descriptor and an existing descriptor. */
 	for (int i = 0; i < 2; i++) {
 		arg = good;
 		arg.ufd = i ? fd : -1;
@@ -213,7 +213,7 @@ TEST(reserved_field)
 	EXPECT_LT(0, sig_device_ioctl(EVFD_IOC_SIGNALFD, &arg));
 }
 
-/* What a thread sends all the time, and what became of it. */
+/* Signals that a thread keeps sending, and those handled and read. */
 static _Atomic unsigned int sent, handled, taken;
 static _Atomic bool stop;
 
@@ -264,7 +264,7 @@ TEST(none_slips_through)
 		ASSERT_GE(fd, 0);
 		before = handled;
 		sched_yield();
-		/* From here on, all of them are in the descriptor. */
+		/* From here on, all signals go to the descriptor. */
 		while (sfd_take(fd) == RT)
 			taken++;
 		EXPECT_EQ(before, handled);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Processes that exit or exec while epoll, aio or io_uring still poll for their
- * signals: whoever is left has nothing of them in its hands. What is wrong
- * here may show in the kernel's log only, and after many rounds.
+ * Processes that exit or exec while epoll, aio or io_uring still poll for their signals.
+ * The remaining processes must keep no pointer to an ended process. A defect may show only
+ * in the kernel log, and only after many rounds.
  */
 #include "epoll.h"
 #include "signal.h"
@@ -12,7 +12,7 @@
 
 #define USR	(sig_bit(SIGUSR1) | sig_bit(SIGUSR2))
 
-/* How many rounds, and for how long at most, each test goes. */
+/* The rounds of each test, and the time after which a test ends sooner. */
 #define ROUNDS	200
 #define MS	1200
 
@@ -38,12 +38,12 @@ FIXTURE_TEARDOWN(ends)
 	close(self->fd);
 }
 
-/* Whether epoll is told of nothing that comes to this process. */
+/* Whether epoll returns no event for a signal to this process. */
 static bool is_deaf(int ep, int fd)
 {
 	bool deaf;
 
-	/* The end of the other one was a wake-up. */
+	/* The end of the other process was an event. */
 	events_now(ep);
 	deaf = !kill(getpid(), SIGUSR1) && !events_now(ep);
 	return deaf && sfd_take(fd) == SIGUSR1;
@@ -60,7 +60,7 @@ TEST_F(ends, exit_then_close)
 					EPOLLIN | EPOLLET));
 		ASSERT_TRUE(child_ends_well(child));
 		EXPECT_TRUE(is_deaf(self->ep, self->fd));
-		/* In turns, only the one or the other is closed. */
+		/* In turns, removes fd from ep, closes only ep, or closes only fd. */
 		if (i % 3 == 0) {
 			ASSERT_EQ(0, epoll_ctl(self->ep, EPOLL_CTL_DEL,
 					       self->fd, NULL));
@@ -86,7 +86,7 @@ TEST_F(ends, exit_and_close_at_once)
 			_exit(0);
 		}
 		ASSERT_EQ(1, efd_take(self->ready));
-		/* It is on its way out, farther each time. */
+		/* The child is exiting, and gets farther each time. */
 		for (int j = 0; j < i % 10; j++)
 			sched_yield();
 		if (i % 2) {
@@ -152,7 +152,7 @@ TEST_F(ends, exec)
 		ASSERT_GE(child, 0);
 		if (!child) {
 			watch_too(self->ep, self->fd, EPOLLIN);
-			/* In turns by the one thread, and by another. */
+			/* The first thread and another thread exec in turns. */
 			if (i % 2)
 				exec_end(NULL);
 			pthread_create(&thread, NULL, exec_end, NULL);
@@ -165,7 +165,7 @@ TEST_F(ends, exec)
 	}
 }
 
-/* What a process does that shares more than one from fork() with another. */
+/* A process that shares memory with another, and possibly signal handlers. */
 struct sharer {
 	int fd, ep, go;
 	bool execs;
@@ -190,7 +190,7 @@ static int run_sharer(void *arg)
 	_exit(0);
 }
 
-/* Makes a process that shares memory with this one. */
+/* Starts a process that shares memory with this process. */
 static pid_t start_sharer(struct sharer *sharer, int flags)
 {
 	static char stack[65536] __attribute__((aligned(16)));
@@ -211,7 +211,7 @@ TEST_F(ends, one_of_two_that_share_handlers)
 			sharer.fd = self->fd;
 			sharer.ep = self->ep;
 			other = start_sharer(&sharer, CLONE_SIGHAND | CLONE_VFORK);
-			/* The other one is gone, but its registration is not. */
+			/* The other process is gone, but its registration is not. */
 			if (!child_ends_well(other) || sharer.ret ||
 			    kill(getpid(), SIGUSR1))
 				_exit(1);
@@ -275,7 +275,7 @@ TEST_F(ends, aio)
 	EXPECT_EQ(0, syscall(SYS_io_destroy, sharer.ctx));
 }
 
-/* Submits polls to a ring that its parent has too, and ends. */
+/* Submits polls to a ring shared with the parent, and ends. */
 static void poll_and_end(struct uring *ring, int fd, bool execs)
 {
 	static struct signalfd_siginfo seen;
@@ -301,7 +301,7 @@ TEST_F(ends, io_uring)
 		unsigned int told = 0;
 		pid_t child;
 
-		/* A ring of its own each time: it is not made for this. */
+		/* A new ring each time, because rings are not made for this use. */
 		ASSERT_TRUE(uring_open(&ring));
 		child = fork_child();
 		ASSERT_GE(child, 0);

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * In which order signals are read, and how many of them: of those that are
- * queued all, in order, of others one.
+ * The order in which signals are read, and how often. Queued signals are all read in order,
+ * other signals are read once.
  */
 #include "signal.h"
 
 #define LAST_RT		64
 
-/* How many are queued at a time, and how often. */
+/* The number of signals queued at a time, and how often. */
 #define CHUNK		2000
 #define CHUNKS		50
 
 static struct signalfd_siginfo seen[64];
 
-/* Reads n records that must be of sig, with values that count from first. */
+/* Reads n records, which must be of sig with values counting from first. */
 static bool take_queued(int fd, int sig, int n, unsigned int first)
 {
 	while (n > 0) {
@@ -58,7 +58,7 @@ TEST(all_realtime_signals_at_once)
 
 	ASSERT_GE(fd, 0);
 	ASSERT_EQ(0, sig_set_queue_limit(4 * CHUNK));
-	/* Interleaved, and the last signal first. */
+	/* Interleaved, with the last signal first. */
 	for (int i = 0; i < EACH; i++) {
 		for (int sig = LAST_RT; sig >= SIG_FIRST_RT; sig--)
 			ASSERT_EQ(0, sig_queue(getpid(), sig, sig * 100 + i));
@@ -84,7 +84,7 @@ TEST(as_many_as_are_left_in_the_last_read)
 	EXPECT_EQ(99, seen[35].ssi_int);
 }
 
-/* Sends them in this order, to the process or the thread. */
+/* Sends the signals in this order, to the process or the thread. */
 static bool send(const int *signals, int n, bool to_thread)
 {
 	for (int i = 0; i < n; i++) {
@@ -95,13 +95,13 @@ static bool send(const int *signals, int n, bool to_thread)
 	return true;
 }
 
-/* Reads them all in one call; true if they come in this order. */
+/* Reads all signals in one call. Returns whether they come in this order. */
 static bool take(int fd, const int *signals, int n)
 {
 	ssize_t size = read(fd, seen, sizeof(seen));
 
 	if (size != n * RECORD_SIZE) {
-		fprintf(stderr, "# read gives %zd\n", size);
+		fprintf(stderr, "# read returns %zd\n", size);
 		return false;
 	}
 	for (int i = 0; i < n; i++) {
@@ -171,13 +171,13 @@ TEST(others_are_there_once)
 	for (int sig = 1; sig < SIG_FIRST_RT; sig++) {
 		if (sig == SIGKILL || sig == SIGSTOP)
 			continue;
-		/* It is the first that counts. */
+		/* The first signal counts. */
 		for (int value = 1; value <= 3; value++)
 			ASSERT_EQ(0, sig_queue(getpid(), sig, value));
 		ASSERT_EQ(0, kill(getpid(), sig));
 		EXPECT_TRUE(sfd_gives(fd, record_of_queue(sig, 1)));
 		EXPECT_EQ(-EAGAIN, sfd_take(fd));
-		/* When it is read, another may come. */
+		/* After the read, another signal may come. */
 		ASSERT_EQ(0, sig_queue(getpid(), sig, 4));
 		EXPECT_TRUE(sfd_gives(fd, record_of_queue(sig, 4)));
 	}
@@ -205,7 +205,7 @@ TEST(what_the_queue_has_no_room_for)
 	EXPECT_EQ(-1, sig_queue(getpid(), LAST_RT, 1));
 	EXPECT_EQ(EAGAIN, errno);
 	EXPECT_EQ(-EAGAIN, sfd_take(fd));
-	/* The signal comes, but what it tells is lost. */
+	/* The signal comes, but its details are lost. */
 	ASSERT_EQ(0, kill(getpid(), LAST_RT));
 	ASSERT_EQ(0, kill(getpid(), LAST_RT));
 	nobody.ssi_signo = LAST_RT;
@@ -214,12 +214,12 @@ TEST(what_the_queue_has_no_room_for)
 	ASSERT_EQ(0, sig_queue(getpid(), SIGUSR1, 1));
 	nobody.ssi_signo = SIGUSR1;
 	EXPECT_TRUE(sfd_gives(fd, nobody));
-	/* There is always room for these. */
+	/* The queue always has room for standard signals from kill(). */
 	ASSERT_EQ(0, kill(getpid(), SIGUSR1));
 	EXPECT_TRUE(sfd_gives(fd, record_of_kill(SIGUSR1)));
 }
 
-/* Makes a child that ends with a status, and is not waited for. */
+/* Makes a child that ends with a status, and is not reaped. */
 static pid_t end_child(int status)
 {
 	pid_t child = fork_child();
@@ -251,7 +251,7 @@ TEST(children_that_end_are_told_once)
 	EXPECT_EQ(-EAGAIN, sfd_take(fd));
 	for (int i = 0; i < 3; i++)
 		EXPECT_EQ(children[i], waitpid(-1, NULL, 0));
-	/* As POSIX has it: one that is waited for is still told of. */
+	/* A child that has been reaped is still reported, according to POSIX. */
 	children[0] = end_child(9);
 	ASSERT_GT(children[0], 0);
 	EXPECT_EQ(children[0], waitpid(-1, NULL, 0));

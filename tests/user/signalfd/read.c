@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How much a read gives: as many whole records as there are signals, and as
- * fit. What is pending, and what is not, though it was sent.
+ * The length of a read: as many whole records as there are signals, and as fit. Also, which
+ * signals are pending after they were sent.
  */
 #include "signal.h"
 
 #define RT(n)	(SIG_FIRST_RT + 8 + (n))
 
-/* More than any of these tests queues. */
+/* More signals than any of these tests queues. */
 #define N	8
 
 FIXTURE(read)
@@ -42,7 +42,7 @@ static bool queue(int n)
 	return true;
 }
 
-/* How many of the records, from the first on, are as queue() makes them. */
+/* How many records match those of queue(), from number first on. */
 static int count(const struct signalfd_siginfo *seen, int first)
 {
 	int n = 0;
@@ -89,7 +89,7 @@ TEST_F(read, nothing_there)
 	EXPECT_EQ(-1, read(self->fd, self->seen, sizeof(self->seen)));
 	EXPECT_EQ(EAGAIN, errno);
 	EXPECT_TRUE(untouched(self->seen, self->seen + N));
-	/* Then the memory does not matter. */
+	/* Without a signal, the buffer does not matter. */
 	EXPECT_EQ(-1, read(self->fd, nowhere(), RECORD_SIZE));
 	EXPECT_EQ(EAGAIN, errno);
 }
@@ -112,7 +112,7 @@ TEST_F(read, whole_records)
 		EXPECT_EQ(n, read(self->fd, self->seen, cases[i].size));
 		EXPECT_EQ(cases[i].n, count(self->seen, 0));
 		EXPECT_TRUE(untouched(self->seen + cases[i].n, self->seen + N));
-		/* The rest is left. */
+		/* The other signals are still pending. */
 		n = 5 * RECORD_SIZE - n;
 		memset(self->seen, 0xff, sizeof(self->seen));
 		EXPECT_EQ(n ? n : -1,
@@ -161,7 +161,7 @@ TEST_F(read, bad_memory)
 	EXPECT_EQ(-1, read(self->fd, map + page - 127, RECORD_SIZE));
 	EXPECT_EQ(EFAULT, errno);
 	sfd_take(self->fd);
-	/* What was delivered before counts. */
+	/* The records before the fault are delivered. */
 	ASSERT_TRUE(queue(3));
 	EXPECT_EQ(2 * RECORD_SIZE,
 		  read(self->fd, map + page - 300, 3 * RECORD_SIZE));
@@ -226,20 +226,20 @@ TEST_F(read, only_what_is_in_the_mask)
 
 TEST_F(read, ignored_signals)
 {
-	/* Of itself ignored, but blocked: it is kept. */
+	/* SIGURG is ignored by default, but is kept while blocked. */
 	ASSERT_EQ(0, kill(getpid(), SIGURG));
 	EXPECT_TRUE(sfd_gives(self->fd, record_of_kill(SIGURG)));
 	signal(SIGUSR1, SIG_IGN);
 	ASSERT_EQ(0, kill(getpid(), SIGUSR1));
 	EXPECT_TRUE(sfd_gives(self->fd, record_of_kill(SIGUSR1)));
-	/* To ignore it drops what is pending. */
+	/* Ignoring a signal drops it if it is pending. */
 	signal(SIGUSR1, SIG_DFL);
 	ASSERT_EQ(0, kill(getpid(), SIGUSR1));
 	EXPECT_EQ(POLLIN, poll_now(self->fd));
 	signal(SIGUSR1, SIG_IGN);
 	EXPECT_EQ(0, poll_now(self->fd));
 	EXPECT_EQ(-EAGAIN, sfd_take(self->fd));
-	/* Neither blocked nor caught, it never comes. */
+	/* Ignored and not blocked, the signal never comes. */
 	ASSERT_EQ(0, sig_unblock(sig_bit(SIGUSR1)));
 	ASSERT_EQ(0, kill(getpid(), SIGUSR1));
 	EXPECT_EQ(-EAGAIN, sfd_take(self->fd));
@@ -264,7 +264,7 @@ TEST_F(read, handlers_are_first)
 	EXPECT_EQ(1, handled);
 	EXPECT_EQ(0, poll_now(self->fd));
 	EXPECT_EQ(-EAGAIN, sfd_take(self->fd));
-	/* When blocked it waits for who is first. */
+	/* A blocked signal goes to the handler or the read, whichever is first. */
 	ASSERT_EQ(0, sig_block(sig_bit(SIGUSR1)));
 	ASSERT_EQ(0, kill(getpid(), SIGUSR1));
 	EXPECT_EQ(POLLIN, poll_now(self->fd));

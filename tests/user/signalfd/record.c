@@ -1,32 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a record tells, for signals with every code there is and with others: a
- * process may send itself any. All bytes are compared, so that what a signal
- * does not tell is 0.
+ * The fields of a record, for signals with every known code and with other codes, because a
+ * process may send itself any code. All bytes are compared, so fields without a meaning for
+ * the signal must be 0.
  */
 #include "signal.h"
 
 #include <limits.h>
 
-/* Not all C libraries have all of them. */
+/* Not all C libraries define every code. */
 #ifndef SI_DETHREAD
 #define SI_DETHREAD	(-7)
 #endif
 
 #define SOME_INT	0x7e57ab1e
 
-/* Above what fits into an int, where pointers do. */
+/* Too large for an int, if pointers are larger. */
 #define SOME_POINTER	((void *)(uintptr_t)UINT64_C(0xfedc8a9876543210))
 
 enum layout { KILL, TIMER, POLL, FAULT, FAULT_LSB, CHILD, QUEUE, SYS };
 
-/* What the kernel copies from user space; more must be 0 for unknown codes. */
+/* The bytes that the kernel copies from user space. More must be 0 for unknown codes. */
 #define COPIED	48
 
-/* Fills in what a signal of that layout tells, and nothing more. */
+/* Fills in the fields of a layout, and the expected record. */
 static void fill(siginfo_t *info, struct signalfd_siginfo *want, enum layout layout)
 {
-	/* What the signal does not tell is not to be seen. */
+	/* Bytes outside of these fields must not appear in the record. */
 	memset((char *)info + 3 * sizeof(int), 0x5a, COPIED - 3 * sizeof(int));
 	switch (layout) {
 	case KILL:
@@ -91,7 +91,7 @@ static void fill(siginfo_t *info, struct signalfd_siginfo *want, enum layout lay
 	}
 }
 
-/* Sends it to this process or to this thread, and tells whether it came so. */
+/* Sends the signal to this process or thread. Returns whether it comes as expected. */
 static bool comes_as(int fd, int sig, int code, enum layout layout)
 {
 	static bool to_thread;
@@ -184,7 +184,7 @@ TEST_F(record, codes_by_name)
 				     cases[i].layout));
 }
 
-/* The layout of a positive code, up to which the signal has some of its own. */
+/* The number of positive codes of the signal's own, and their layout. */
 static int own_codes(int sig, enum layout *layout)
 {
 	*layout = FAULT;
@@ -219,7 +219,7 @@ static enum layout layout_of(int sig, int code)
 		return FAULT_LSB;
 	if (code <= own_codes(sig, &layout))
 		return layout;
-	/* As a file's, whatever the signal; and what is not known at all. */
+	/* Codes of a file apply to any signal. Higher codes are unknown. */
 	return code <= 6 ? POLL : KILL;
 }
 
@@ -274,7 +274,7 @@ TEST_F(record, values)
 		EXPECT_TRUE(sfd_gives(self->fd,
 				      record_of_queue(SIGUSR1, value)));
 	}
-	/* As an int only. */
+	/* A value that is an int only. */
 	ASSERT_EQ(0, sigqueue(getpid(), SIGUSR1,
 			      (union sigval){ .sival_int = SOME_INT }));
 	EXPECT_TRUE(sfd_gives(self->fd, record_of_queue(SIGUSR1, SOME_INT)));

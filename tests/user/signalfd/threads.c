@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Signals for threads, signals for processes, and many who read them: each is
- * read once.
+ * Signals for threads, signals for processes, and many readers: each signal is read once.
  */
 #include "signal.h"
 
@@ -21,7 +20,7 @@ TEST(a_signal_for_a_thread_is_for_that_one)
 	EXPECT_TRUE(record_is(&want, &readers[1].info));
 	EXPECT_TRUE(reader_blocks(&readers[0]));
 	EXPECT_TRUE(reader_blocks(&readers[2]));
-	/* One for the process is for any. */
+	/* Any thread may read a signal for the process. */
 	ASSERT_EQ(0, sig_queue(getpid(), RT, 8));
 	ASSERT_TRUE(wait_for(readers[0].call.done || readers[2].call.done));
 	ASSERT_EQ(0, sig_queue(getpid(), RT, 9));
@@ -30,7 +29,7 @@ TEST(a_signal_for_a_thread_is_for_that_one)
 	EXPECT_EQ(8 + 9, readers[0].info.ssi_int + readers[2].info.ssi_int);
 }
 
-/* A thread that looks, and reads, when it is told to. */
+/* A thread that polls and reads on request. */
 struct looker {
 	_Atomic pid_t tid;
 	_Atomic bool look, read;
@@ -90,7 +89,7 @@ TEST(a_thread_s_signals_go_with_it)
 {
 	struct looker looker = { .look = true };
 
-	/* That thread reads for another signal. */
+	/* The descriptor of the thread is for another signal. */
 	looker.fd = sfd_new_blocked(sig_bit(SIGUSR2), SFD_NONBLOCK);
 	ASSERT_GE(looker.fd, 0);
 	ASSERT_EQ(0, sig_block(sig_bit(SIGUSR1)));
