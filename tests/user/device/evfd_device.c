@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The device: who may open it, and what its ioctls refuse.
+ * The device: any user may open it, and its ioctls refuse invalid calls.
  */
 #include "common.h"
 
@@ -99,7 +99,7 @@ TEST_F(device, bad_arguments)
 	self->arg.flags = UINT32_MAX;
 	EXPECT_EQ(-1, ioctl(self->fd, EVFD_IOC_EVENTFD, &self->arg));
 	EXPECT_EQ(EINVAL, errno);
-	/* None of them has left a descriptor. */
+	/* The failed calls have left no descriptor. */
 	EXPECT_EQ(next, dup(0));
 }
 

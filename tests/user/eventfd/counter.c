@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The counter: initial values, flags, sizes, limits and errors of read and
- * write, as long as nobody blocks.
+ * The counter without blocking: initial values, flags and sizes, and the limits and errors
+ * of read and write.
  */
 #include "common.h"
 
@@ -30,7 +30,7 @@ TEST(flags_bit_by_bit)
 			     flag == EFD_NONBLOCK;
 		int fd;
 
-		/* A named difference: the flag that only evfd has. */
+		/* A named difference: only evfd has this flag. */
 		if (impl_is_evfd() && flag == EVFD_EFD_WAKE_ONE)
 			known = true;
 		fd = efd_new(0, flag);
@@ -87,7 +87,7 @@ TEST(no_descriptor_left)
 
 	ASSERT_GE(lowest, 0);
 	close(lowest);
-	/* evfd needs one for the device besides: leave that, but no more. */
+	/* Leave a descriptor for evfd's device, but no more. */
 	limit.rlim_cur = lowest + (impl_is_evfd() ? 1 : 0);
 	limit.rlim_max = limit.rlim_cur + 8;
 	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
@@ -273,7 +273,7 @@ TEST(read_into_bad_memory)
 	ASSERT_EQ(8, efd_add(fd, 5));
 	EXPECT_EQ(-1, read(fd, nowhere(), 8));
 	EXPECT_EQ(EFAULT, errno);
-	/* A named difference: native has lost what was in the counter. */
+	/* A named difference: native has lost the count. */
 	EXPECT_EQ(impl_is_no_native() ? 5 : -EAGAIN, efd_take(fd));
 }
 
@@ -302,7 +302,7 @@ TEST(buffer_across_pages)
 
 	ASSERT_GE(fd, 0);
 	for (int offset = 1; offset < 8; offset++) {
-		/* New pages each time: none of them is there yet. */
+		/* New pages each time, which are not populated yet. */
 		map = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		ASSERT_NE(MAP_FAILED, map);
@@ -328,7 +328,7 @@ TEST(vectors)
 	int fd = efd_new(0, EFD_NONBLOCK);
 
 	ASSERT_GE(fd, 0);
-	/* Each element is a write of its own; a read fills them together. */
+	/* A vector is written element by element, but a read fills all elements together. */
 	EXPECT_EQ(-1, writev(fd, halves, 2));
 	EXPECT_EQ(EINVAL, errno);
 	EXPECT_EQ(16, writev(fd, wholes, 2));
