@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Epoll instances that watch one descriptor, or few. */
+/* Epoll instances for one descriptor, or few. */
 #ifndef EVFD_TESTS_EPOLL_H
 #define EVFD_TESTS_EPOLL_H
 
 #include "common.h"
 
-/* Has an epoll instance watch fd too: 0, or -1 and errno. */
+/* Adds fd to an epoll instance. Returns 0, or -1 and errno. */
 static inline int watch_too(int ep, int fd, uint32_t events)
 {
 	struct epoll_event event = { .events = events, .data.fd = fd };
@@ -13,7 +13,7 @@ static inline int watch_too(int ep, int fd, uint32_t events)
 	return epoll_ctl(ep, EPOLL_CTL_ADD, fd, &event);
 }
 
-/* Makes an epoll instance that watches fd. */
+/* Makes an epoll instance for fd. */
 static inline int watch(int fd, uint32_t events)
 {
 	int ep = epoll_create1(EPOLL_CLOEXEC);
@@ -30,7 +30,7 @@ static inline int modify(int ep, int fd, uint32_t events)
 	return epoll_ctl(ep, EPOLL_CTL_MOD, fd, &event);
 }
 
-/* The events of the one descriptor watched, or 0, after at most that long. */
+/* The events of the only descriptor, or 0, after at most ms. */
 static inline int events_within(int ep, int ms)
 {
 	struct epoll_event event = { };

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A process that is to be killed while it waits for a descriptor. */
+/* A process to be killed while it waits for a descriptor. */
 #ifndef EVFD_TESTS_KILLED_H
 #define EVFD_TESTS_KILLED_H
 
 #include "common.h"
 
-/* Never returns. Has threads wait for fd in every way, and tells ready. */
+/* Starts threads that wait for fd in every way, and posts to ready. Never returns. */
 static inline void block_in_every_way(int fd, int ready)
 {
 	static struct call calls[3];

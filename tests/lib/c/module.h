@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Loads DIRECTORY/NAME.ko: 0, or -1 and errno. */
+/* Loads DIRECTORY/NAME.ko. Returns 0, or -1 and errno. */
 static inline int load_module(const char *directory, const char *name)
 {
 	char path[256];
@@ -23,7 +23,7 @@ static inline int load_module(const char *directory, const char *name)
 	return ret;
 }
 
-/* 0, or -1 and errno: EWOULDBLOCK if it is in use. */
+/* Unloads a module. Returns 0, or -1 and errno, which is EWOULDBLOCK if it is in use. */
 static inline int unload_module(const char *name)
 {
 	return syscall(SYS_delete_module, name, O_NONBLOCK);

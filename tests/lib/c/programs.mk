@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# How a directory of test programs is built; its Makefile sets HERE to the
-# directory, OPTIONS to what the compiler is told beside the rest, HEADERS to what the
-# programs depend on besides headers in the directory and in tests/lib/c, and PROGRAMS to
-# their names if they are in directories of their own, and includes this.
+# Builds a directory of test programs. Its Makefile includes this file, and sets before:
+#   HERE: the directory
+#   OPTIONS: additional options of the compiler
+#   HEADERS: dependencies, besides headers in the directory and in tests/lib/c
+#   PROGRAMS: the programs' names, if they are in directories of their own
 #
 # make O=DIR KSRC=DIR: builds each test program into O, for 64 bits as NAME and
-# for 32 bits as NAME32. KSRC is a kernel source tree: the programs are written
-# on its kselftest harness.
+# for 32 bits as NAME32. KSRC is a kernel source tree, because the programs use
+# its kselftest harness.
 
 ifeq ($(and $(O),$(KSRC)),)
 $(error usage: make O=DIRECTORY-FOR-THE-PROGRAMS KSRC=KERNEL-SOURCE)

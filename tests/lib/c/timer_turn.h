@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Settings of native timers, made in turn where two at once end the kernel.
+ * Settings of native timers, made in turn where two at once crash the kernel.
  *
- * On PREEMPT_RT a setting that meets the callback waits for it by
- * hrtimer_cancel_wait_running(), which looks at the timer without a lock; another
- * setting may be in hrtimer_setup() then, where the timer has no base for a moment
- * (do_timerfd_settime() of 7.3.4). evfd's are never made in turn.
+ * On PREEMPT_RT, a setting that meets the callback waits in hrtimer_cancel_wait_running(),
+ * which looks at the timer without a lock. Another setting may be in hrtimer_setup() then,
+ * where the timer has no base for a moment (do_timerfd_settime() of 7.3.4). Settings of
+ * evfd's timers are never made in turn.
  */
 #ifndef EVFD_TESTS_TIMER_TURN_H
 #define EVFD_TESTS_TIMER_TURN_H
@@ -15,7 +15,7 @@
 #include <err.h>
 #include <sys/utsname.h>
 
-/* Shared with the children, or NULL where there is no need for it. */
+/* Shared with the children, or NULL where it is not needed. */
 static _Atomic bool *native_turn;
 
 __attribute__((constructor)) static inline void native_turn_prepare(void)
@@ -30,7 +30,7 @@ __attribute__((constructor)) static inline void native_turn_prepare(void)
 		err(EXIT_FAILURE, "mmap");
 }
 
-/* Not through libevfd-preload.so, which makes them evfd's. */
+/* Not with libevfd-preload.so, which turns native timers into evfd's. */
 static inline bool native_turn_needed(void)
 {
 	return native_turn && !impl_is_no_native();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* As much of io_uring as the tests need, on the plain system calls. */
+/* The parts of io_uring that the tests need, on the plain system calls. */
 #ifndef EVFD_TESTS_URING_H
 #define EVFD_TESTS_URING_H
 
@@ -51,7 +51,7 @@ static inline bool uring_open(struct uring *ring)
 	return true;
 }
 
-/* Gives back what uring_open() has taken, requests under way or not. */
+/* Closes the ring, even with requests under way. */
 static inline void uring_close(struct uring *ring)
 {
 	munmap(ring->sqes, ring->entries * sizeof(*ring->sqes));
@@ -74,7 +74,7 @@ static inline struct io_uring_sqe *uring_queue(struct uring *ring, int op,
 	sqe->addr = (uintptr_t)buf;
 	sqe->len = len;
 	sqe->user_data = data;
-	/* "The current position", as read(2) has it. */
+	/* The current position, like in read(2). */
 	if (op == IORING_OP_READ || op == IORING_OP_WRITE ||
 	    op == IORING_OP_READV || op == IORING_OP_WRITEV)
 		sqe->off = -1;
@@ -94,7 +94,7 @@ static inline struct io_uring_sqe *uring_poll(struct uring *ring, int fd,
 	return sqe;
 }
 
-/* Submits what is queued: how many requests the kernel has taken. */
+/* Submits the queued requests. Returns how many the kernel has taken. */
 static inline int uring_submit(struct uring *ring)
 {
 	unsigned int n = ring->pending;
@@ -104,12 +104,12 @@ static inline int uring_submit(struct uring *ring)
 	return syscall(SYS_io_uring_enter, ring->fd, n, 0, 0, NULL, 0);
 }
 
-/* Takes a completion, if there is one now. */
+/* Takes a completion, if there is any. */
 static inline bool uring_next(struct uring *ring, struct io_uring_cqe *cqe)
 {
 	unsigned int head = *ring->cq_head;
 
-	/* Lets completions run that wait for this task to enter the kernel. */
+	/* Runs completions that wait for this task to enter the kernel. */
 	syscall(SYS_io_uring_enter, ring->fd, 0, 0, IORING_ENTER_GETEVENTS,
 		NULL, 0);
 	if (head == __atomic_load_n(ring->cq_tail, __ATOMIC_ACQUIRE))
