@@ -254,8 +254,8 @@ impl<K: TimerKind> Timer<K> {
             state.expired = false;
             return Err(e);
         }
-        // Starting the timer may make it expire on the spot. That tick is for the next read, so
-        // that it wakes the pollers that come in between.
+        // Starting the timer may make it expire immediately. That tick is for the next read, and
+        // wakes the pollers that join in between.
         let next = state.forward_now();
         let ticks = state.ticks;
         state.restart(next);

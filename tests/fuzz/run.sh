@@ -4,7 +4,7 @@
 #
 # usage: run.sh SECONDS CALLS [PROGRAM|DIR]
 #
-# Ends after SECONDS, or after CALLS calls if CALLS is not 0. In that case kmemleak is
+# Ends after SECONDS, or after that many CALLS if CALLS is not 0. In that case kmemleak is
 # off, because it takes nearly half of the time. Leaves the results in build/fuzz/out:
 # see "Fuzzing" in Documentation/testing.rst. With a PROGRAM, or a DIR of programs,
 # repeats these instead, and does not touch build/fuzz/out.

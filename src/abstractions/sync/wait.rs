@@ -23,7 +23,7 @@ use kernel::{
     },
 };
 
-/// Creates a [`WaitQueue`] initialiser with a name and a newly-created lock class.
+/// Creates a [`WaitQueue`] initialiser with a name and a new lock class.
 #[macro_export]
 macro_rules! new_wait_queue {
     ($name:literal) => {
