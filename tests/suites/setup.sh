@@ -137,6 +137,45 @@ test_interrupted_setup() {
 		[ -z "$(find "$cache" -name '.new-*')" ]
 }
 
+# The programs of a machine without mmdebstrap, whose apt-get refuses to run twice at once, like
+# the real program. The toolchain root comes out empty.
+make_new_machine() {
+	mkdir -p "$machine" "$results/empty/etc"
+	ln -s /usr/bin/* "$machine/"
+	rm -f "$machine"/{mmdebstrap,apt-get,dpkg-query,id}
+	printf '#!/bin/sh\necho 0\n' >"$machine/id"
+	printf '#!/bin/sh\n' >"$machine/dpkg-query"
+	printf '#!/bin/sh\ntar -c -C "%s" .\n' "$results/empty" >"$machine/to-install"
+	cat >"$machine/apt-get" <<-'END'
+		#!/bin/sh
+		cd "$(dirname "$0")" && echo "$@" >>installed
+		mkdir lock || exit 100
+		sleep 0.5
+		case $* in install*mmdebstrap*) mv to-install mmdebstrap ;; esac
+		rmdir lock
+	END
+	chmod +x "$machine"/{id,dpkg-query,to-install,apt-get}
+}
+
+# three_roots: succeeds if three set-ups at once give the same root.
+three_roots() {
+	local i
+	for i in 1 2 3; do
+		keep "$results/root$i" env -i PATH="$machine" XDG_CACHE_HOME="$results/new" \
+			EVFD_MIRROR=http://localhost/debian tools/env/root.sh &
+	done
+	wait
+	[ -d "$(sort -u "$results"/root[123])" ] && prints 0 sort -u "$results"/root[123].status
+}
+
+test_new_machine() {
+	local machine=$results/machine
+	make_new_machine
+	tap_check "three set-ups at once give the same root" three_roots
+	tap_check "and mmdebstrap is installed once" \
+		prints 1 grep -c "^install.*mmdebstrap" "$machine/installed"
+}
+
 # repeated OUTPUT: the results of a suite for a program's output.
 repeated() {
 	printf '%b' "$1" >"$results/output"
@@ -375,6 +414,7 @@ test_build_refusals
 test_plain_build
 test_kernel_mismatch
 test_interrupted_setup
+test_new_machine
 test_results
 test_runner
 test_killed_runner

@@ -29,8 +29,10 @@ excludes=(
 	'/usr/share/icons/*'
 )
 
+# Several set-ups start at once on a new machine, but apt-get refuses to run twice at once.
 need_mmdebstrap() {
 	local missing=()
+	flock 9
 	command -v mmdebstrap >/dev/null || missing+=(mmdebstrap)
 	[ -e /usr/share/keyrings/debian-archive-keyring.gpg ] ||
 		missing+=(debian-archive-keyring)
@@ -40,7 +42,7 @@ need_mmdebstrap() {
 		"Install them: sudo apt-get install ${missing[*]}"
 	step "installing ${missing[*]}, which make the toolchain root" \
 		install_packages "${missing[@]}"
-}
+} 9>"$CACHE/.lock-mmdebstrap"
 
 install_packages() {
 	apt-get update
