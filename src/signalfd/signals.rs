@@ -32,6 +32,7 @@ const RECORD_SIZE: usize = size_of::<signalfd_siginfo>();
 /// Takes the next pending signal of `set`, in the order of delivery, and returns its record.
 ///
 /// Context: task. Takes the `siglock`.
+#[inline(always)]
 pub(crate) fn take(set: SigSet) -> Option<signalfd_siginfo> {
     signal::take(set).map(|info| record::of(&info))
 }
