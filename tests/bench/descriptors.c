@@ -6,7 +6,7 @@ int evfd_device, null_device;
 
 void open_devices(void)
 {
-	evfd_device = open(EVFD_DEVICE, O_RDWR | O_CLOEXEC);
+	evfd_device = evfd_open();
 	must(evfd_device >= 0);
 	null_device = open("/dev/null", O_RDWR | O_CLOEXEC);
 	must(null_device >= 0);

@@ -7,20 +7,13 @@
 #define EVFD_BENCH_DESCRIPTORS_H
 
 #include "bench.h"
+#include "descriptor.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/syscall.h>
 #include <sys/timerfd.h>
-#include <unistd.h>
-
-#include <linux/evfd.h>
-
-#define EVFD_DEVICE	"/dev/" EVFD_DEVICE_NAME
 
 /* An unknown ioctl: the least that any ioctl costs. */
 #define EMPTY_IOCTL	_IO(EVFD_IOC_MAGIC, 0xff)
@@ -37,36 +30,23 @@ void allow_descriptors(int n);
 
 static inline int new_eventfd(enum variant variant, int flags)
 {
-	struct evfd_eventfd arg = { .flags = flags };
-
 	if (variant == EVFD)
-		return syscall(SYS_ioctl, evfd_device, EVFD_IOC_EVENTFD, &arg);
-	return syscall(SYS_eventfd2, 0, flags);
+		return evfd_make_eventfd(evfd_device, 0, flags);
+	return native_make_eventfd(0, flags);
 }
 
 static inline int new_timer(enum variant variant, int flags)
 {
-	struct evfd_timerfd_create arg = {
-		.clockid = CLOCK_MONOTONIC, .flags = flags,
-	};
-
 	if (variant == EVFD)
-		return syscall(SYS_ioctl, evfd_device, EVFD_IOC_TIMERFD_CREATE, &arg);
-	return syscall(SYS_timerfd_create, CLOCK_MONOTONIC, flags);
+		return evfd_make_timer(evfd_device, CLOCK_MONOTONIC, flags);
+	return native_make_timer(CLOCK_MONOTONIC, flags);
 }
 
 static inline int new_signalfd(enum variant variant, uint64_t mask, int flags)
 {
-	struct evfd_signalfd arg = {
-		.ufd = -1,
-		.flags = flags,
-		.mask = (uintptr_t)&mask,
-		.sizemask = sizeof(mask),
-	};
-
 	if (variant == EVFD)
-		return syscall(SYS_ioctl, evfd_device, EVFD_IOC_SIGNALFD, &arg);
-	return syscall(SYS_signalfd4, -1, &mask, sizeof(mask), flags);
+		return evfd_make_signalfd(evfd_device, -1, &mask, sizeof(mask), flags);
+	return native_make_signalfd(-1, &mask, sizeof(mask), flags);
 }
 
 static inline long set_native_timer(int fd, int flags, int64_t value, int64_t interval)

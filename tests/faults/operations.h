@@ -102,22 +102,18 @@ static long make_timer_2007(struct scene *scene)
 static long make_signalfd(struct scene *scene)
 {
 	uint64_t mask = sig_bit(SIGUSR1);
-	struct evfd_signalfd arg = {
-		.ufd = -1, .mask = (uintptr_t)&mask, .sizemask = sizeof(mask),
-	};
+	int device = evfd_open();
 
 	(void)scene;
-	return evfd_device_ioctl(EVFD_IOC_SIGNALFD, &arg);
+	return evfd_close(device, evfd_make_signalfd(device, -1, &mask, sizeof(mask), 0));
 }
 
 static long make_eventfs(struct scene *scene)
 {
-	struct evfd_eventfs_signal arg = {
-		.signal = SIGUSR1, .flags = EVFD_EVENTFS_NONBLOCK,
-	};
+	int device = evfd_open();
 
 	(void)scene;
-	return evfd_device_ioctl(EVFD_IOC_EVENTFS_SIGNAL, &arg);
+	return evfd_close(device, evfd_make_eventfs(device, SIGUSR1, EVFD_EVENTFS_NONBLOCK));
 }
 
 /* Scenes */

@@ -3,35 +3,18 @@
 #ifndef KAPI_H
 #define KAPI_H
 
-#include <errno.h>
-#include <fcntl.h>
+#include "descriptor.h"
+
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
-
-#include <linux/evfd.h>
 
 #include "kselftest_harness.h"
 #include "../kmod/post_test.h"
 
 #define WAIT_MS		20000
-
-static inline int evfd(unsigned int count, unsigned int flags)
-{
-	struct evfd_eventfd arg = { .count = count, .flags = flags };
-	int dev = open("/dev/" EVFD_DEVICE_NAME, O_RDWR | O_CLOEXEC);
-	int fd = ioctl(dev, EVFD_IOC_EVENTFD, &arg);
-
-	close(dev);
-	return fd;
-}
 
 static inline int post_device(void)
 {

@@ -50,7 +50,7 @@ FIXTURE_SETUP(contexts)
 {
 	self->dev = post_device();
 	ASSERT_LE(0, self->dev);
-	self->readers = (struct readers) { .fd = evfd(0, variant->flags) };
+	self->readers = (struct readers) { .fd = evfd_new(0, variant->flags) };
 	ASSERT_LE(0, self->readers.fd);
 }
 

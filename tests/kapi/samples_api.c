@@ -19,7 +19,7 @@ FIXTURE_SETUP(samples)
 	ASSERT_LE(0, self->shrinker);
 	self->timer = open("/dev/" EVFD_TIMER_DEVICE_NAME, O_RDWR);
 	ASSERT_LE(0, self->timer);
-	self->fd = evfd(0, EVFD_EFD_NONBLOCK);
+	self->fd = evfd_new(0, EVFD_EFD_NONBLOCK);
 	ASSERT_LE(0, self->fd);
 }
 

@@ -5,22 +5,15 @@
  *
  *	unload_rounds ROUNDS DIRECTORY-OF-THE-MODULES
  */
+#include "descriptor.h"
+
 #include <err.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
-
-#include <linux/evfd.h>
 
 #include "kselftest.h"
 #include "fd_passing.h"
@@ -68,12 +61,9 @@ static int open_device(const char *path)
 
 static int make_descriptor(void)
 {
-	struct evfd_eventfd arg = { .count = 1, .flags = EVFD_EFD_NONBLOCK };
-	int dev = open_device("/dev/" EVFD_DEVICE_NAME);
-	int fd = ioctl(dev, EVFD_IOC_EVENTFD, &arg);
+	int fd = evfd_new(1, EVFD_EFD_NONBLOCK);
 
 	must(fd >= 0);
-	close(dev);
 	return fd;
 }
 
@@ -135,9 +125,6 @@ static void descriptor_of_a_child(void)
 
 static int make_timer(int clockid, __u32 flags, __s64 sec, __s64 interval_ns)
 {
-	struct evfd_timerfd_create create = {
-		.clockid = clockid, .flags = EVFD_TFD_NONBLOCK,
-	};
 	struct evfd_timerfd_settime set = {
 		.flags = flags,
 		.new_value = {
@@ -145,12 +132,10 @@ static int make_timer(int clockid, __u32 flags, __s64 sec, __s64 interval_ns)
 			.it_interval = { .tv_nsec = interval_ns },
 		},
 	};
-	int dev = open_device("/dev/" EVFD_DEVICE_NAME);
-	int fd = ioctl(dev, EVFD_IOC_TIMERFD_CREATE, &create);
+	int fd = evfd_timer_new(clockid, EVFD_TFD_NONBLOCK);
 
 	must(fd >= 0);
 	must(ioctl(fd, EVFD_IOC_TIMERFD_SETTIME, &set) == 0);
-	close(dev);
 	return fd;
 }
 

@@ -104,7 +104,7 @@ static inline void call_badly(const void *arg)
 {
 	const struct bad *bad = arg;
 
-	own.device = open(EVFD_DEVICE, O_RDWR | O_CLOEXEC);
+	own.device = evfd_open();
 	own.event = efd_new(0, EFD_NONBLOCK);
 	own.timer = tfd_new(CLOCK_MONOTONIC, TFD_NONBLOCK);
 	own.signal = sfd_new(sig_bit(SIGUSR1), SFD_NONBLOCK);

@@ -108,20 +108,11 @@ static inline int fresh(enum kind kind, unsigned int n)
 	int file_flags = (n % 4 ? O_NONBLOCK : 0) | (n % 3 ? O_CLOEXEC : 0);
 	int clockid = clocks[n % ARRAY_SIZE(clocks)];
 	uint64_t mask = signal_mask(n);
+	int device;
 	struct evfd_timerfd timer = {
 		.ufd = -1,
 		.clockid = clockid,
 		.value.it_value.tv_nsec = 1 + n % 1000000,
-	};
-	struct evfd_signalfd signal = {
-		.ufd = -1,
-		.flags = file_flags,
-		.mask = (uintptr_t)&mask,
-		.sizemask = sizeof(mask),
-	};
-	struct evfd_eventfs_signal eventfs = {
-		.signal = SIG_READ,
-		.flags = file_flags,
 	};
 
 	switch (kind) {
@@ -132,9 +123,12 @@ static inline int fresh(enum kind kind, unsigned int n)
 	case TIMER_2007:
 		return evfd_device_ioctl(EVFD_IOC_TIMERFD, &timer);
 	case SIGNAL:
-		return evfd_device_ioctl(EVFD_IOC_SIGNALFD, &signal);
+		device = evfd_open();
+		return evfd_close(device, evfd_make_signalfd(device, -1, &mask, sizeof(mask),
+							     file_flags));
 	default:
-		return evfd_device_ioctl(EVFD_IOC_EVENTFS_SIGNAL, &eventfs);
+		device = evfd_open();
+		return evfd_close(device, evfd_make_eventfs(device, SIG_READ, file_flags));
 	}
 }
 

@@ -16,7 +16,7 @@ static inline void race_create(struct caller *caller)
 
 static inline void race_device(struct caller *caller)
 {
-	int fd = open(EVFD_DEVICE, O_RDWR | O_CLOEXEC);
+	int fd = evfd_open();
 
 	(void)caller;
 	if (fd >= 0)
@@ -120,27 +120,22 @@ static inline void race_timer_2007(struct caller *caller)
 static inline void race_mask(struct caller *caller)
 {
 	uint64_t mask = signal_mask(caller->turn);
-	struct evfd_signalfd arg = {
-		.ufd = slot(SIGNAL),
-		.flags = caller->turn % 2 ? EVFD_SFD_BLOCK : 0,
-		.mask = (uintptr_t)&mask,
-		.sizemask = sizeof(mask),
-	};
+	int device = evfd_open();
 
-	evfd_device_ioctl(EVFD_IOC_SIGNALFD, &arg);
+	evfd_make_signalfd(device, slot(SIGNAL), &mask, sizeof(mask),
+			   caller->turn % 2 ? EVFD_SFD_BLOCK : 0);
+	close(device);
 	ioctl(slot(SIGNAL), EVFD_IOC_SIGNALFD_SETMASK, &mask);
 }
 
 /* Making exclusive eventfs signals inspects all threads of the process. */
 static inline void race_exclusive(struct caller *caller)
 {
-	struct evfd_eventfs_signal arg = {
-		.signal = SIG_READ,
-		.flags = EVFD_EVENTFS_EXCLUSIVE,
-	};
-	int fd = evfd_device_ioctl(EVFD_IOC_EVENTFS_SIGNAL, &arg);
+	int device = evfd_open();
+	int fd = evfd_make_eventfs(device, SIG_READ, EVFD_EVENTFS_EXCLUSIVE);
 
 	(void)caller;
+	close(device);
 	if (fd >= 0)
 		close(fd);
 }

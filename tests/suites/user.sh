@@ -79,7 +79,7 @@ report() {
 run() {
 	local kernel=$1 dir=$results/$1-$2 start=$SECONDS
 	shift 2
-	mkdir "$dir" "$dir"/{device,eventfd,signalfd,timerfd}
+	mkdir "$dir" "$dir"/{any,device,eventfd,signalfd,timerfd}
 	keep "$dir/output" guest "$kernel" "$(guest_line "$kernel" "$@")"
 	echo "$((SECONDS - start))" >"$dir/seconds"
 }
@@ -109,7 +109,7 @@ run "$first" "one processor" "${SLEEPERS[@]}" "${SLEEPERS[@]/%/32}" &
 # With PREEMPT_RT, threads do the work of interrupts, and the threads with which they race
 # can preempt them.
 GUEST_OPTIONS=()
-racers=(eventfd/races signalfd/races timerfd/races timerfd/abuse)
+racers=({any,eventfd,signalfd,timerfd}/races any/evfd_races timerfd/abuse)
 [ -z "$racing" ] || run "$racing" "64 bits" "${racers[@]}"
 wait
 report_run "$first" "one processor" "${SLEEPERS[@]}" "${SLEEPERS[@]/%/32}"

@@ -1,39 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the test programs share: making descriptors of the implementation under
- * test, threads that block in one call, and looking at how a thread sleeps.
- *
- * EVFD_IMPL in the environment is "native", "evfd", or "preload": native's
- * calls, which libevfd-preload.so turns into evfd's.
+ * What the test programs share: threads that block in one call, and looking at how a
+ * thread sleeps.
  */
 #ifndef EVFD_TESTS_COMMON_H
 #define EVFD_TESTS_COMMON_H
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
-#include <errno.h>
-#include <fcntl.h>
+#include "descriptor.h"
+
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
-#include <unistd.h>
-
-#include <linux/evfd.h>
 
 #include "kselftest_harness.h"
 
@@ -43,33 +28,6 @@
 /* The greatest count that can be written, and so the greatest count. */
 #define EFD_COUNT_MAX	(UINT64_MAX - 1)
 
-#define EVFD_DEVICE	"/dev/" EVFD_DEVICE_NAME
-
-static inline bool impl_is(const char *name)
-{
-	static const char *const known[] = { "native", "evfd", "preload" };
-	const char *impl = getenv("EVFD_IMPL");
-
-	for (size_t i = 0; impl && i < ARRAY_SIZE(known); i++) {
-		if (!strcmp(impl, known[i]))
-			return !strcmp(impl, name);
-	}
-	fprintf(stderr, "set EVFD_IMPL to \"native\", \"evfd\" or \"preload\"\n");
-	exit(2);
-}
-
-/* Whether descriptors are made and set by evfd's ioctls. */
-static inline bool impl_is_evfd(void)
-{
-	return impl_is("evfd");
-}
-
-/* Whether they are evfd's, whatever the program calls. */
-static inline bool impl_is_no_native(void)
-{
-	return !impl_is("native");
-}
-
 /*
  * Whether this is a debug kernel: it keeps records of its own beside what it
  * allocates, and has larger locks. It has not the memory for as much, nor the time.
@@ -77,30 +35,6 @@ static inline bool impl_is_no_native(void)
 static inline bool kernel_checks_itself(void)
 {
 	return !access("/sys/kernel/debug/debug_objects", F_OK);
-}
-
-/* Makes a descriptor with evfd; fails as eventfd2() does. */
-static inline int evfd_new(unsigned int count, int flags)
-{
-	struct evfd_eventfd arg = { .count = count, .flags = flags };
-	int fd, device, err;
-
-	device = open(EVFD_DEVICE, O_RDWR | O_CLOEXEC);
-	if (device < 0)
-		return -1;
-	fd = ioctl(device, EVFD_IOC_EVENTFD, &arg);
-	err = errno;
-	close(device);
-	errno = err;
-	return fd;
-}
-
-/* Makes a descriptor of the implementation under test. */
-static inline int efd_new(unsigned int count, int flags)
-{
-	if (impl_is_evfd())
-		return evfd_new(count, flags);
-	return syscall(SYS_eventfd2, count, flags);
 }
 
 /* Adds to the counter: 8, or -1 and errno. */
@@ -151,6 +85,14 @@ static inline int64_t efd_count(int fd)
 	return ret;
 }
 
+/* The result of a system call, or -errno. */
+#define result(call)							\
+({									\
+	long __ret = (call);						\
+									\
+	__ret < 0 ? -errno : __ret;					\
+})
+
 /* Where no memory is, which the compiler must not know. */
 static inline void *nowhere(void)
 {
@@ -193,6 +135,7 @@ struct call {
 	long (*make)(struct call *call);
 	int fd;
 	void *buf;
+	size_t size;
 	uint64_t value;
 	long ret;
 	int err;
@@ -200,12 +143,12 @@ struct call {
 
 static inline long call_read(struct call *call)
 {
-	return syscall(SYS_read, call->fd, call->buf, sizeof(call->value));
+	return syscall(SYS_read, call->fd, call->buf, call->size);
 }
 
 static inline long call_write(struct call *call)
 {
-	return syscall(SYS_write, call->fd, call->buf, sizeof(call->value));
+	return syscall(SYS_write, call->fd, call->buf, call->size);
 }
 
 static inline long call_poll(struct call *call)
@@ -238,11 +181,13 @@ static inline void *call_thread(void *arg)
 	return NULL;
 }
 
-/* Starts a thread that makes the call; with no buf set, uses call->value. */
+/* Starts a thread that makes the call. Without a buffer, or a size, it is the value. */
 static inline bool call_start(struct call *call)
 {
 	if (!call->buf)
 		call->buf = &call->value;
+	if (!call->size)
+		call->size = sizeof(call->value);
 	return !pthread_create(&call->thread, NULL, call_thread, call);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Memory that a read can't write to, or not to all of it. */
+/* Memory that a read can't write to. */
 #ifndef EVFD_TESTS_FAULT_H
 #define EVFD_TESTS_FAULT_H
 
@@ -21,16 +21,20 @@ static inline char *bad_memory(int protection)
 	return map + page;
 }
 
-/* Where a read can't put what it gives, or not all of it. */
-enum bad_buffer { NO_ACCESS, READ_ONLY, HALF_NO_ACCESS, HALF_READ_ONLY };
+/* Buffers that a read can't write to, or not to all of it. */
+enum bad_buffer { NO_ACCESS, READ_ONLY, HALF_NO_ACCESS, HALF_READ_ONLY, LAST_BYTE };
 
 /* A buffer for that many bytes. */
-static inline void *bad_buffer(enum bad_buffer kind, size_t size)
+static inline void *bad_buffer(enum bad_buffer bad, size_t size)
 {
-	bool no_access = kind == NO_ACCESS || kind == HALF_NO_ACCESS;
-	bool half = kind == HALF_NO_ACCESS || kind == HALF_READ_ONLY;
+	bool read_only = bad == READ_ONLY || bad == HALF_READ_ONLY;
+	size_t good = 0;
 
-	return bad_memory(no_access ? PROT_NONE : PROT_READ) - (half ? size / 2 : 0);
+	if (bad == HALF_NO_ACCESS || bad == HALF_READ_ONLY)
+		good = size / 2;
+	else if (bad == LAST_BYTE)
+		good = size - 1;
+	return bad_memory(read_only ? PROT_READ : PROT_NONE) - good;
 }
 
 #endif /* EVFD_TESTS_FAULT_H */

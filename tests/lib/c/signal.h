@@ -21,45 +21,6 @@
 /* The first signal that is queued; glibc keeps it for itself. */
 #define SIG_FIRST_RT	32
 
-/* Makes an ioctl on the device, which stays open. */
-static inline int sig_device_ioctl(unsigned long command, void *arg)
-{
-	static int device = -1;
-
-	if (device < 0)
-		device = open(EVFD_DEVICE, O_RDWR | O_CLOEXEC);
-	return device < 0 ? -1 : ioctl(device, command, arg);
-}
-
-/* signalfd4(), of evfd */
-static inline int evfd_sfd_call(int ufd, const void *mask, size_t size,
-				unsigned int flags)
-{
-	struct evfd_signalfd arg = {
-		.ufd = ufd,
-		.flags = flags,
-		.mask = (uintptr_t)mask,
-		.sizemask = size,
-	};
-
-	return sig_device_ioctl(EVFD_IOC_SIGNALFD, &arg);
-}
-
-static inline int native_sfd_call(int ufd, const void *mask, size_t size,
-				  unsigned int flags)
-{
-	return syscall(SYS_signalfd4, ufd, mask, size, flags);
-}
-
-/* signalfd4(), of the implementation under test */
-static inline int sfd_call(int ufd, const void *mask, size_t size,
-			   unsigned int flags)
-{
-	if (impl_is_evfd())
-		return evfd_sfd_call(ufd, mask, size, flags);
-	return native_sfd_call(ufd, mask, size, flags);
-}
-
 static inline int sfd_new(uint64_t mask, int flags)
 {
 	return sfd_call(-1, &mask, sizeof(mask), flags);
@@ -256,29 +217,20 @@ struct reader {
 	struct signalfd_siginfo info;
 };
 
-static inline long call_read_record(struct call *call)
-{
-	memset(call->buf, 0xff, RECORD_SIZE);
-	return syscall(SYS_read, call->fd, call->buf, RECORD_SIZE);
-}
-
 /* Waits until the thread sleeps in its read. */
 static inline bool reader_blocks(struct reader *reader)
 {
-	struct call *call = &reader->call;
-
-	return wait_for(call->done ||
-			(call->tid && asleep_in(call->tid) == SYS_read)) &&
-	       !call->done;
+	return call_blocks(&reader->call);
 }
 
 /* Starts the thread and waits until it sleeps. It must stay where it is. */
 static inline bool reader_start_blocked(struct reader *reader, int fd)
 {
-	*reader = (struct reader){ .call = { .make = call_read_record } };
-	reader->call.fd = fd;
+	*reader = (struct reader){ .call = { .make = call_read, .fd = fd } };
+	memset(&reader->info, 0xff, sizeof(reader->info));
 	reader->call.buf = &reader->info;
-	return call_start(&reader->call) && reader_blocks(reader);
+	reader->call.size = RECORD_SIZE;
+	return call_start_blocked(&reader->call);
 }
 
 /* Waits until the thread has read, and tells the signal, or -errno. */

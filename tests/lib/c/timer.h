@@ -31,37 +31,6 @@
 /* A time that does not come while a test runs. */
 #define FAR_NS		(3600 * NS_PER_S)
 
-/* Makes an ioctl on the device; errno is its own. */
-static inline int evfd_device_ioctl(unsigned long command, void *arg)
-{
-	int ret, device, err;
-
-	device = open(EVFD_DEVICE, O_RDWR | O_CLOEXEC);
-	if (device < 0)
-		return -1;
-	ret = ioctl(device, command, arg);
-	err = errno;
-	close(device);
-	errno = err;
-	return ret;
-}
-
-/* Makes a timer descriptor with evfd; fails as timerfd_create() does. */
-static inline int evfd_timer_new(int clockid, int flags)
-{
-	struct evfd_timerfd_create arg = { .clockid = clockid, .flags = flags };
-
-	return evfd_device_ioctl(EVFD_IOC_TIMERFD_CREATE, &arg);
-}
-
-/* Makes a timer descriptor of the implementation under test. */
-static inline int tfd_new(int clockid, int flags)
-{
-	if (impl_is_evfd())
-		return evfd_timer_new(clockid, flags);
-	return syscall(SYS_timerfd_create, clockid, flags);
-}
-
 /* timerfd_settime(); old may be NULL. */
 static inline int tfd_set(int fd, int flags, const struct evfd_itimerspec *new,
 			  struct evfd_itimerspec *old)
@@ -158,19 +127,24 @@ static inline int64_t tfd_due(int64_t now, int64_t first, int64_t interval)
 }
 
 /*
- * Arms a timer on a clock that counts since 1970, so that LATE_TICKS
+ * Arms a timer on a clock that counts since 1970, so that this many
  * expirations are due, and the next is FAR_NS from now: however long the test
  * takes, a read gives the same.
  */
-#define LATE_TICKS	101
 #define LATE_INTERVAL	(2 * FAR_NS)
+
+static inline int tfd_arm_late_by(int fd, int clockid, int64_t ticks)
+{
+	int64_t first = tfd_clock(clockid) - ticks * LATE_INTERVAL + LATE_INTERVAL / 2;
+
+	return tfd_arm(fd, TFD_TIMER_ABSTIME, first, LATE_INTERVAL);
+}
+
+#define LATE_TICKS	101
 
 static inline int tfd_arm_late(int fd, int clockid)
 {
-	int64_t first = tfd_clock(clockid) - LATE_TICKS * LATE_INTERVAL +
-			LATE_INTERVAL / 2;
-
-	return tfd_arm(fd, TFD_TIMER_ABSTIME, first, LATE_INTERVAL);
+	return tfd_arm_late_by(fd, clockid, LATE_TICKS);
 }
 
 /* Waits until there is something to read. */

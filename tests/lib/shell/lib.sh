@@ -65,13 +65,18 @@ build_preload() {
 # emulated machine come back from sleep.
 SLEEPERS=(timerfd/suspend)
 
-# The other programs of tests/user, which can share a guest.
+# The other programs of tests/user, which can share a guest. any/NAME.c makes two: NAME,
+# and evfd_NAME for the kinds that only evfd has.
 user_programs() {
 	local source name
 	for source in "$TOP"/tests/user/*/*.c; do
 		name=${source#"$TOP/tests/user/"}
 		name=${name%.c}
 		[[ " ${SLEEPERS[*]} " = *" $name "* ]] || echo "$name"
+		case $name in
+		any/evfd_*) ;;
+		any/*) echo "any/evfd_${name#any/}" ;;
+		esac
 	done
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Calls that block: what ends them, and what signals do to them.
+ * Writes that wait for room in the counter, and the readers of a semaphore.
  */
 #include "common.h"
 
@@ -10,27 +10,6 @@
 static bool fill(int fd)
 {
 	return efd_add(fd, EFD_COUNT_MAX) == 8;
-}
-
-/* Does what a blocked call waits for: a reader gets 12. */
-static bool let_go(int fd, long (*make)(struct call *call))
-{
-	if (make == call_write)
-		return efd_take(fd) == (int64_t)EFD_COUNT_MAX;
-	return efd_add(fd, 12) == 8;
-}
-
-TEST(read_waits_for_a_write)
-{
-	struct call reader = { .make = call_read, .fd = efd_new(0, 0) };
-
-	ASSERT_GE(reader.fd, 0);
-	ASSERT_TRUE(call_start_blocked(&reader));
-	ASSERT_EQ(8, efd_add(reader.fd, 42));
-	ASSERT_TRUE(call_ends(&reader));
-	EXPECT_EQ(8, reader.ret);
-	EXPECT_EQ(42, reader.value);
-	EXPECT_EQ(0, efd_count(reader.fd));
 }
 
 TEST(semaphore_read_waits_for_a_write)
@@ -45,41 +24,6 @@ TEST(semaphore_read_waits_for_a_write)
 	EXPECT_EQ(8, reader.ret);
 	EXPECT_EQ(1, reader.value);
 	EXPECT_EQ(2, efd_count(reader.fd));
-}
-
-TEST(readv_waits_for_a_write)
-{
-	uint64_t value = 0;
-	struct iovec iov = { .iov_base = &value, .iov_len = sizeof(value) };
-	int fd = efd_new(0, 0);
-	pid_t child;
-	int status;
-
-	ASSERT_GE(fd, 0);
-	child = fork_child();
-	ASSERT_GE(child, 0);
-	if (!child) {
-		if (!wait_for(asleep_in(getppid()) == SYS_readv))
-			_exit(2);
-		_exit(efd_add(fd, 9) != 8);
-	}
-	EXPECT_EQ(8, readv(fd, &iov, 1));
-	EXPECT_EQ(9, value);
-	ASSERT_EQ(child, waitpid(child, &status, 0));
-	EXPECT_EQ(0, status);
-}
-
-TEST(write_of_zero_ends_no_read)
-{
-	struct call reader = { .make = call_read, .fd = efd_new(0, 0) };
-
-	ASSERT_GE(reader.fd, 0);
-	ASSERT_TRUE(call_start_blocked(&reader));
-	ASSERT_EQ(8, efd_add(reader.fd, 0));
-	EXPECT_TRUE(call_blocks(&reader));
-	ASSERT_EQ(8, efd_add(reader.fd, 1));
-	ASSERT_TRUE(call_ends(&reader));
-	EXPECT_EQ(1, reader.value);
 }
 
 TEST(write_waits_for_a_read)
@@ -109,7 +53,7 @@ TEST(write_waits_until_all_of_it_fits)
 		EXPECT_EQ(1, efd_take(fd));
 		EXPECT_TRUE(call_blocks(&writer));
 	}
-	/* What is smaller still fits, and is not kept waiting. */
+	/* A smaller write still fits, and does not wait. */
 	EXPECT_EQ(8, efd_add(fd, 1));
 	EXPECT_EQ(1, efd_take(fd));
 	EXPECT_TRUE(call_blocks(&writer));
@@ -160,29 +104,6 @@ TEST(a_blocked_writer_lets_a_blocked_reader_go)
 	EXPECT_EQ(6, reader.value);
 }
 
-TEST(one_of_many_readers_gets_all)
-{
-	struct call readers[READERS];
-	uint64_t sum = 0;
-	int fd = efd_new(0, 0);
-
-	ASSERT_GE(fd, 0);
-	ASSERT_TRUE(start_readers(readers, READERS, fd));
-	for (int round = 1; round <= READERS; round++) {
-		ASSERT_EQ(8, efd_add(fd, 10));
-		ASSERT_TRUE(wait_for(calls_ended(readers, READERS) == round));
-		for (int i = 0; i < READERS; i++)
-			EXPECT_TRUE(readers[i].done || call_blocks(&readers[i]));
-		EXPECT_EQ(round, calls_ended(readers, READERS));
-	}
-	for (int i = 0; i < READERS; i++) {
-		ASSERT_TRUE(call_ends(&readers[i]));
-		EXPECT_EQ(8, readers[i].ret);
-		sum += readers[i].value;
-	}
-	EXPECT_EQ(10 * READERS, sum);
-}
-
 TEST(a_semaphore_lets_as_many_readers_go_as_were_added)
 {
 	struct call readers[READERS];
@@ -203,242 +124,88 @@ TEST(a_semaphore_lets_as_many_readers_go_as_were_added)
 	EXPECT_EQ(0, efd_count(fd));
 }
 
-TEST(all_readers_are_woken)
+/* A descriptor on which a write blocks. */
+FIXTURE(full)
 {
-	struct call readers[READERS];
-	long before[READERS];
-	int fd = efd_new(0, 0);
-
-	ASSERT_GE(fd, 0);
-	ASSERT_TRUE(start_readers(readers, READERS, fd));
-	for (int i = 0; i < READERS; i++)
-		before[i] = sleeps_of(readers[i].tid);
-	ASSERT_EQ(8, efd_add(fd, 1));
-	for (int i = 0; i < READERS; i++)
-		EXPECT_TRUE(wait_for(readers[i].done ||
-				     sleeps_of(readers[i].tid) > before[i]));
-	EXPECT_EQ(1, calls_ended(readers, READERS));
-}
-
-FIXTURE(signals)
-{
+	struct call writer;
 	int fd;
 };
 
-FIXTURE_VARIANT(signals)
+FIXTURE_VARIANT(full)
 {
-	long (*make)(struct call *call);
 	int flags;
-	bool restarts;
 };
 
-FIXTURE_VARIANT_ADD(signals, read)
+FIXTURE_VARIANT_ADD(full, write)
 {
-	.make = call_read,
+	.flags = 0,
 };
 
-FIXTURE_VARIANT_ADD(signals, read_restarts)
+FIXTURE_VARIANT_ADD(full, write_restarts)
 {
-	.make = call_read,
-	.flags = SA_RESTART,
-	.restarts = true,
-};
-
-FIXTURE_VARIANT_ADD(signals, write)
-{
-	.make = call_write,
-};
-
-FIXTURE_VARIANT_ADD(signals, write_restarts)
-{
-	.make = call_write,
-	.flags = SA_RESTART,
-	.restarts = true,
-};
-
-FIXTURE_VARIANT_ADD(signals, poll)
-{
-	.make = call_poll,
 	.flags = SA_RESTART,
 };
 
-FIXTURE_SETUP(signals)
+FIXTURE_SETUP(full)
 {
 	self->fd = efd_new(0, 0);
 	ASSERT_GE(self->fd, 0);
-	if (variant->make == call_write)
-		ASSERT_TRUE(fill(self->fd));
+	ASSERT_TRUE(fill(self->fd));
 	ASSERT_EQ(0, catch_signal(SIGUSR1, variant->flags));
+	self->writer = (struct call){ .make = call_write, .fd = self->fd, .value = 1 };
 }
 
-FIXTURE_TEARDOWN(signals)
+FIXTURE_TEARDOWN(full)
 {
 	close(self->fd);
 }
 
-TEST_F(signals, caught)
+TEST_F(full, interrupted_by_a_handler)
 {
-	struct call call = { .make = variant->make, .fd = self->fd };
-	long sleeps;
+	pid_t tid;
 
-	call.value = POLLIN;
-	ASSERT_TRUE(call_start_blocked(&call));
-	for (int i = 0; variant->restarts && i < 10; i++) {
-		sleeps = sleeps_of(call.tid);
-		ASSERT_EQ(0, signal_thread(call.tid, SIGUSR1));
-		ASSERT_TRUE(wait_for(sleeps_of(call.tid) > sleeps));
-		ASSERT_TRUE(call_blocks(&call));
+	ASSERT_TRUE(call_start_blocked(&self->writer));
+	tid = self->writer.tid;
+	for (int i = 0; variant->flags && i < 10; i++) {
+		long sleeps = sleeps_of(tid);
+
+		ASSERT_EQ(0, signal_thread(tid, SIGUSR1));
+		ASSERT_TRUE(wait_for(sleeps_of(tid) > sleeps));
+		ASSERT_TRUE(call_blocks(&self->writer));
 	}
-	if (!variant->restarts) {
-		ASSERT_EQ(0, signal_thread(call.tid, SIGUSR1));
-		ASSERT_TRUE(call_ends(&call));
-		EXPECT_EQ(-1, call.ret);
-		EXPECT_EQ(EINTR, call.err);
+	if (variant->flags) {
+		EXPECT_EQ((int64_t)EFD_COUNT_MAX, efd_take(self->fd));
+		ASSERT_TRUE(call_ends(&self->writer));
+		EXPECT_EQ(8, self->writer.ret);
+		EXPECT_EQ(1, efd_count(self->fd));
 		return;
 	}
-	ASSERT_TRUE(let_go(self->fd, variant->make));
-	ASSERT_TRUE(call_ends(&call));
-	EXPECT_EQ(8, call.ret);
-	EXPECT_EQ(variant->make == call_read ? 12 : POLLIN, call.value);
+	ASSERT_EQ(0, signal_thread(tid, SIGUSR1));
+	ASSERT_TRUE(call_ends(&self->writer));
+	EXPECT_EQ(-1, self->writer.ret);
+	EXPECT_EQ(EINTR, self->writer.err);
+	/* The call has changed nothing. */
+	EXPECT_EQ((int64_t)EFD_COUNT_MAX, efd_count(self->fd));
 }
 
-TEST_F(signals, stopped_and_continued)
+TEST_F(full, stopped_and_continued)
 {
-	long want = variant->make == call_poll ? 1 : 8;
-	int64_t count = efd_count(self->fd);
 	int status;
 	pid_t child;
 
 	child = fork_child();
 	ASSERT_GE(child, 0);
-	if (!child) {
-		struct call call = { .fd = self->fd, .value = POLLIN };
-
-		call.buf = &call.value;
-		_exit(variant->make(&call) != want);
-	}
-	ASSERT_TRUE(wait_for(asleep_in(child) == call_nr(variant->make)));
+	if (!child)
+		_exit(efd_add(self->fd, 1) != 8);
+	ASSERT_TRUE(wait_for(asleep_in(child) == SYS_write));
 	ASSERT_EQ(0, kill(child, SIGSTOP));
 	ASSERT_EQ(child, waitpid(child, &status, WUNTRACED));
 	ASSERT_TRUE(WIFSTOPPED(status));
 	ASSERT_EQ(0, kill(child, SIGCONT));
 	ASSERT_EQ(child, waitpid(child, &status, WCONTINUED));
-	EXPECT_EQ(count, efd_count(self->fd));
+	EXPECT_EQ((int64_t)EFD_COUNT_MAX, efd_count(self->fd));
 	ASSERT_TRUE(wait_for(asleep_in(child) >= 0));
-	ASSERT_TRUE(let_go(self->fd, variant->make));
-	ASSERT_EQ(child, waitpid(child, &status, 0));
-	EXPECT_EQ(0, status);
-}
-
-TEST(interrupted_calls_change_nothing)
-{
-	struct call reader = { .make = call_read, .fd = efd_new(0, 0) };
-	struct call writer = { .make = call_write, .value = 1 };
-
-	ASSERT_GE(reader.fd, 0);
-	writer.fd = reader.fd;
-	ASSERT_EQ(0, catch_signal(SIGUSR1, 0));
-	ASSERT_TRUE(call_start_blocked(&reader));
-	ASSERT_EQ(0, signal_thread(reader.tid, SIGUSR1));
-	ASSERT_TRUE(call_ends(&reader));
-	EXPECT_EQ(0, efd_count(reader.fd));
-	ASSERT_TRUE(fill(reader.fd));
-	ASSERT_TRUE(call_start_blocked(&writer));
-	ASSERT_EQ(0, signal_thread(writer.tid, SIGUSR1));
-	ASSERT_TRUE(call_ends(&writer));
-	EXPECT_EQ(EINTR, writer.err);
-	EXPECT_EQ((int64_t)EFD_COUNT_MAX, efd_count(reader.fd));
-}
-
-TEST(killed_while_blocked)
-{
-	int fd = efd_new(0, 0);
-	int status;
-	pid_t child;
-
-	ASSERT_GE(fd, 0);
-	child = fork_child();
-	ASSERT_GE(child, 0);
-	if (!child)
-		_exit(efd_take(fd) != 0);
-	ASSERT_TRUE(wait_for(asleep_in(child) == SYS_read));
-	ASSERT_EQ(0, kill(child, SIGKILL));
-	ASSERT_EQ(child, waitpid(child, &status, 0));
-	EXPECT_TRUE(WIFSIGNALED(status));
-	EXPECT_EQ(8, efd_add(fd, 4));
-	EXPECT_EQ(4, efd_take(fd));
-}
-
-TEST(descriptor_closed_while_blocked)
-{
-	struct call reader = { .make = call_read, .fd = efd_new(0, 0) };
-	int other;
-
-	ASSERT_GE(reader.fd, 0);
-	other = dup(reader.fd);
-	ASSERT_GE(other, 0);
-	ASSERT_TRUE(call_start_blocked(&reader));
-	ASSERT_EQ(0, close(reader.fd));
-	EXPECT_TRUE(call_blocks(&reader));
-	ASSERT_EQ(8, efd_add(other, 11));
-	ASSERT_TRUE(call_ends(&reader));
-	EXPECT_EQ(8, reader.ret);
-	EXPECT_EQ(11, reader.value);
-}
-
-TEST(last_descriptor_closed_while_blocked)
-{
-	struct call reader = { .make = call_read, .fd = efd_new(0, 0) };
-
-	ASSERT_GE(reader.fd, 0);
-	ASSERT_EQ(0, catch_signal(SIGUSR1, 0));
-	ASSERT_TRUE(call_start_blocked(&reader));
-	ASSERT_EQ(0, close(reader.fd));
-	EXPECT_TRUE(call_blocks(&reader));
-	ASSERT_EQ(0, signal_thread(reader.tid, SIGUSR1));
-	ASSERT_TRUE(call_ends(&reader));
-	EXPECT_EQ(EINTR, reader.err);
-}
-
-TEST(nonblock_set_while_blocked)
-{
-	struct call reader = { .make = call_read, .fd = efd_new(0, 0) };
-
-	ASSERT_GE(reader.fd, 0);
-	ASSERT_TRUE(call_start_blocked(&reader));
-	ASSERT_EQ(0, fcntl(reader.fd, F_SETFL, O_NONBLOCK));
-	/* A call that blocks already is not touched by it ... */
-	EXPECT_TRUE(call_blocks(&reader));
-	EXPECT_EQ(-EAGAIN, efd_take(reader.fd));
-	/* ... not even when it is woken for nothing. */
-	ASSERT_EQ(8, efd_add(reader.fd, 0));
-	EXPECT_TRUE(call_blocks(&reader));
-	ASSERT_EQ(8, efd_add(reader.fd, 1));
-	ASSERT_TRUE(call_ends(&reader));
-	EXPECT_EQ(8, reader.ret);
-}
-
-TEST(processes_pass_a_token)
-{
-	struct { int to, from; } fds = { efd_new(0, 0), efd_new(0, 0) };
-	pid_t child;
-	int status;
-
-	ASSERT_GE(fds.to, 0);
-	ASSERT_GE(fds.from, 0);
-	child = fork_child();
-	ASSERT_GE(child, 0);
-	if (!child) {
-		for (int i = 1; i <= 500; i++) {
-			if (efd_take(fds.to) != i || efd_add(fds.from, i) != 8)
-				_exit(1);
-		}
-		_exit(0);
-	}
-	for (int i = 1; i <= 500; i++) {
-		ASSERT_EQ(8, efd_add(fds.to, i));
-		ASSERT_EQ(i, efd_take(fds.from));
-	}
+	EXPECT_EQ((int64_t)EFD_COUNT_MAX, efd_take(self->fd));
 	ASSERT_EQ(child, waitpid(child, &status, 0));
 	EXPECT_EQ(0, status);
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * EVFD_EFD_WAKE_ONE: a post wakes one blocked reader; and whatever becomes of
- * that one, nothing is left behind that another reader waits for.
+ * EVFD_EFD_WAKE_ONE: a post wakes one blocked reader. If that reader does not take the
+ * post, another reader does.
  */
-#include "races.h"
+#include "crowd.h"
 
 #define READERS	8
 
@@ -78,7 +78,7 @@ TEST_F(wake_one, one_post_wakes_one_reader)
 		ASSERT_TRUE(wait_for(calls_ended(self->readers, READERS) == round));
 		ASSERT_TRUE(others_sleep(self->readers, READERS));
 		EXPECT_EQ(round, calls_ended(self->readers, READERS));
-		/* Nobody else has been woken, not even for nothing. */
+		/* No other reader has been woken, not even to find nothing. */
 		for (int i = 0; i < READERS; i++) {
 			if (!self->readers[i].done)
 				EXPECT_EQ(before[i],
@@ -120,7 +120,7 @@ TEST_F(wake_one, all_pollers_are_woken)
 	}
 	ASSERT_TRUE(start_readers(self->readers + 1, 1, self->fd));
 
-	/* Whether they find something or not, they are told to look. */
+	/* They are woken whether they find something or not. */
 	ASSERT_EQ(8, efd_add(self->fd, semaphore ? 10 : 1));
 	for (int i = 0; i < POLLERS; i++)
 		EXPECT_TRUE(wait_for(pollers[i].done ||
@@ -193,7 +193,7 @@ TEST_F(wake_one, a_reader_that_is_interrupted_passes_it_on)
 		ASSERT_EQ(8, efd_add(self->fd, 1));
 		if (round % 2 == 0)
 			ASSERT_EQ(0, signal_thread(first->tid, SIGUSR1));
-		/* Either of them has it: nobody sleeps while it is there. */
+		/* One of them has it: no reader sleeps while it is there. */
 		ASSERT_TRUE(wait_for(efd_count(self->fd) == 0));
 		ASSERT_TRUE(call_ends(first));
 		if (first->ret == 8) {
@@ -261,33 +261,18 @@ TEST_F(wake_one, a_read_that_does_not_block_takes_nobodys_turn)
 	}
 }
 
-TEST_F(wake_one, many_writers_many_readers)
+static bool add(struct crowd *crowd, uint64_t value)
 {
-	struct crowd crowd = {
-		.fd = self->fd, .writers = 3, .readers = 4, .value = 1,
-	};
-
-	EXPECT_TRUE(crowd_run(&crowd));
-}
-
-TEST_F(wake_one, many_writers_many_readers_and_signals)
-{
-	struct crowd crowd = {
-		.fd = self->fd, .writers = 2, .readers = 4, .value = 1,
-		.signals = true,
-	};
-
-	EXPECT_TRUE(crowd_run(&crowd));
+	return efd_add(crowd->fd, value) == 8;
 }
 
 TEST(writers_that_block)
 {
 	struct crowd crowd = {
-		.fd = evfd_new(0, EVFD_EFD_WAKE_ONE), .writers = 3,
-		.readers = 3, .value = UINT64_C(1) << 62, .step = 1,
+		.kind = &kind_wake_one, .fd = evfd_new(0, EVFD_EFD_WAKE_ONE),
+		.posters = 3, .readers = 3, .value = UINT64_C(1) << 62, .post = add,
 	};
 
-	ASSERT_GE(crowd.fd, 0);
 	EXPECT_TRUE(crowd_run(&crowd));
 }
 

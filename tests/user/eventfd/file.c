@@ -1,40 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The rest of the file: what every other call on a descriptor does. Most of it
- * makes no sense on a counter, and must fail as it does natively.
+ * The rest of the counter's file: fdinfo, and the flags of writes.
  */
 #include "common.h"
 
-FIXTURE(file)
-{
-	int fd;
-	uint64_t buf[4];
-};
-
-FIXTURE_SETUP(file)
-{
-	self->fd = efd_new(7, EFD_NONBLOCK);
-	ASSERT_GE(self->fd, 0);
-}
-
-FIXTURE_TEARDOWN(file)
-{
-	/* None of these tests is to change the counter. */
-	EXPECT_EQ(7, efd_count(self->fd));
-	close(self->fd);
-}
-
-#define FILE_LINK	"anon_inode:[eventfd]"
-#define FILE_READ_SIZE	8
-
-static int file_native(void)
-{
-	return syscall(SYS_eventfd2, 0, 0);
-}
-
-#include "file.h"
-
-/* Reads fdinfo but for the line that names the descriptor, which goes to id. */
+/* Reads fdinfo, except for the line with the ID, which goes to id. */
 static void read_fdinfo(int fd, char *text, size_t size, int *id)
 {
 	char line[128];
@@ -60,7 +30,7 @@ TEST(fdinfo_is_as_native)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
-		int reference = syscall(SYS_eventfd2, 0, flags[i]);
+		int reference = native_make_eventfd(0, flags[i]);
 		int fd = efd_new(0, flags[i]);
 		char want[512], seen[512];
 		int want_id, id;
@@ -107,11 +77,13 @@ TEST(nonblock_is_toggled)
 
 	ASSERT_GE(fd, 0);
 	for (int i = 0; i < 3; i++) {
-		struct call reader = { .make = call_read, .fd = fd };
+		struct call writer = { .make = call_write, .fd = fd, .value = 1 };
 
-		ASSERT_TRUE(call_start_blocked(&reader));
-		ASSERT_EQ(8, efd_add(fd, 1));
-		ASSERT_TRUE(call_ends(&reader));
+		ASSERT_EQ(8, efd_add(fd, EFD_COUNT_MAX));
+		ASSERT_TRUE(call_start_blocked(&writer));
+		EXPECT_EQ((int64_t)EFD_COUNT_MAX, efd_take(fd));
+		ASSERT_TRUE(call_ends(&writer));
+		EXPECT_EQ(1, efd_take(fd));
 		ASSERT_EQ(0, fcntl(fd, F_SETFL, O_NONBLOCK));
 		EXPECT_EQ(-EAGAIN, efd_take(fd));
 		ASSERT_EQ(8, efd_add(fd, EFD_COUNT_MAX));
@@ -121,31 +93,16 @@ TEST(nonblock_is_toggled)
 	}
 }
 
-TEST(nowait)
+TEST(flags_of_a_write)
 {
 	uint64_t value = 1;
 	struct iovec iov = { .iov_base = &value, .iov_len = 8 };
 	int fd = efd_new(0, 0);
 
 	ASSERT_GE(fd, 0);
-	EXPECT_EQ(-EAGAIN, result(preadv2(fd, &iov, 1, -1, RWF_NOWAIT)));
-	/* A write can not be told so, natively either. */
+	/* Native does not support RWF_NOWAIT for writes either. */
 	EXPECT_EQ(-EOPNOTSUPP, result(pwritev2(fd, &iov, 1, -1, RWF_NOWAIT)));
 	EXPECT_EQ(8, result(pwritev2(fd, &iov, 1, -1, 0)));
-	EXPECT_EQ(8, result(preadv2(fd, &iov, 1, -1, RWF_NOWAIT)));
-	EXPECT_EQ(1, value);
-	EXPECT_EQ(-EAGAIN, result(preadv2(fd, &iov, 1, -1, RWF_NOWAIT)));
-	EXPECT_EQ(-EOPNOTSUPP, result(preadv2(fd, &iov, 1, -1, 0x8000000)));
-	EXPECT_EQ(O_RDWR, fcntl(fd, F_GETFL));
-}
-
-TEST(vmsplice_needs_a_pipe)
-{
-	uint64_t value = 5;
-	struct iovec iov = { .iov_base = &value, .iov_len = 8 };
-	int fd = efd_new(1, EFD_NONBLOCK);
-
-	EXPECT_EQ(-EBADF, result(vmsplice(fd, &iov, 1, 0)));
 	EXPECT_EQ(1, efd_take(fd));
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Reads that wait for a signal: what ends them, and what does not.
+ * Reads that wait for a signal: signals of threads and of other processes, signals
+ * outside the mask, handlers, and other masks.
  */
 #include "signal.h"
 
@@ -22,16 +23,6 @@ FIXTURE_SETUP(blocking)
 FIXTURE_TEARDOWN(blocking)
 {
 	close(self->fd);
-}
-
-TEST_F(blocking, signal_for_the_process)
-{
-	struct signalfd_siginfo want = record_of_kill(SIGUSR1);
-
-	ASSERT_TRUE(reader_start_blocked(&self->reader, self->fd));
-	ASSERT_EQ(0, kill(getpid(), SIGUSR1));
-	EXPECT_EQ(SIGUSR1, reader_takes(&self->reader));
-	EXPECT_TRUE(record_is(&want, &self->reader.info));
 }
 
 TEST_F(blocking, signal_for_the_thread)
@@ -58,25 +49,6 @@ TEST_F(blocking, signal_of_another_process)
 	EXPECT_TRUE(child_ends_well(child));
 }
 
-TEST_F(blocking, vectors)
-{
-	struct iovec iov[2] = {
-		{ .iov_base = &self->reader.info, .iov_len = 100 },
-		{ .iov_base = (char *)&self->reader.info + 100, .iov_len = 28 },
-	};
-	struct signalfd_siginfo want = { .ssi_signo = SIGUSR1 };
-	pid_t child = fork_child();
-
-	ASSERT_GE(child, 0);
-	if (!child)
-		_exit(!wait_for(asleep_in(getppid()) == SYS_readv) ||
-		      kill(getppid(), SIGUSR1));
-	EXPECT_EQ(RECORD_SIZE, readv(self->fd, iov, 2));
-	want.ssi_pid = child;
-	EXPECT_TRUE(record_is(&want, &self->reader.info));
-	EXPECT_TRUE(child_ends_well(child));
-}
-
 TEST_F(blocking, signals_of_no_concern)
 {
 	ASSERT_EQ(0, sig_block(UINT64_MAX));
@@ -84,124 +56,17 @@ TEST_F(blocking, signals_of_no_concern)
 	for (int sig = 1; sig <= 64; sig++) {
 		long sleeps = sleeps_of(self->reader.call.tid);
 
-		/* In threads, glibc does not block the two it keeps. */
+		/* In threads, glibc does not block the two that it uses itself. */
 		if (sig_bit(sig) & (sig_uncatchable() | sig_bit(SIGUSR1)) ||
 		    sig == SIG_FIRST_RT || sig == SIG_FIRST_RT + 1)
 			continue;
 		ASSERT_EQ(0, kill(getpid(), sig));
-		/* It is woken for each, and goes on to wait. */
+		/* Each wakes the reader, which goes back to sleep. */
 		ASSERT_TRUE(wait_for(sleeps_of(self->reader.call.tid) > sleeps));
 		ASSERT_TRUE(reader_blocks(&self->reader));
 	}
 	ASSERT_EQ(0, kill(getpid(), SIGUSR1));
 	EXPECT_EQ(SIGUSR1, reader_takes(&self->reader));
-}
-
-TEST_F(blocking, all_readers_are_woken)
-{
-	enum { N = 8 };
-	static struct reader readers[N];
-	long before[N];
-	int done = 0;
-
-	for (int i = 0; i < N; i++)
-		ASSERT_TRUE(reader_start_blocked(&readers[i], self->fd));
-	for (int i = 0; i < N; i++)
-		before[i] = sleeps_of(readers[i].call.tid);
-	ASSERT_EQ(0, kill(getpid(), SIGUSR1));
-	for (int i = 0; i < N; i++)
-		EXPECT_TRUE(wait_for(readers[i].call.done ||
-				     sleeps_of(readers[i].call.tid) > before[i]));
-	for (int i = 0; i < N; i++)
-		done += readers[i].call.done;
-	/* One signal is for one of them. */
-	EXPECT_EQ(1, done);
-}
-
-FIXTURE(interrupted)
-{
-	struct reader reader;
-	int fd;
-};
-
-FIXTURE_VARIANT(interrupted)
-{
-	int flags;
-};
-
-FIXTURE_VARIANT_ADD(interrupted, ends)
-{
-	.flags = 0,
-};
-
-FIXTURE_VARIANT_ADD(interrupted, restarts)
-{
-	.flags = SA_RESTART,
-};
-
-FIXTURE_SETUP(interrupted)
-{
-	self->fd = sfd_new_blocked(sig_bit(SIGUSR1), 0);
-	ASSERT_GE(self->fd, 0);
-	ASSERT_EQ(0, catch_signal(SIGUSR2, variant->flags));
-}
-
-FIXTURE_TEARDOWN(interrupted)
-{
-	close(self->fd);
-}
-
-TEST_F(interrupted, read)
-{
-	pid_t tid;
-
-	ASSERT_TRUE(reader_start_blocked(&self->reader, self->fd));
-	tid = self->reader.call.tid;
-	if (!variant->flags) {
-		ASSERT_EQ(0, signal_thread(tid, SIGUSR2));
-		EXPECT_EQ(-EINTR, reader_takes(&self->reader));
-		return;
-	}
-	for (int i = 0; i < 10; i++) {
-		long sleeps = sleeps_of(tid);
-
-		ASSERT_EQ(0, signal_thread(tid, SIGUSR2));
-		ASSERT_TRUE(wait_for(sleeps_of(tid) > sleeps));
-		ASSERT_TRUE(reader_blocks(&self->reader));
-	}
-	ASSERT_EQ(0, kill(getpid(), SIGUSR1));
-	EXPECT_EQ(SIGUSR1, reader_takes(&self->reader));
-}
-
-TEST_F(interrupted, poll)
-{
-	struct call call = { .make = call_poll, .fd = self->fd };
-
-	call.value = POLLIN;
-	ASSERT_TRUE(call_start_blocked(&call));
-	ASSERT_EQ(0, signal_thread(call.tid, SIGUSR2));
-	ASSERT_TRUE(call_ends(&call));
-	EXPECT_EQ(-1, call.ret);
-	EXPECT_EQ(EINTR, call.err);
-}
-
-TEST_F(blocking, stopped_and_continued)
-{
-	pid_t child = fork_child();
-	int status;
-
-	ASSERT_GE(child, 0);
-	if (!child)
-		_exit(sfd_take(self->fd) != SIGUSR1);
-	ASSERT_TRUE(wait_for(asleep_in(child) == SYS_read));
-	ASSERT_EQ(0, kill(child, SIGSTOP));
-	ASSERT_EQ(child, waitpid(child, &status, WUNTRACED));
-	ASSERT_TRUE(WIFSTOPPED(status));
-	ASSERT_EQ(0, kill(child, SIGCONT));
-	ASSERT_EQ(child, waitpid(child, &status, WCONTINUED));
-	ASSERT_TRUE(wait_for(asleep_in(child) == SYS_read));
-	ASSERT_EQ(0, kill(child, SIGUSR1));
-	EXPECT_TRUE(child_ends_well(child));
 }
 
 static _Atomic int handled;
@@ -234,7 +99,7 @@ TEST_F(blocking, a_reader_that_waits_is_before_its_handler)
 	ASSERT_TRUE(wait_for(asleep_in(child) == SYS_read));
 	ASSERT_EQ(0, kill(child, SIGUSR1));
 	EXPECT_TRUE(child_ends_well(child));
-	/* For the thread, as for the process. */
+	/* The same for a signal for the thread. */
 	child = read_unblocked(self->fd);
 	ASSERT_TRUE(wait_for(asleep_in(child) == SYS_read));
 	ASSERT_EQ(0, syscall(SYS_tgkill, child, child, SIGUSR1));
@@ -250,7 +115,7 @@ TEST_F(blocking, signals_that_end_the_process)
 		pid_t child = fork_child();
 
 		ASSERT_GE(child, 0);
-		/* To read one that would end it does not save it. */
+		/* Reading a signal that would end the process does not save it. */
 		if (!child)
 			_exit(sig_unblock(USR) || sfd_take(self->fd));
 		ASSERT_TRUE(wait_for(asleep_in(child) == SYS_read));
@@ -268,7 +133,7 @@ TEST_F(blocking, another_mask_wakes)
 	ASSERT_TRUE(reader_start_blocked(&self->reader, self->fd));
 	ASSERT_EQ(self->fd, sfd_set_mask(self->fd, USR));
 	EXPECT_EQ(SIGUSR2, reader_takes(&self->reader));
-	/* And the other way round: what is not in it any more is not read. */
+	/* A signal that is no longer in the mask is not read. */
 	ASSERT_TRUE(reader_start_blocked(&self->reader, self->fd));
 	ASSERT_EQ(self->fd, sfd_set_mask(self->fd, sig_bit(SIGUSR1)));
 	ASSERT_EQ(0, kill(getpid(), SIGUSR2));
@@ -291,23 +156,9 @@ TEST_F(blocking, a_mask_of_another_process)
 		_exit(sfd_set_mask(self->fd, USR) != self->fd);
 	ASSERT_TRUE(child_ends_well(child));
 	EXPECT_EQ(USR, sfd_mask(self->fd));
-	/* That woke nobody here. Whatever does next, the reader goes by that mask. */
+	/* That woke no reader here. The next wake-up makes it use the new mask. */
 	ASSERT_EQ(0, kill(getpid(), SIGURG));
 	EXPECT_EQ(SIGUSR2, reader_takes(&self->reader));
-}
-
-TEST_F(blocking, nonblock_set_while_blocked)
-{
-	ASSERT_EQ(0, sig_block(USR));
-	ASSERT_TRUE(reader_start_blocked(&self->reader, self->fd));
-	ASSERT_EQ(0, fcntl(self->fd, F_SETFL, O_NONBLOCK));
-	EXPECT_EQ(-EAGAIN, sfd_take(self->fd));
-	/* Who blocks already is not touched, not even when woken. */
-	EXPECT_TRUE(reader_blocks(&self->reader));
-	ASSERT_EQ(0, kill(getpid(), SIGUSR2));
-	EXPECT_TRUE(reader_blocks(&self->reader));
-	ASSERT_EQ(0, kill(getpid(), SIGUSR1));
-	EXPECT_EQ(SIGUSR1, reader_takes(&self->reader));
 }
 
 TEST_F(blocking, closed_while_blocked)

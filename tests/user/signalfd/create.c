@@ -229,12 +229,12 @@ TEST(no_descriptor)
 TEST(other_descriptors)
 {
 	uint64_t mask = USR;
-	int native = native_sfd_call(-1, &mask, 8, 0);
+	int native = native_make_signalfd(-1, &mask, 8, 0);
 	int evfd = evfd_sfd_call(-1, &mask, 8, 0);
 	int pipes[2], others[] = {
 		open("/dev/null", O_RDWR), open("/", O_RDONLY),
 		memfd_create("file", 0), epoll_create1(0),
-		syscall(SYS_eventfd2, 0, 0), evfd_new(0, 0),
+		native_make_eventfd(0, 0), evfd_new(0, 0),
 		open(EVFD_DEVICE, O_RDWR), impl_is_evfd() ? native : evfd,
 	};
 	/* With the preload library, both are the same kind. */

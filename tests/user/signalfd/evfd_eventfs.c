@@ -8,16 +8,9 @@
 
 #define RT	(SIG_FIRST_RT + 8)
 
-static int one_new(int sig, unsigned int flags)
-{
-	struct evfd_eventfs_signal arg = { .signal = sig, .flags = flags };
-
-	return sig_device_ioctl(EVFD_IOC_EVENTFS_SIGNAL, &arg);
-}
-
 static int exclusive_new(int sig)
 {
-	return one_new(sig, EVFD_EVENTFS_EXCLUSIVE | EVFD_EVENTFS_NONBLOCK);
+	return evfd_eventfs_new(sig, EVFD_EVENTFS_EXCLUSIVE | EVFD_EVENTFS_NONBLOCK);
 }
 
 TEST(flags)
@@ -30,7 +23,7 @@ TEST(flags)
 
 	EXPECT_EQ(8, sizeof(struct evfd_eventfs_signal));
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
-		int fd = one_new(SIGUSR1, flags[i]);
+		int fd = evfd_eventfs_new(SIGUSR1, flags[i]);
 
 		ASSERT_GE(fd, 0);
 		EXPECT_EQ(O_RDWR | (flags[i] & O_NONBLOCK), fcntl(fd, F_GETFL));
@@ -46,7 +39,7 @@ static bool fails(struct evfd_eventfs_signal *arg, int err)
 	int ret;
 
 	errno = 0;
-	ret = sig_device_ioctl(EVFD_IOC_EVENTFS_SIGNAL, arg);
+	ret = ioctl(evfd_signal_device(), EVFD_IOC_EVENTFS_SIGNAL, arg);
 	if (ret == -1 && errno == err && sig_blocked() == before)
 		return true;
 	fprintf(stderr, "# returns %d, error %d (%m); blocked: %" PRIx64
@@ -95,7 +88,7 @@ TEST(every_signal)
 
 		if (sig == SIGKILL || sig == SIGSTOP)
 			continue;
-		fd = one_new(sig, EVFD_EVENTFS_NONBLOCK);
+		fd = evfd_eventfs_new(sig, EVFD_EVENTFS_NONBLOCK);
 		ASSERT_GE(fd, 0);
 		EXPECT_EQ(before, sig_blocked());
 		EXPECT_EQ(sig_bit(sig), sfd_mask(fd));
@@ -103,7 +96,7 @@ TEST(every_signal)
 	}
 	ASSERT_EQ(0, sig_block(UINT64_MAX));
 	for (int sig = 1; sig <= 64; sig++) {
-		int fd = one_new(sig, EVFD_EVENTFS_NONBLOCK);
+		int fd = evfd_eventfs_new(sig, EVFD_EVENTFS_NONBLOCK);
 
 		if (fd < 0)
 			continue;
@@ -126,7 +119,7 @@ FIXTURE(one)
 FIXTURE_SETUP(one)
 {
 	ASSERT_EQ(0, sig_block(sig_bit(RT) | sig_bit(SIGUSR1)));
-	self->fd = one_new(RT, EVFD_EVENTFS_NONBLOCK);
+	self->fd = evfd_eventfs_new(RT, EVFD_EVENTFS_NONBLOCK);
 	ASSERT_GE(self->fd, 0);
 }
 
@@ -213,7 +206,7 @@ TEST_F(one, it_is_no_signal_descriptor)
 	EXPECT_EQ(EINVAL, errno);
 	EXPECT_EQ(-1, evfd_sfd_call(self->fd, &mask, 8, EVFD_SFD_BLOCK));
 	EXPECT_EQ(EINVAL, errno);
-	EXPECT_EQ(-1, native_sfd_call(self->fd, &mask, 8, 0));
+	EXPECT_EQ(-1, native_make_signalfd(self->fd, &mask, 8, 0));
 	EXPECT_EQ(EINVAL, errno);
 	EXPECT_EQ(-1, ioctl(self->fd, EVFD_IOC_EVENTFS_SIGNAL, &arg));
 	EXPECT_EQ(ENOTTY, errno);

@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What evfd promises and native does not: a read that fails with EFAULT takes no
- * signal, and one that gives fewer records than there are leaves the rest.
+ * evfd promises, and native does not, that a read that fails with EFAULT takes no signal,
+ * and that a read that returns fewer records than there are leaves the rest.
  */
 #include "fault.h"
 #include "signal.h"
-#include "uring.h"
 
 #define RT	(SIG_FIRST_RT + 8)
 
-/* How much of a record can be put, if not all. */
+/* As much of a record as can be copied, if not all. */
 #define PART	100
 
 FIXTURE(fault)
 {
-	/* Where a record can't be put, with room for two before it. */
+	/* A record can't be copied here, but two before it can. */
 	char *bad;
 	struct signalfd_siginfo seen[4];
 	int fd;
@@ -77,7 +76,7 @@ static bool queue(int n)
 	return true;
 }
 
-/* Whether these and no more are pending: those from first to last. */
+/* Whether the signals from first to last are pending, and no other. */
 static bool left(int fd, int first, int last)
 {
 	for (int i = first; i <= last; i++) {
@@ -85,23 +84,6 @@ static bool left(int fd, int first, int last)
 			return false;
 	}
 	return sfd_take(fd) == -EAGAIN;
-}
-
-TEST_F(fault, read)
-{
-	ASSERT_TRUE(queue(3));
-	for (int i = 1; i <= 4; i++) {
-		EXPECT_EQ(-1, read(self->fd, self->bad, i * RECORD_SIZE));
-		EXPECT_EQ(EFAULT, errno);
-	}
-	/* No memory at all, as opposed to memory one may not use. */
-	EXPECT_EQ(-1, read(self->fd, nowhere(), RECORD_SIZE));
-	EXPECT_EQ(EFAULT, errno);
-	EXPECT_EQ(POLLIN, poll_now(self->fd));
-	EXPECT_TRUE(left(self->fd, 1, 3));
-	/* With nothing to read, the memory does not matter. */
-	EXPECT_EQ(-1, read(self->fd, self->bad, RECORD_SIZE));
-	EXPECT_EQ(EAGAIN, errno);
 }
 
 TEST_F(fault, standard_signals)
@@ -149,7 +131,7 @@ TEST_F(fault, vectors)
 	EXPECT_EQ(EFAULT, errno);
 	EXPECT_EQ(-1, preadv2(self->fd, iov, 2, -1, RWF_NOWAIT));
 	EXPECT_EQ(EFAULT, errno);
-	/* A record that is in both, the second of which is bad. */
+	/* A record in two buffers, of which the second is bad. */
 	iov[1] = iov[0];
 	iov[0] = (struct iovec){ .iov_base = self->seen, .iov_len = 1 };
 	iov[1].iov_base = self->bad + variant->part;
@@ -159,59 +141,6 @@ TEST_F(fault, vectors)
 	EXPECT_EQ(RECORD_SIZE, readv(self->fd, iov, 2));
 	EXPECT_TRUE(record_is(&want, &self->seen[0]));
 	EXPECT_TRUE(left(self->fd, 2, 3));
-}
-
-TEST_F(fault, io_uring)
-{
-	struct iovec iov = { .iov_base = self->bad, .iov_len = 256 };
-	struct io_uring_cqe cqe;
-	struct uring ring;
-
-	ASSERT_TRUE(uring_open(&ring));
-	ASSERT_TRUE(queue(3));
-	for (unsigned int flags = 0; flags <= IOSQE_ASYNC; flags += IOSQE_ASYNC) {
-		uring_queue(&ring, IORING_OP_READ, self->fd, self->bad, 256, 1)
-			->flags = flags;
-		uring_queue(&ring, IORING_OP_READV, self->fd, &iov, 1, 2)
-			->flags = flags;
-		ASSERT_EQ(2, uring_submit(&ring));
-		for (int i = 0; i < 2; i++) {
-			ASSERT_TRUE(uring_wait(&ring, &cqe));
-			EXPECT_EQ(-EFAULT, cqe.res);
-		}
-	}
-	EXPECT_TRUE(left(self->fd, 1, 3));
-	/* One that waits. */
-	ASSERT_EQ(0, fcntl(self->fd, F_SETFL, 0));
-	uring_queue(&ring, IORING_OP_READ, self->fd, self->bad, 256, 1);
-	ASSERT_EQ(1, uring_submit(&ring));
-	EXPECT_FALSE(uring_next(&ring, &cqe));
-	ASSERT_TRUE(queue(1));
-	ASSERT_TRUE(uring_wait(&ring, &cqe));
-	EXPECT_EQ(-EFAULT, cqe.res);
-	ASSERT_EQ(0, fcntl(self->fd, F_SETFL, O_NONBLOCK));
-	EXPECT_TRUE(left(self->fd, 1, 1));
-}
-
-static long read_bad(struct call *call)
-{
-	return syscall(SYS_read, call->fd, call->buf, RECORD_SIZE);
-}
-
-TEST_F(fault, blocked_reader)
-{
-	struct call bad = { .make = read_bad, .fd = self->fd };
-
-	bad.buf = self->bad;
-	ASSERT_EQ(0, fcntl(self->fd, F_SETFL, 0));
-	ASSERT_TRUE(call_start(&bad));
-	ASSERT_TRUE(wait_for(bad.tid && asleep_in(bad.tid) == SYS_read));
-	ASSERT_TRUE(queue(1));
-	ASSERT_TRUE(call_ends(&bad));
-	EXPECT_EQ(-1, bad.ret);
-	EXPECT_EQ(EFAULT, bad.err);
-	ASSERT_EQ(0, fcntl(self->fd, F_SETFL, O_NONBLOCK));
-	EXPECT_TRUE(left(self->fd, 1, 1));
 }
 
 TEST_F(fault, timer)
@@ -232,49 +161,6 @@ TEST_F(fault, timer)
 	ASSERT_EQ(RECORD_SIZE, sfd_read(self->fd, self->seen));
 	EXPECT_EQ(SI_TIMER, self->seen[0].ssi_code);
 	EXPECT_EQ(3, self->seen[0].ssi_int);
-}
-
-/* Readers of which half have no memory, and one who sends. */
-static _Atomic bool stop;
-static _Atomic unsigned int sum, count;
-
-static void *read_in_turns(void *arg)
-{
-	int fd = (intptr_t)arg;
-	struct signalfd_siginfo seen;
-
-	for (unsigned int i = 0; !stop; i++) {
-		void *buf = i % 2 ? &seen : nowhere();
-
-		if (read(fd, buf, sizeof(seen)) == sizeof(seen)) {
-			sum += seen.ssi_int;
-			count++;
-		}
-	}
-	return NULL;
-}
-
-TEST(faulty_readers_among_others)
-{
-	int fd = sfd_new_blocked(sig_bit(RT), SFD_NONBLOCK);
-	unsigned int want = 0, sent = 0;
-	pthread_t threads[3];
-
-	ASSERT_GE(fd, 0);
-	for (int i = 0; i < 3; i++)
-		ASSERT_EQ(0, pthread_create(&threads[i], NULL, read_in_turns,
-					    (void *)(intptr_t)fd));
-	repeat(5000, 2000) {
-		ASSERT_TRUE(wait_for(!sig_queue(getpid(), RT, i)));
-		want += i;
-		sent++;
-	}
-	EXPECT_TRUE(wait_for(count == sent));
-	stop = true;
-	for (int i = 0; i < 3; i++)
-		ASSERT_EQ(0, pthread_join(threads[i], NULL));
-	EXPECT_EQ(want, sum);
-	EXPECT_EQ(sent, count);
 }
 
 TEST_HARNESS_MAIN

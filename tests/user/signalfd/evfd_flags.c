@@ -81,8 +81,7 @@ TEST(another_mask_without_the_device)
 	ASSERT_EQ(0, ioctl(fd, EVFD_IOC_SIGNALFD_SETMASK, &mask));
 	EXPECT_EQ(SIGUSR1, reader_takes(&reader));
 	/* eventfs's have one signal for ever. */
-	fd = sig_device_ioctl(EVFD_IOC_EVENTFS_SIGNAL,
-			      &(struct evfd_eventfs_signal){ .signal = RT });
+	fd = evfd_eventfs_new(RT, 0);
 	ASSERT_GE(fd, 0);
 	EXPECT_EQ(-1, ioctl(fd, EVFD_IOC_SIGNALFD_SETMASK, &mask));
 	EXPECT_EQ(ENOTTY, errno);
@@ -144,7 +143,7 @@ static bool fails(struct evfd_signalfd *arg, int err)
 	int ret;
 
 	errno = 0;
-	ret = sig_device_ioctl(EVFD_IOC_SIGNALFD, arg);
+	ret = ioctl(evfd_signal_device(), EVFD_IOC_SIGNALFD, arg);
 	if (ret == -1 && errno == err && sig_blocked() == before)
 		return true;
 	fprintf(stderr, "# returns %d, error %d (%m); blocked: %" PRIx64
@@ -194,7 +193,7 @@ TEST(nothing_blocked_if_it_fails)
 	EXPECT_TRUE(fails(&arg, EMFILE));
 	EXPECT_EQ(0, sfd_mask(fd));
 	arg.ufd = fd;
-	EXPECT_EQ(fd, sig_device_ioctl(EVFD_IOC_SIGNALFD, &arg));
+	EXPECT_EQ(fd, ioctl(evfd_signal_device(), EVFD_IOC_SIGNALFD, &arg));
 	EXPECT_EQ(USR, sig_blocked() & USR);
 }
 
@@ -210,7 +209,7 @@ TEST(reserved_field)
 		EXPECT_TRUE(fails(&arg, EINVAL));
 	}
 	arg.reserved = 0;
-	EXPECT_LT(0, sig_device_ioctl(EVFD_IOC_SIGNALFD, &arg));
+	EXPECT_LT(0, ioctl(evfd_signal_device(), EVFD_IOC_SIGNALFD, &arg));
 }
 
 /* Signals that a thread keeps sending, and those handled and read. */

@@ -4,11 +4,10 @@
  * The remaining processes must keep no pointer to an ended process. A defect may show only
  * in the kernel log, and only after many rounds.
  */
+#include "aio.h"
 #include "epoll.h"
 #include "signal.h"
 #include "uring.h"
-
-#include <linux/aio_abi.h>
 
 #define USR	(sig_bit(SIGUSR1) | sig_bit(SIGUSR2))
 
@@ -25,8 +24,8 @@ FIXTURE_SETUP(ends)
 {
 	self->fd = sfd_new_blocked(USR, SFD_NONBLOCK);
 	self->ep = epoll_create1(0);
-	self->ready = syscall(SYS_eventfd2, 0, 0);
-	self->go = syscall(SYS_eventfd2, 0, 0);
+	self->ready = native_make_eventfd(0, 0);
+	self->go = native_make_eventfd(0, 0);
 	ASSERT_GE(self->fd, 0);
 	ASSERT_GE(self->ep, 0);
 	ASSERT_GE(self->go, 0);

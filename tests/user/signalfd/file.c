@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The rest of the file: what every other call on a signal descriptor does. Most
- * of it makes no sense there, and must fail as it does natively.
+ * The rest of a signal descriptor's file: fdinfo.
  */
 #include "signal.h"
 
-/* A descriptor with a signal to read, which no test here is to take. */
+/* A descriptor with a signal to read, which no test takes. */
 FIXTURE(file)
 {
-	struct signalfd_siginfo buf[2];
 	int fd;
 };
 
@@ -23,27 +21,6 @@ FIXTURE_TEARDOWN(file)
 {
 	EXPECT_EQ(SIGUSR1, sfd_take(self->fd));
 	close(self->fd);
-}
-
-#define FILE_LINK	"anon_inode:[signalfd]"
-#define FILE_READ_SIZE	RECORD_SIZE
-
-static int file_native(void)
-{
-	return native_sfd_call(-1, &(uint64_t){ 1 }, 8, 0);
-}
-
-#include "file.h"
-
-TEST_F(file, write)
-{
-	struct iovec iov = { .iov_base = self->buf, .iov_len = RECORD_SIZE };
-
-	EXPECT_EQ(-EINVAL, result(write(self->fd, self->buf, 0)));
-	EXPECT_EQ(-EINVAL, result(write(self->fd, self->buf, 8)));
-	EXPECT_EQ(-EINVAL, result(write(self->fd, self->buf, RECORD_SIZE)));
-	EXPECT_EQ(-EINVAL, result(writev(self->fd, &iov, 1)));
-	EXPECT_EQ(-EINVAL, result(pwritev2(self->fd, &iov, 1, -1, 0)));
 }
 
 /* Reads all of fdinfo. */
@@ -72,7 +49,7 @@ TEST(fdinfo_is_as_native)
 			int fd = sfd_new(masks[i], flags[j]), reference;
 			char want[512], seen[512];
 
-			reference = native_sfd_call(-1, &masks[i], 8, flags[j]);
+			reference = native_make_signalfd(-1, &masks[i], 8, flags[j]);
 			ASSERT_GE(reference, 0);
 			ASSERT_GE(fd, 0);
 			read_fdinfo(reference, want, sizeof(want));
@@ -83,7 +60,7 @@ TEST(fdinfo_is_as_native)
 	}
 }
 
-/* By another process, the mask is the same, whatever is pending there. */
+/* In another process, the mask is the same, and so is fdinfo. */
 TEST_F(file, fdinfo_by_others)
 {
 	char path[64], line[128];

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Descriptors that other processes have too: whoever reads gets its own
- * signals. So does who polls; but epoll and the like are woken for those of
- * the process that has registered the descriptor.
+ * Descriptors that several processes have. Each process reads its own signals, and
+ * polls for them. But epoll is woken for the signals of the process that registered the
+ * descriptor.
  */
 #include "epoll.h"
 #include "signal.h"
@@ -39,29 +39,6 @@ FIXTURE_TEARDOWN(process)
 		_exit(1);						\
 	}								\
 })
-
-TEST_F(process, a_child_reads_its_own)
-{
-	pid_t child;
-
-	ASSERT_EQ(0, kill(getpid(), SIGUSR1));
-	child = fork_child();
-	ASSERT_GE(child, 0);
-	if (!child) {
-		/* What is pending is not inherited. */
-		must(poll_now(self->fd) == 0);
-		must(sfd_take(self->fd) == -EAGAIN);
-		must(!kill(getpid(), SIGUSR2));
-		must(poll_now(self->fd) == POLLIN);
-		must(sfd_gives(self->fd, record_of_kill(SIGUSR2)));
-		must(sfd_take(self->fd) == -EAGAIN);
-		_exit(0);
-	}
-	EXPECT_TRUE(child_ends_well(child));
-	EXPECT_EQ(POLLIN, poll_now(self->fd));
-	EXPECT_TRUE(sfd_gives(self->fd, record_of_kill(SIGUSR1)));
-	EXPECT_EQ(-EAGAIN, sfd_take(self->fd));
-}
 
 TEST_F(process, both_wait)
 {
@@ -220,7 +197,7 @@ TEST_F(process, a_child_uses_what_its_parent_registered)
 
 TEST_F(process, a_child_takes_its_parent_s_event_off_the_list)
 {
-	int go = syscall(SYS_eventfd2, 0, 0);
+	int go = native_make_eventfd(0, 0);
 	pid_t child;
 
 	ASSERT_EQ(0, watch_too(self->ep, self->fd, EPOLLIN));

@@ -22,19 +22,14 @@ static inline bool many_allow(int n)
 /* Opens the device for many_new(). Returns -1 for native. */
 static inline int many_open(bool evfd)
 {
-	return evfd ? open(EVFD_DEVICE, O_RDWR | O_CLOEXEC) : -1;
+	return evfd ? evfd_open() : -1;
 }
 
 /* Makes a timer descriptor, which is native without a device. */
 static inline int many_new(int device, int id)
 {
-	struct evfd_timerfd_create arg = {
-		.clockid = id, .flags = EVFD_TFD_NONBLOCK,
-	};
-
-	if (device < 0)
-		return timerfd_create(id, TFD_NONBLOCK);
-	return ioctl(device, EVFD_IOC_TIMERFD_CREATE, &arg);
+	return device < 0 ? native_make_timer(id, TFD_NONBLOCK) :
+			    evfd_make_timer(device, id, TFD_NONBLOCK);
 }
 
 #endif /* EVFD_TESTS_TIMER_MANY_H */

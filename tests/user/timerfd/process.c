@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Timers and processes: fork, exec, dup, SCM_RIGHTS, and closing. The timer
- * belongs to the open file, whoever holds it.
+ * Timers and processes: an armed timer goes on while its file is open, in whichever
+ * process, and ends with it.
  */
 #include "timer.h"
 #include "fd_passing.h"
@@ -11,12 +11,6 @@ static int new_timer(int flags)
 	return tfd_new(CLOCK_REALTIME, flags);
 }
 
-/* Makes LATE_TICKS expirations that the next read will find. */
-static bool make_late(int fd)
-{
-	return !tfd_arm_late(fd, CLOCK_REALTIME) && tfd_expires(fd);
-}
-
 static bool exits_well(pid_t child)
 {
 	int status;
@@ -24,7 +18,13 @@ static bool exits_well(pid_t child)
 	return waitpid(child, &status, 0) == child && !status;
 }
 
-TEST(fork_shares_the_timer)
+/* Whether the timer is armed for a time that does not come. */
+static bool goes_on(int fd)
+{
+	return tfd_left(fd) > FAR_NS / 2;
+}
+
+TEST(it_goes_on_without_the_process_that_set_it)
 {
 	int fd = new_timer(0);
 	pid_t child;
@@ -36,8 +36,7 @@ TEST(fork_shares_the_timer)
 		_exit(!!tfd_arm_late(fd, CLOCK_REALTIME));
 	EXPECT_EQ(LATE_TICKS, tfd_ticks(fd));
 	EXPECT_TRUE(exits_well(child));
-	/* It goes on when the child that set it is gone. */
-	EXPECT_LT(FAR_NS / 2, tfd_left(fd));
+	EXPECT_TRUE(goes_on(fd));
 
 	child = fork_child();
 	ASSERT_GE(child, 0);
@@ -48,113 +47,47 @@ TEST(fork_shares_the_timer)
 	EXPECT_EQ(0, poll_now(fd));
 }
 
-TEST(the_child_goes_on_after_the_parent_closed)
-{
-	int fd = new_timer(0), back = efd_new(0, 0);
-	pid_t child;
-
-	ASSERT_GE(fd, 0);
-	ASSERT_GE(back, 0);
-	ASSERT_EQ(0, tfd_arm(fd, 0, 1, 0));
-	child = fork_child();
-	ASSERT_GE(child, 0);
-	if (!child) {
-		if (efd_take(back) != 1)
-			_exit(1);
-		_exit(tfd_ticks(fd) != 1 || !make_late(fd) ||
-		      tfd_ticks(fd) != LATE_TICKS);
-	}
-	ASSERT_EQ(0, close(fd));
-	ASSERT_EQ(8, efd_add(back, 1));
-	EXPECT_TRUE(exits_well(child));
-}
-
-TEST(dup_shares_timer_and_flags)
+TEST(it_goes_on_after_exec)
 {
 	int fd = new_timer(TFD_NONBLOCK);
-	int copies[3] = { dup(fd), dup2(fd, fd + 20), fcntl(fd, F_DUPFD, 50) };
+	char number[16], *argv[] = { "/proc/self/exe", "--goes-on", number, NULL };
+	pid_t child;
 
 	ASSERT_GE(fd, 0);
-	for (int i = 0; i < 3; i++) {
-		ASSERT_GE(copies[i], 0);
-		ASSERT_TRUE(make_late(copies[i]));
-		EXPECT_EQ(1, tfd_pending(fd));
-		EXPECT_EQ(LATE_TICKS, tfd_ticks(copies[2 - i]));
-		EXPECT_EQ(-EAGAIN, tfd_ticks(fd));
-	}
-	ASSERT_EQ(0, fcntl(copies[0], F_SETFL, 0));
-	EXPECT_EQ(O_RDWR, fcntl(fd, F_GETFL));
-	ASSERT_EQ(0, close(fd));
-	ASSERT_EQ(0, close(copies[0]));
-	EXPECT_LT(FAR_NS / 2, tfd_left(copies[1]));
-	ASSERT_EQ(0, tfd_arm(copies[1], 0, 1, 0));
-	EXPECT_EQ(1, tfd_ticks(copies[2]));
-}
-
-/* Runs this program again, to tell whether it finds fd open. */
-static int open_after_exec(int fd)
-{
-	char number[16], *argv[] = { "/proc/self/exe", "--is-open", number, NULL };
-	pid_t child;
-	int status;
-
+	ASSERT_EQ(0, tfd_arm_late(fd, CLOCK_REALTIME));
+	ASSERT_TRUE(tfd_expires(fd));
 	snprintf(number, sizeof(number), "%d", fd);
 	child = fork_child();
 	if (!child) {
 		execv(argv[0], argv);
 		_exit(99);
 	}
-	if (waitpid(child, &status, 0) != child || !WIFEXITED(status))
-		return -1;
-	return WEXITSTATUS(status);
+	EXPECT_TRUE(exits_well(child));
+	/* The program has read it, and armed it again. */
+	EXPECT_TRUE(tfd_expires(fd));
+	EXPECT_EQ(1, tfd_ticks(fd));
 }
 
-/* What open_after_exec() starts: 1 if the descriptor is open, 0 if not. */
-static int is_open(int fd)
+/* Run after exec: 0 if all is as it should be. */
+static int after_exec(int fd)
 {
-	if (fcntl(fd, F_GETFD) < 0)
-		return errno == EBADF ? 0 : 2;
-	if (tfd_ticks(fd) != LATE_TICKS || tfd_left(fd) < FAR_NS / 2)
-		return 3;
-	return tfd_arm(fd, 0, 1, 0) ? 4 : 1;
+	if (tfd_ticks(fd) != LATE_TICKS || !goes_on(fd))
+		return 1;
+	return !!tfd_arm(fd, 0, 1, 0);
 }
 
-TEST(exec)
+TEST(it_goes_on_while_a_copy_is_open)
 {
-	int kept = new_timer(TFD_NONBLOCK);
-	int closed = new_timer(TFD_NONBLOCK | TFD_CLOEXEC);
-
-	ASSERT_GE(kept, 0);
-	ASSERT_GE(closed, 0);
-	ASSERT_TRUE(make_late(kept));
-	ASSERT_TRUE(make_late(closed));
-	/* The program that finds it open reads it, and lets it expire. */
-	EXPECT_EQ(1, open_after_exec(kept));
-	EXPECT_TRUE(tfd_expires(kept));
-	EXPECT_EQ(1, tfd_ticks(kept));
-	EXPECT_EQ(0, open_after_exec(closed));
-	EXPECT_EQ(LATE_TICKS, tfd_ticks(closed));
-}
-
-TEST(sent_over_a_socket)
-{
-	int fd = new_timer(0);
-	int socks[2], other;
-	pid_t child;
+	int fd = new_timer(TFD_NONBLOCK);
+	int copies[2] = { dup(fd), dup(fd) };
 
 	ASSERT_GE(fd, 0);
-	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, socks));
-	child = fork_child();
-	ASSERT_GE(child, 0);
-	if (!child) {
-		close(fd);
-		other = receive_fd(socks[1]);
-		_exit(other < 0 || tfd_ticks(other) != 1 || !make_late(other));
-	}
-	ASSERT_TRUE(send_fd(socks[0], fd));
-	ASSERT_EQ(0, tfd_arm(fd, 0, NS_PER_MS, 0));
-	EXPECT_TRUE(exits_well(child));
+	ASSERT_EQ(0, tfd_arm_late(fd, CLOCK_REALTIME));
+	ASSERT_TRUE(tfd_expires(fd));
 	EXPECT_EQ(LATE_TICKS, tfd_ticks(fd));
+	ASSERT_EQ(0, close(fd));
+	ASSERT_EQ(0, close(copies[0]));
+	EXPECT_TRUE(goes_on(copies[1]));
 }
 
 TEST(in_flight_it_goes_on)
@@ -180,33 +113,7 @@ TEST(in_flight_it_goes_on)
 	EXPECT_EQ(0, close(socks[1]));
 }
 
-TEST(taken_from_another_process)
-{
-	int go = efd_new(0, 0), ready = efd_new(0, 0);
-	int pidfd, other;
-	pid_t child;
-
-	ASSERT_GE(ready, 0);
-	child = fork_child();
-	ASSERT_GE(child, 0);
-	if (!child) {
-		int own = new_timer(0);
-
-		if (!make_late(own) || efd_add(ready, own) != 8)
-			_exit(1);
-		_exit(efd_take(go) != 1 || tfd_ticks(own) != 1);
-	}
-	pidfd = syscall(SYS_pidfd_open, child, 0);
-	ASSERT_GE(pidfd, 0);
-	other = syscall(SYS_pidfd_getfd, pidfd, (int)efd_take(ready), 0);
-	ASSERT_GE(other, 0);
-	EXPECT_EQ(LATE_TICKS, tfd_ticks(other));
-	ASSERT_EQ(0, tfd_arm(other, 0, 1, 0));
-	ASSERT_EQ(8, efd_add(go, 1));
-	EXPECT_TRUE(exits_well(child));
-}
-
-TEST(closed)
+TEST(calls_on_a_closed_timer)
 {
 	int fd = new_timer(0);
 	struct evfd_itimerspec now;
@@ -223,7 +130,7 @@ TEST(closed)
 	EXPECT_EQ(EBADF, errno);
 }
 
-/* At every moment of the timer's life, also that at which it expires. */
+/* At every moment of the timer's life, including the expiration. */
 TEST(closed_while_armed)
 {
 	static const int clocks[] = {
@@ -263,7 +170,7 @@ TEST(killed_with_armed_timers)
 
 int main(int argc, char **argv)
 {
-	if (argc == 3 && !strcmp(argv[1], "--is-open"))
-		return is_open(atoi(argv[2]));
+	if (argc == 3 && !strcmp(argv[1], "--goes-on"))
+		return after_exec(atoi(argv[2]));
 	return test_harness_run(argc, argv);
 }

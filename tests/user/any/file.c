@@ -1,20 +1,9 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+// SPDX-License-Identifier: GPL-2.0
 /*
- * What every descriptor's file does, whatever its kind. Most calls make no sense
- * on it, and must fail as they do natively.
- *
- * A program includes this behind its fixture "file", which has the descriptor in
- * fd and room for two reads in buf, and whose teardown sees that no test here
- * has changed what can be read. Before that it defines
- *
- * FILE_LINK		what the link in /proc says
- * FILE_READ_SIZE	the size of a read
- * file_native()	makes a native descriptor of the same kind
+ * The rest of the file: every other call on a descriptor. Most make no sense on it, and
+ * fail as they do natively.
  */
-#ifndef EVFD_TESTS_FILE_H
-#define EVFD_TESTS_FILE_H
-
-#include "common.h"
+#include "kind.h"
 
 #include <sys/file.h>
 #include <sys/sendfile.h>
@@ -22,13 +11,38 @@
 #include <sys/statfs.h>
 #include <sys/xattr.h>
 
-/* What a call did: its result, or -errno. */
-#define result(call)							\
-({									\
-	long __ret = (call);						\
-									\
-	__ret < 0 ? -errno : __ret;					\
-})
+/* The value that there is to read. */
+#define VALUE	7
+
+/* The size of a read. */
+#define SIZE	((ssize_t)self->kind->size)
+
+/* A descriptor with something to read, which no test changes. */
+FIXTURE(file)
+{
+	const struct kind *kind;
+	/* Room for two reads. */
+	union thing buf[2];
+	int fd;
+};
+
+FIXTURE_SETUP(file)
+{
+	self->kind = kind_of(_metadata);
+	self->fd = self->kind->make(O_NONBLOCK);
+	ASSERT_GE(self->fd, 0);
+	ASSERT_TRUE(any_fill(self->kind, self->fd, VALUE));
+}
+
+FIXTURE_TEARDOWN(file)
+{
+	EXPECT_EQ(POLLIN | self->kind->idle, poll_now(self->fd));
+	EXPECT_TRUE(any_gives(self->kind, self->fd, VALUE));
+	EXPECT_TRUE(any_is_empty(self->kind, self->fd));
+	close(self->fd);
+}
+
+KIND_VARIANTS(file, kind_is_any, "");
 
 TEST_F(file, seek)
 {
@@ -48,14 +62,13 @@ TEST_F(file, seek)
 
 TEST_F(file, positioned_calls)
 {
-	struct iovec iov = { .iov_base = self->buf, .iov_len = FILE_READ_SIZE };
+	struct iovec iov = { .iov_base = self->buf, .iov_len = SIZE };
 
-	EXPECT_EQ(-ESPIPE, result(pread(self->fd, self->buf, FILE_READ_SIZE,
+	EXPECT_EQ(-ESPIPE, result(pread(self->fd, self->buf, SIZE,
 					0)));
-	EXPECT_EQ(-ESPIPE, result(pread(self->fd, self->buf, FILE_READ_SIZE,
-					FILE_READ_SIZE)));
-	EXPECT_EQ(-ESPIPE, result(pwrite(self->fd, self->buf, FILE_READ_SIZE,
-					 0)));
+	EXPECT_EQ(-ESPIPE, result(pread(self->fd, self->buf, SIZE,
+					SIZE)));
+	EXPECT_EQ(-ESPIPE, result(pwrite(self->fd, self->buf, SIZE, 0)));
 	EXPECT_EQ(-ESPIPE, result(preadv(self->fd, &iov, 1, 0)));
 	EXPECT_EQ(-ESPIPE, result(pwritev(self->fd, &iov, 1, 0)));
 }
@@ -65,12 +78,10 @@ TEST_F(file, splice)
 	int pipes[2];
 
 	ASSERT_EQ(0, pipe2(pipes, O_NONBLOCK));
-	EXPECT_EQ(-EINVAL, result(splice(self->fd, NULL, pipes[1], NULL,
-					 FILE_READ_SIZE, 0)));
-	ASSERT_EQ(FILE_READ_SIZE, write(pipes[1], self->buf, FILE_READ_SIZE));
-	EXPECT_EQ(-EINVAL, result(splice(pipes[0], NULL, self->fd, NULL,
-					 FILE_READ_SIZE, 0)));
-	EXPECT_EQ(-EINVAL, result(tee(self->fd, pipes[1], FILE_READ_SIZE, 0)));
+	EXPECT_EQ(-EINVAL, result(splice(self->fd, NULL, pipes[1], NULL, SIZE, 0)));
+	ASSERT_EQ(SIZE, write(pipes[1], self->buf, SIZE));
+	EXPECT_EQ(-EINVAL, result(splice(pipes[0], NULL, self->fd, NULL, SIZE, 0)));
+	EXPECT_EQ(-EINVAL, result(tee(self->fd, pipes[1], SIZE, 0)));
 }
 
 TEST_F(file, sendfile)
@@ -80,22 +91,17 @@ TEST_F(file, sendfile)
 
 	ASSERT_GE(memory, 0);
 	ASSERT_EQ(0, pipe(pipes));
-	ASSERT_EQ(2 * FILE_READ_SIZE, write(memory, self->buf,
-					    2 * FILE_READ_SIZE));
+	ASSERT_EQ(2 * SIZE, write(memory, self->buf, 2 * SIZE));
 	ASSERT_EQ(0, lseek(memory, 0, SEEK_SET));
-	EXPECT_EQ(-EINVAL, result(sendfile(pipes[1], self->fd, NULL,
-					   FILE_READ_SIZE)));
-	EXPECT_EQ(-EINVAL, result(sendfile(self->fd, memory, NULL,
-					   FILE_READ_SIZE)));
-	EXPECT_EQ(-EINVAL, result(copy_file_range(self->fd, NULL, memory, NULL,
-						  FILE_READ_SIZE, 0)));
-	EXPECT_EQ(-EINVAL, result(copy_file_range(memory, NULL, self->fd, NULL,
-						  FILE_READ_SIZE, 0)));
+	EXPECT_EQ(-EINVAL, result(sendfile(pipes[1], self->fd, NULL, SIZE)));
+	EXPECT_EQ(-EINVAL, result(sendfile(self->fd, memory, NULL, SIZE)));
+	EXPECT_EQ(-EINVAL, result(copy_file_range(self->fd, NULL, memory, NULL, SIZE, 0)));
+	EXPECT_EQ(-EINVAL, result(copy_file_range(memory, NULL, self->fd, NULL, SIZE, 0)));
 }
 
 TEST_F(file, stat)
 {
-	int reference = file_native();
+	int reference = self->kind->native();
 	struct stat native, st;
 
 	ASSERT_GE(reference, 0);
@@ -130,7 +136,7 @@ TEST_F(file, link_in_proc)
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", self->fd);
 	EXPECT_LT(0, readlink(path, target, sizeof(target) - 1));
-	EXPECT_STREQ(FILE_LINK, target);
+	EXPECT_STREQ(self->kind->link, target);
 	EXPECT_EQ(-ENXIO, result(open(path, O_RDWR)));
 }
 
@@ -211,4 +217,39 @@ TEST_F(file, status_flags)
 	EXPECT_EQ(-EBADF, result(fcntl(self->fd, F_SETPIPE_SZ, 4096)));
 }
 
-#endif /* EVFD_TESTS_FILE_H */
+TEST_F(file, vmsplice_needs_a_pipe)
+{
+	struct iovec iov = { .iov_base = self->buf, .iov_len = SIZE };
+
+	EXPECT_EQ(-EBADF, result(vmsplice(self->fd, &iov, 1, 0)));
+}
+
+TEST_F(file, flags_of_a_read)
+{
+	struct iovec iov = { .iov_base = self->buf, .iov_len = SIZE };
+
+	EXPECT_EQ(-EOPNOTSUPP, result(preadv2(self->fd, &iov, 1, -1, 0x8000000)));
+	/* With RWF_NOWAIT, a read does not block if the descriptor does. */
+	ASSERT_EQ(0, fcntl(self->fd, F_SETFL, 0));
+	EXPECT_EQ(SIZE, result(preadv2(self->fd, &iov, 1, -1, RWF_NOWAIT)));
+	EXPECT_TRUE(any_is(self->kind, SIZE, self->buf, VALUE));
+	EXPECT_EQ(-EAGAIN, result(preadv2(self->fd, &iov, 1, -1, RWF_NOWAIT)));
+	EXPECT_EQ(O_RDWR, fcntl(self->fd, F_GETFL));
+	ASSERT_TRUE(any_fill(self->kind, self->fd, VALUE));
+}
+
+/* All bits set make no number that a counter takes; other kinds take no write. */
+TEST_F(file, writes_that_are_refused)
+{
+	struct iovec iov = { .iov_base = self->buf, .iov_len = SIZE };
+	int bad_memory = self->kind->idle ? -EFAULT : -EINVAL;
+
+	memset(self->buf, 0xff, sizeof(self->buf));
+	for (size_t size = 0; size <= sizeof(self->buf); size += 4)
+		EXPECT_EQ(-EINVAL, result(write(self->fd, self->buf, size)));
+	EXPECT_EQ(bad_memory, result(write(self->fd, nowhere(), SIZE)));
+	EXPECT_EQ(-EINVAL, result(writev(self->fd, &iov, 1)));
+	EXPECT_EQ(-EINVAL, result(pwritev2(self->fd, &iov, 1, -1, 0)));
+}
+
+TEST_HARNESS_MAIN

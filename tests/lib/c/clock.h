@@ -5,8 +5,8 @@
  * A fixture named "clock" restores the clock around each test, and the program does so once
  * more when it ends. The programs after it find the original time.
  */
-#ifndef EVFD_TESTS_TIMER_CLOCK_H
-#define EVFD_TESTS_TIMER_CLOCK_H
+#ifndef EVFD_TESTS_CLOCK_H
+#define EVFD_TESTS_CLOCK_H
 
 #include "timer.h"
 
@@ -105,4 +105,4 @@ __attribute__((destructor)) static void clock_leave(void)
 		fprintf(stderr, "# the clock could not be restored\n");
 }
 
-#endif /* EVFD_TESTS_TIMER_CLOCK_H */
+#endif /* EVFD_TESTS_CLOCK_H */
