@@ -194,6 +194,8 @@ tap_check "nor has it by clang, with the KUnit suites" warnings_of_build style-d
 tap_check "clippy has no complaint about these" \
 	warnings_of_build clippy-debug debug --make CLIPPY=1
 tap_check "the documentation builds without a warning" make doc
+tap_check "the code in the tutorial builds without a warning" tools/check/tutorial.sh build
+tap_check "its program passes in a guest" tools/check/tutorial.sh program
 tap_check "no unsafe outside the abstractions" none unsafe_outside
 tap_check "the abstractions compile without the rest of evfd" abstractions_alone
 tap_check "the files of src/ import in one direction" in_root python3 tools/check/layers.py src
