@@ -1,14 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Run herd7, which tells what a memory model allows. It is fetched when it is not
-# there.
+# Run herd7, which lists the outcomes that a memory model allows. Fetches herd7 unless it
+# is in the cache.
 #
 # usage: herd.sh ARGUMENT...
 #
-# The model is that of the kernel that evfd is built for, in its source:
-# tools/memory-model. That wants herd7 7.58, which the release of Debian that all
-# else comes from does not have; so herd7 comes from the next one, with the
-# libraries that it was built with, and is run in the toolchain root.
+# The model is tools/memory-model in the source of the kernel that evfd is built for. It
+# needs herd7 7.58, which the Debian release of the toolchain root does not have. So herd7
+# and its libraries come from the next release, and run in the toolchain root.
 set -euo pipefail
 . "$(dirname "$0")/../env/lib.sh"
 
@@ -30,8 +29,8 @@ make_herd() {
 			"./$lib/ld-linux*" "./$lib/lib*.so*"
 }
 
-# A release to come changes all the time, and says how long its lists are valid.
-# A machine that goes by a mirror which is older has told its apt.
+# The lists of a future release expire. A machine with an older mirror has turned this
+# check off in its apt's settings.
 apt_validity() {
 	apt-config dump 2>/dev/null | grep -E '^Acquire::Check-Valid-Until ".+";$' || true
 }

@@ -1,14 +1,14 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# What the scripts that make a root of Debian share, beside lib.sh. They hash it
-# into the names of their roots in the cache.
+# Functions of the scripts that make a Debian root, beside lib.sh. These scripts hash this
+# file into the names of their roots in the cache.
 
-# debian_root DIR [--backports] [--exclude PATH]... PACKAGE...: make a root with
-# these packages, what they depend on, and what every Debian has.
-# --backports takes packages from that suite too, --exclude leaves files out.
+# debian_root DIR [--backports] [--exclude PATH]... PACKAGE...: make a root with these
+# packages, their dependencies, and the packages of every Debian system. --backports adds
+# the backports suite, --exclude leaves files out.
 #
-# Unpacked from a stream, and without device nodes, so that all of it belongs
-# to the caller and can be removed like any directory.
+# The root is unpacked from a stream, without device nodes. So all files belong to the
+# caller and can be removed like any directory.
 debian_root() {
 	local dir=$1 uri opts=() backports=() x
 	uri=$(mirror)

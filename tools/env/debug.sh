@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# The debug kernels, part of kernel.sh: built from the source of Debian's, with
-# the options in debug.config, those of debug-*.config and little else.
+# The debug kernels, part of kernel.sh: built from the source of Debian's kernel, with the
+# options in debug.config and in debug-*.config, and few others.
 
 # debug_config KERNEL: print the options of that kernel.
 debug_config() {
@@ -18,8 +18,8 @@ debug_name() {
 	} | hash_of -)"
 }
 
-# debug_flags KERNEL DIR: print what make is to be told, for the kernel and for
-# modules alike. KASAN goes with Rust only when clang builds the kernel.
+# debug_flags KERNEL DIR: print the arguments of make, for the kernel and for modules.
+# KASAN works with Rust only if clang builds the kernel.
 debug_flags() {
 	echo LLVM=-19
 	if [ "$1" = debug-kcsan ]; then
@@ -28,7 +28,7 @@ debug_flags() {
 	fi
 }
 
-# debug_make KERNEL FINAL DIR: make in DIR what will be FINAL.
+# debug_make KERNEL FINAL DIR: make the kernel in DIR, which will be renamed to FINAL.
 debug_make() {
 	local kernel=$1 final=$2 dir=$3 build=$3/build flags
 	mkdir "$build" "$dir/modules"
@@ -49,8 +49,8 @@ debug_kmake() {
 	in_root nice make -s -C "$SOURCE" O="$build" "${flags[@]}" "$@"
 }
 
-# debug_check_config WANTED CONFIG: Kconfig silently drops what has an unmet
-# dependency.
+# debug_check_config WANTED CONFIG: check that CONFIG has the options in WANTED, because
+# Kconfig silently drops options with an unmet dependency.
 debug_check_config() {
 	local line lost=0
 	while read -r line; do
@@ -63,7 +63,7 @@ debug_check_config() {
 			;;
 		*) continue ;;
 		esac
-		echo "not as it should be: $line"
+		echo "Kconfig has not accepted: $line"
 		lost=1
 	done <"$1"
 	return $lost

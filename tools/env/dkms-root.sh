@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Make a root as the machine of somebody who installs evfd, unless it is there,
-# and print its directory: Debian with the cloud kernel's headers, its source
-# and the packages that the README names.
+# Make a root like the machine of a user who installs evfd, unless it is in the cache,
+# and print its directory: Debian with the cloud kernel's headers, its source and the
+# packages in the README.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/debian.sh"
@@ -24,7 +24,7 @@ make_dkms_root() {
 		--exclude '/usr/share/man/*' --exclude '/usr/share/locale/*' \
 		"${include[@]}"
 	touch "$dir/etc/resolv.conf" "$dir/etc/hosts"
-	# The kernel that this machine runs is not its own.
+	# The running kernel is not the root's own, so uname must not report it.
 	printf '#!/bin/sh\n[ "$*" = -r ] && echo "%s" || exec /usr/bin/uname "$@"\n' \
 		"$ABI-cloud-amd64" >"$dir/usr/local/bin/uname"
 	chmod 755 "$dir/usr/local/bin/uname"

@@ -1,18 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Make a guest's file system with programs of others that use event descriptors,
-# unless it is there, and print its name.
+# Make a guest's file system with third-party programs that use event descriptors,
+# unless it is in the cache, and print its name.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/debian.sh"
 
 packages=(
 	libpython3.13-testsuite nodejs stress-ng systemd-tests
-	# what a guest needs
+	# for the guest
 	busybox-static kmod procps
 )
 
-# Drivers for graphics, which nothing here draws with.
+# Leaves out documentation, and graphics drivers, which no program here uses.
 excludes='^(usr/share/(doc|man|locale|fonts|icons)|usr/lib/x86_64-linux-gnu/(libLLVM|libgallium|dri/).*|var/(cache|lib)/.*|boot|dev/.*|proc/.*|sys/.*|tmp/.*|run/.*)(/|$)'
 
 make_programs() {

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Make the toolchain root, unless it is there, and print its directory.
+# Make the toolchain root, unless it is in the cache, and print its directory.
 #
-# It holds everything that builds, checks and boots evfd, and is the guest's
-# userland too.
+# The root has all programs that build, check and boot evfd. It is the guest's userland,
+# too.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/debian.sh"
@@ -22,7 +22,7 @@ packages=(
 	apt ca-certificates
 )
 
-# Documentation and translations that nothing here reads.
+# Unused documentation and translations.
 excludes=(
 	'/usr/share/doc/*' '/usr/share/man/*' '/usr/share/info/*'
 	'/usr/share/locale/*' '/usr/share/lintian/*' '/usr/share/bug/*'
@@ -57,7 +57,7 @@ make_root() {
 	debian_root "$dir" "${opts[@]}" "${packages[@]}"
 	mkdir -p "$dir/mnt/share"
 	touch "$dir/etc/resolv.conf" "$dir/etc/hosts"
-	# What a kernel depends on, part of its name in the cache.
+	# The packages that a kernel is built with, part of its name in the cache.
 	dpkg-query --admindir="$dir/var/lib/dpkg" -W \
 		gcc-14 rustc bindgen clang-19 pahole >"$dir/toolchain"
 }

@@ -16,7 +16,7 @@ stock_name() {
 	echo "kernel-$VERSION-$1-$(hash_of "$TOP"/tools/{env/stock.sh,install/rust-headers.sh} "$ROOT/toolchain")"
 }
 
-# stock_make KERNEL FINAL DIR: make in DIR what will be FINAL.
+# stock_make KERNEL FINAL DIR: make the kernel in DIR, which will be renamed to FINAL.
 stock_make() {
 	local final=$2 dir=$3 release
 	release=$ABI-$(stock_flavour "$1")
@@ -42,7 +42,7 @@ stock_prepare() {
 	rust_headers_prepare "$headers" "$build" "$release"
 }
 
-# What the guest needs before it has a file system, in the order of loading.
+# The modules that the guest needs before it has a file system, in the order of loading.
 stock_boot_modules() {
 	local dir=$1 release=$2 root=$1/packages module number=10
 	mkdir -p "$root/lib"

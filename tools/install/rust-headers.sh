@@ -1,18 +1,18 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# What makes Debian's headers of a kernel usable for modules in Rust, part of
+# Functions that make Debian's headers of a kernel usable for Rust modules, part of
 # evfd-prepare-headers and of tools/env/kernel.sh.
 #
-# Debian's header packages have no Rust metadata. It is made again from the
-# same source, configuration and compiler; that the result is what Debian built
-# is checked on the configuration and on the name of every Rust symbol, which
-# holds a hash of what it was made from.
+# Debian's header packages have no Rust metadata. It is made again from the same source,
+# configuration and compiler. Two checks show that the result equals Debian's: of the
+# configuration, and of the name of every Rust symbol, which contains a hash of the
+# symbol's inputs.
 #
-# Who sources this defines rust_headers_make, which runs make in the tree, and
-# may set RUST_HEADERS_ADVICE, what to do about another toolchain.
+# A script that sources this file defines rust_headers_make, which runs make in the tree.
+# It may set RUST_HEADERS_ADVICE, the advice for a machine with another toolchain.
 
-# rust_headers_prepare HEADERS TREE RELEASE: make what of the kernel RELEASE is
-# in HEADERS into a whole in TREE.
+# rust_headers_prepare HEADERS TREE RELEASE: make TREE a complete tree of the kernel
+# RELEASE, with the configuration and symbols from HEADERS.
 rust_headers_prepare() {
 	local headers=$1 tree=$2 release=$3
 	cp "$headers/.config" "$tree/.config"
@@ -25,7 +25,7 @@ rust_headers_prepare() {
 	echo "#define UTS_RELEASE \"$release\"" >"$tree/include/generated/utsrelease.h"
 }
 
-# The name gcc was called by is the only thing that may differ.
+# Only the name by which gcc was called may differ.
 rust_headers_check_config() {
 	local changes
 	if changes=$(diff <(grep -v '^CONFIG_CC_VERSION_TEXT=' "$1") \
@@ -46,7 +46,7 @@ rust_headers_check_symbols() {
 		"$tree"/rust/exports_*_generated.h | sort >"$ours"
 	if [ ! -s "$ours" ] || comm -23 "$ours" "$theirs" | grep .; then
 		echo "these Rust symbols are not in Debian's kernel: modules built here" \
-			"would not load. Is rustc the one it was built with?"
+			"would not load. Check that the kernel was built with this rustc."
 		return 1
 	fi
 	rm "$theirs" "$ours"
