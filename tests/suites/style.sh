@@ -211,6 +211,7 @@ tap_check "the tests that the design names are there" none tests_missing
 tap_check "shellcheck has no complaint" in_root shellcheck "${scripts[@]}"
 tap_check "ruff has no complaint about Python code" python_lint
 tap_check "every file names its licence" none without_spdx
+tap_check "comments and documents keep to plain words" prose --limits
 tap_check "proselint has no complaint about comments and documents" prose_lint
 tap_check "codespell finds no misspelled word" spelling
 warn_of_long_files
