@@ -158,6 +158,16 @@ tests_missing() {
 		done
 }
 
+# The files that the recipes name, but that are not there. Capitals stand for a name.
+recipe_files_missing() {
+	local file
+	grep -ohE '`(Documentation|include|samples|src|tests|tools)/[^` ]+`' CONTRIBUTING.md \
+		Documentation/new-descriptor.rst |
+		tr -d '`' | grep -vE '[A-Z]{4}|_name|gate|[*]' | sort -u | while read -r file; do
+		[ -e "$file" ] || echo "there is no $file"
+	done
+}
+
 # The programs of sections 2 and 4, for 64 and 32 bits.
 man_programs() {
 	local out=$TOP/build/man/programs
@@ -196,6 +206,7 @@ tap_check "clippy has no complaint about these" \
 tap_check "the documentation builds without a warning" make doc
 tap_check "the code in the tutorial builds without a warning" tools/check/tutorial.sh build
 tap_check "its program passes in a guest" tools/check/tutorial.sh program
+tap_check "the files that the recipes name are there" none recipe_files_missing
 tap_check "no unsafe outside the abstractions" none unsafe_outside
 tap_check "the abstractions compile without the rest of evfd" abstractions_alone
 tap_check "the files of src/ import in one direction" in_root python3 tools/check/layers.py src

@@ -3,7 +3,8 @@
 # Build and run the code that Documentation/new-descriptor.rst prints.
 #
 # usage: tutorial.sh build            add the code to a copy of the source, build/tutorial/tree, and
-#                                     build the module for kernels cloud and debug, and the programs
+#                                     build the module, for kernels cloud and debug, the programs
+#                                     and the fuzzer
 #        tutorial.sh program [debug]  run the program of tests/user in a guest with kernel cloud;
 #                                     with kernel debug, the KUnit suite must pass too
 set -euo pipefail
@@ -46,6 +47,7 @@ build() {
 	module debug &
 	debug=$!
 	programs
+	"$tree/tools/build/cargo.sh" fuzz clippy --release --locked --quiet -- -Dwarnings
 	wait "$cloud"
 	wait "$debug"
 }
