@@ -14,14 +14,14 @@
 #include "signal.h"
 #include "timer.h"
 
-/* The largest that a read returns. */
+/* The result of a read, in the size of the largest. */
 union thing {
 	uint64_t number;
 	uint32_t number_2007;
 	struct signalfd_siginfo record;
 };
 
-/* What is to be read after several posts. */
+/* The reads that follow several posts. */
 enum unread {
 	ADD,		/* one read: the sum */
 	QUEUE,		/* a read for each */
@@ -33,23 +33,24 @@ enum unread {
  * struct kind - a kind of descriptor
  * @name: in the names of results
  * @main: the first of its sort; tests that take long are for these
- * @size: what a read returns, in bytes
- * @unread: what is to be read after several posts
- * @idle: what poll() reports when there is nothing to read; the descriptor can be
- *	written if that is POLLOUT
+ * @size: the bytes that a read returns
+ * @unread: the reads that follow several posts
+ * @idle: the result of poll() while a read would block; POLLOUT means that the
+ *	descriptor can be written
  * @no_value: each post counts as 1, whatever its value
  * @of_process: posts go to a process, which can read them from each of its
  *	descriptors; posts of other kinds go to a descriptor of their own
  * @wakes_one: a post wakes one of the blocked readers, not all
  * @stir_is_believed: @stir wakes with POLLIN, which io_uring does not check
  * @link: the link in /proc/self/fd
- * @make: makes one with nothing to read; O_NONBLOCK and O_CLOEXEC are possible
- * @native: makes the kernel's own
+ * @make: makes a descriptor of which a read would block; O_NONBLOCK and O_CLOEXEC are
+ *	possible
+ * @native: makes a native descriptor
  * @post: posts a value, which is not 0; a read may be possible only a moment later
- * @stir: wakes the waiters, or changes a setting, without making anything to read; only
- *	for descriptors with nothing to read
- * @value: the value in what a read returned
- * @record: the whole of what a read returns for a value, if that is more than the value
+ * @stir: wakes the waiters or changes a setting, but a read would still block; only for
+ *	descriptors of which a read would block
+ * @value: the value in the result of a read
+ * @record: the whole result of a read for a value, if that is more than the value
  */
 struct kind {
 	const char *name;
