@@ -64,10 +64,8 @@ TEST_F(file, positioned_calls)
 {
 	struct iovec iov = { .iov_base = self->buf, .iov_len = SIZE };
 
-	EXPECT_EQ(-ESPIPE, result(pread(self->fd, self->buf, SIZE,
-					0)));
-	EXPECT_EQ(-ESPIPE, result(pread(self->fd, self->buf, SIZE,
-					SIZE)));
+	EXPECT_EQ(-ESPIPE, result(pread(self->fd, self->buf, SIZE, 0)));
+	EXPECT_EQ(-ESPIPE, result(pread(self->fd, self->buf, SIZE, SIZE)));
 	EXPECT_EQ(-ESPIPE, result(pwrite(self->fd, self->buf, SIZE, 0)));
 	EXPECT_EQ(-ESPIPE, result(preadv(self->fd, &iov, 1, 0)));
 	EXPECT_EQ(-ESPIPE, result(pwritev(self->fd, &iov, 1, 0)));
