@@ -5,7 +5,7 @@
 # usage: tutorial.sh build            add the code to a copy of the source, build/tutorial/tree, and
 #                                     build the module, for kernels cloud and debug, the programs
 #                                     and the fuzzer
-#        tutorial.sh program [debug]  run the program of tests/user in a guest with kernel cloud;
+#        tutorial.sh program [debug]  run the programs of tests/user in a guest with kernel cloud;
 #                                     with kernel debug, the KUnit suite must pass too
 set -euo pipefail
 . "$(dirname "$0")/../env/lib.sh"
@@ -14,6 +14,8 @@ cd "$TOP"
 out=$TOP/build/tutorial
 tree=$out/tree
 log=$out/guest.log
+# The programs for every kind that can run on a single kind.
+any=(evfd_aio evfd_blocking evfd_epoll evfd_file evfd_poll evfd_process evfd_uring)
 
 copy() {
 	mkdir -p "$tree"
@@ -25,8 +27,8 @@ copy() {
 programs() {
 	local source program
 	source=$(realpath "$("$TOP/tools/env/kernel.sh" debug)/build/source")
-	for program in user/gatefd/evfd_gate user/gatefd/evfd_gate32 faults/faults_calls \
-		stress/stress_races; do
+	for program in user/gatefd/evfd_gate user/gatefd/evfd_gate32 "${any[@]/#/user/any/}" \
+		faults/faults_calls stress/stress_races; do
 		in_root make -s -C "$tree/tests/${program%%/*}" O="$out/${program%%/*}" \
 			KSRC="$source" "$out/$program"
 	done
@@ -56,8 +58,9 @@ program() {
 	local kernel=${1:-cloud}
 	rm -f "$log"
 	"$tree/tools/guest/run.sh" --kernel "$kernel" --append kunit.filter_glob=evfd_gatefd \
-		--share "$out/user/gatefd" --log "$log" -- \
-		'export EVFD_IMPL=evfd; cd /mnt/share && ./evfd_gate && ./evfd_gate32'
+		--share "$out/user" --log "$log" -- "set -e; export EVFD_IMPL=evfd
+		cd /mnt/share/gatefd; ./evfd_gate; ./evfd_gate32
+		cd ../any; for program in ${any[*]}; do ./\$program -v gate; done"
 	[ "$kernel" = cloud ] || grep -E '(^|\] )ok [0-9]+ evfd_gatefd' "$log"
 }
 
