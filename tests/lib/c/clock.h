@@ -29,7 +29,7 @@ static inline struct timespec step_timespec(int64_t ns)
 	return (struct timespec){ .tv_sec = sec, .tv_nsec = rest };
 }
 
-/* This step is exact, so two opposite steps cancel out. */
+/* This step is exact: a step back restores the clock. */
 static inline bool step_by_adjtimex(int64_t ns)
 {
 	struct timespec span = step_timespec(ns);

@@ -80,7 +80,7 @@ TEST(another_mask_without_the_device)
 	mask = sig_bit(SIGUSR1);
 	ASSERT_EQ(0, ioctl(fd, EVFD_IOC_SIGNALFD_SETMASK, &mask));
 	EXPECT_EQ(SIGUSR1, reader_takes(&reader));
-	/* eventfs's have one signal for ever. */
+	/* A descriptor of eventfs keeps its signal. */
 	fd = evfd_eventfs_new(RT, 0);
 	ASSERT_GE(fd, 0);
 	EXPECT_EQ(-1, ioctl(fd, EVFD_IOC_SIGNALFD_SETMASK, &mask));
