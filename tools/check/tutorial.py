@@ -77,8 +77,12 @@ def add(text, name, place, code):
     how, _, anchor = place
     if name.endswith((".c", ".h")):
         code = [tabs(line) for line in code]
-    if (how == "new") != (text is None):
-        raise Mistake(f"{name} is {'not ' if text is None else ''}there already")
+    if (how in ("after", "before")) != bool(anchor):
+        raise Mistake("the place must name a line for after and before only")
+    if how == "new" and text is not None:
+        raise Mistake(f"{name} exists already")
+    if how != "new" and text is None:
+        raise Mistake(f"{name} does not exist")
     lines = (text or "").splitlines()
     at = len(lines)
     if how in ("after", "before"):
