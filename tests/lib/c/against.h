@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Threads that make every call on a descriptor, while another one changes the file
- * at its number.
+ * Threads that make every call on a descriptor, while another thread changes the file at
+ * its number.
  */
 #ifndef EVFD_TESTS_AGAINST_H
 #define EVFD_TESTS_AGAINST_H
@@ -13,10 +13,10 @@
 /**
  * struct use - how a kind is used
  * @make: makes a descriptor, the i-th
- * @call: makes calls that only this kind has, the i-th; some fail
+ * @call: makes the calls of this kind, the i-th time; some fail
  * @finish: checks the kernel's lists after a race; may be NULL
  * @nowait: a new descriptor blocks for a moment, so reads are made with RWF_NOWAIT
- * @ms: how long a race lasts that has no end of its own
+ * @ms: the duration of a race
  */
 struct use {
 	int (*make)(unsigned int i);
@@ -81,7 +81,7 @@ static inline void call_timer(int fd, unsigned int i)
 		tfd_info(fd, &info);
 }
 
-/* A step of the clock goes through the list of the timers that it cancels. */
+/* A step of the clock goes through the list of the timers to cancel. */
 static inline bool finish_timers(void)
 {
 	return step_by_adjtimex(STEP_NS) && clock_restore();
@@ -115,7 +115,7 @@ static const struct use use_signalfd = {
 	.ms = 300,
 };
 
-/* Shared by the threads of a race: a number whose file comes and goes. */
+/* Shared by the threads of a race: a number, at which files come and go. */
 struct target {
 	_Atomic int fd;
 	_Atomic bool stop;
@@ -179,7 +179,7 @@ static inline bool race(const struct use *use,
 	return good && (!use->finish || use->finish());
 }
 
-/* Closes the descriptor and makes another one. */
+/* Closes the descriptor and makes a new descriptor. */
 static inline bool change_by_close(struct target *target, unsigned int i)
 {
 	close(target->fd);

@@ -34,7 +34,7 @@ static inline struct iocb aio_poll(int fd, unsigned int events, uint64_t data)
 	};
 }
 
-/* Takes the next event, if there is one now. */
+/* Takes the next event, if it is there now. */
 static inline bool aio_next(aio_context_t ctx, struct io_event *event)
 {
 	struct timespec none = { };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the test programs share: threads that block in one call, and looking at how a
+ * For all test programs: counters, threads that block in one call, and looking at how a
  * thread sleeps.
  */
 #ifndef EVFD_TESTS_COMMON_H
@@ -22,15 +22,15 @@
 
 #include "kselftest_harness.h"
 
-/* How long something that must happen may take, on an emulated CPU too. */
+/* The deadline for everything that must happen, on an emulated CPU too. */
 #define DEADLINE_MS	20000
 
-/* The greatest count that can be written, and so the greatest count. */
+/* The greatest count: more can not be written. */
 #define EFD_COUNT_MAX	(UINT64_MAX - 1)
 
 /*
- * Whether this is a debug kernel: it keeps records of its own beside what it
- * allocates, and has larger locks. It has not the memory for as much, nor the time.
+ * Whether this is a debug kernel. It keeps records beside its allocations and has larger
+ * locks, so it has less memory and less time for the tests.
  */
 static inline bool kernel_checks_itself(void)
 {
@@ -43,7 +43,7 @@ static inline int efd_add(int fd, uint64_t value)
 	return write(fd, &value, sizeof(value));
 }
 
-/* Takes from the counter: the value, or -errno, which no test uses as one. */
+/* Takes from the counter: the value, or -errno, which no test uses as a value. */
 static inline int64_t efd_take(int fd)
 {
 	uint64_t value;
@@ -54,7 +54,7 @@ static inline int64_t efd_take(int fd)
 	return value;
 }
 
-/* What poll() says of the descriptor now. */
+/* The events that poll() reports now, or -errno. */
 static inline int poll_now(int fd)
 {
 	struct pollfd pfd = {
@@ -65,7 +65,7 @@ static inline int poll_now(int fd)
 	return poll(&pfd, 1, 0) < 0 ? -errno : pfd.revents;
 }
 
-/* The counter, as fdinfo tells it: looking does not change it. */
+/* The counter in fdinfo, which does not change it. */
 static inline int64_t efd_count(int fd)
 {
 	unsigned long long count;
@@ -116,7 +116,7 @@ static inline void sleep_ms(unsigned int ms)
 	nanosleep(&ts, NULL);
 }
 
-/* Waits until the condition holds, and tells whether it does. */
+/* Waits until the condition holds: false if it does not by the deadline. */
 #define wait_for(condition)						\
 ({									\
 	int64_t __end = now_ms() + DEADLINE_MS;				\
@@ -127,7 +127,7 @@ static inline void sleep_ms(unsigned int ms)
 	__holds;							\
 })
 
-/* A thread that makes one system call on a descriptor. */
+/* A thread, which makes one system call on a descriptor. */
 struct call {
 	_Atomic pid_t tid;
 	_Atomic bool done;
@@ -181,7 +181,7 @@ static inline void *call_thread(void *arg)
 	return NULL;
 }
 
-/* Starts a thread that makes the call. Without a buffer, or a size, it is the value. */
+/* Starts the thread. Without a buffer or a size, the call reads or writes the value. */
 static inline bool call_start(struct call *call)
 {
 	if (!call->buf)
@@ -192,8 +192,8 @@ static inline bool call_start(struct call *call)
 }
 
 /*
- * The number of the system call that a thread sleeps in, or -1 if it does not
- * sleep. The kernel shows it only of a task that is off its CPU.
+ * The number of the system call in which a thread sleeps, or -1 if it does not
+ * sleep. The kernel shows it only for a task off its CPU.
  */
 static inline long asleep_in(pid_t tid)
 {
@@ -233,7 +233,7 @@ static inline bool call_start_blocked(struct call *call)
 	return call_start(call) && call_blocks(call);
 }
 
-/* Waits until the call has returned, and tells whether it did. */
+/* Waits until the call has returned: false if it does not by the deadline. */
 static inline bool call_ends(struct call *call)
 {
 	return wait_for(call->done) && !pthread_join(call->thread, NULL);
@@ -258,7 +258,7 @@ static inline long sleeps_of(pid_t tid)
 	return sleeps;
 }
 
-/* A fork() whose child does not outlive a test that fails. */
+/* fork(), but the child does not outlive a failed test. */
 static inline pid_t fork_child(void)
 {
 	pid_t child = fork();
@@ -273,7 +273,7 @@ static inline void ignore_signal(int sig)
 	(void)sig;
 }
 
-/* Installs a handler that does nothing, with or without SA_RESTART. */
+/* Installs an empty handler, with or without SA_RESTART. */
 static inline int catch_signal(int sig, int flags)
 {
 	struct sigaction action = {
@@ -299,7 +299,7 @@ static inline int calls_ended(const struct call *calls, int n)
 	return count;
 }
 
-/* Starts that many threads that block in a read of fd. */
+/* Starts n threads, which block in reads of fd. */
 static inline bool start_readers(struct call *calls, int n, int fd)
 {
 	for (int i = 0; i < n; i++) {

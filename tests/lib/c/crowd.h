@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Threads that post to and read from one descriptor at once. The reads return
- * everything that was posted, once, and no reader is left asleep.
+ * Threads that post to a descriptor and read from it at once. Each post is read once,
+ * and no reader is left asleep.
  */
 #ifndef EVFD_TESTS_CROWD_H
 #define EVFD_TESTS_CROWD_H
 
-#include "kind.h"
+#include "any.h"
 
 #define CROWD_MAX	4
 
@@ -14,17 +14,17 @@
 #define CROWD_POSTS	1000
 
 /**
- * struct crowd - the threads, and what they have done
- * @kind: of the descriptor; one that adds up or queues unread posts
+ * struct crowd - the threads, and their results
+ * @kind: of the descriptor; it adds up or queues unread posts
  * @fd: the descriptor
  * @posters: how many threads post
  * @readers: how many threads read
  * @posts: how often a thread posts, if not CROWD_POSTS
- * @ms: how long it posts at most; 0: as long as that takes
- * @value: the value of a thread's first post; each next one is larger by 1
+ * @ms: how long it posts at most; 0 for no limit
+ * @value: the value of a thread's first post, which counts up from there
  * @post: posts, if not by the kind's function: false, and errno, if it fails
- * @read: read once, in turns: the sum of the values, which is 0 for nothing; NULL:
- *	crowd_read()
+ * @read: the readers' functions, in turns: each reads once, and returns the sum of the
+ *	values, or 0; NULL for crowd_read()
  * @interrupts: signals the threads all the time
  * @disturb: called all the time while there are posters; may be NULL
  */
@@ -77,7 +77,7 @@ static inline uint64_t crowd_read_some(struct crowd *crowd)
 	return crowd_read_up_to(crowd, 8);
 }
 
-/* Waits with poll() first: for descriptors that do not block. */
+/* Waits with poll() first, if the descriptor does not block. */
 static inline uint64_t crowd_poll_read(struct crowd *crowd)
 {
 	struct pollfd pfd = { .fd = crowd->fd, .events = POLLIN };
@@ -143,7 +143,7 @@ static inline void crowd_disturb(struct crowd *crowd, pthread_t *threads, int n)
 	}
 }
 
-/* Ends the readers that wait for more, by posting more. */
+/* Ends the readers, which wait for more, by posting more. */
 static inline bool crowd_end(struct crowd *crowd)
 {
 	int64_t end = now_ms() + DEADLINE_MS;
@@ -181,14 +181,14 @@ static inline bool crowd_prepare(struct crowd *crowd)
 	       !sig_set_queue_limit(CROWD_MAX * crowd->posts + 1000);
 }
 
-/* Whether the readers have got all that was posted. */
+/* Whether the readers have got every post. */
 static inline bool crowd_got_all(const struct crowd *crowd)
 {
 	return crowd->posted == crowd->got &&
 	       (crowd->kind->unread != QUEUE || crowd->posts_made == crowd->things_read);
 }
 
-/* Runs all threads; true if no value was lost or doubled, and no thread hangs. */
+/* Runs all threads; true if no post was lost or doubled, and no thread hangs. */
 static inline bool crowd_run(struct crowd *crowd)
 {
 	pthread_t threads[2 * CROWD_MAX];

@@ -32,7 +32,7 @@ static inline int evfd_open(void)
 	return open(EVFD_DEVICE, O_RDWR | O_CLOEXEC);
 }
 
-/* Closes the device after a call. Returns the result of that, and keeps errno. */
+/* Closes the device after a call. Returns the result of the call, and keeps errno. */
 static inline int evfd_close(int device, int ret)
 {
 	int err = errno;
@@ -160,7 +160,7 @@ static inline bool impl_is_evfd(void)
 	return impl_is("evfd");
 }
 
-/* Whether they are evfd's, whatever the program calls. */
+/* Whether descriptors are evfd's, by ioctls or by libevfd-preload.so. */
 static inline bool impl_is_no_native(void)
 {
 	return !impl_is("native");

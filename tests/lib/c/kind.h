@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The kinds of descriptors, for tests that are the same for each of them.
+ * The kinds of descriptors, for tests that are alike for all of them.
  *
- * A test posts a value, after which the descriptor has something to read. Reads
- * return that value, so a test sees which post it has read.
+ * After a post, the descriptor has something to read. A post has a value, which the read
+ * returns, so a test sees which post it has read.
  *
- * A fixture has a variant for each kind by KIND_VARIANTS(). Compiled with EVFD_KINDS, a
- * program is for the kinds that only evfd has, with ALL_KINDS for these too.
+ * A program tests the kinds that native has too. With EVFD_KINDS, it tests those of
+ * evfd alone, and with ALL_KINDS both.
  */
 #ifndef EVFD_TESTS_KIND_H
 #define EVFD_TESTS_KIND_H
@@ -14,43 +14,41 @@
 #include "signal.h"
 #include "timer.h"
 
-/* The result of a read, in the size of the largest. */
+/* Room for anything that a read returns. */
 union thing {
 	uint64_t number;
 	uint32_t number_2007;
 	struct signalfd_siginfo record;
 };
 
-/* The reads that follow several posts. */
+/* How posts add up until a read. */
 enum unread {
-	ADD,		/* one read: the sum */
-	QUEUE,		/* a read for each */
-	REPLACE,	/* one read: the last */
-	KEEP,		/* one read: the first; later posts have no effect */
+	ADD,		/* a read returns the sum */
+	QUEUE,		/* each read returns the next post */
+	REPLACE,	/* a read returns the last post */
+	KEEP,		/* a read returns the first post; the later posts have no effect */
 };
 
 /**
  * struct kind - a kind of descriptor
  * @name: in the names of results
- * @main: the first of its sort; tests that take long are for these
- * @size: the bytes that a read returns
- * @unread: the reads that follow several posts
- * @idle: the result of poll() while a read would block; POLLOUT means that the
+ * @main: the first kind of its sort; slow tests are for these
+ * @size: the size of a read, in bytes
+ * @unread: how posts add up until a read
+ * @idle: the events that poll() reports when there is nothing to read: POLLOUT if the
  *	descriptor can be written
  * @no_value: each post counts as 1, whatever its value
- * @of_process: posts go to a process, which can read them from each of its
- *	descriptors; posts of other kinds go to a descriptor of their own
+ * @of_process: a post goes to a process, which can read it from each of its descriptors;
+ *	with other kinds it goes to a descriptor
  * @wakes_one: a post wakes one of the blocked readers, not all
  * @stir_is_believed: @stir wakes with POLLIN, which io_uring does not check
  * @link: the link in /proc/self/fd
- * @make: makes a descriptor of which a read would block; O_NONBLOCK and O_CLOEXEC are
- *	possible
- * @native: makes a native descriptor
- * @post: posts a value, which is not 0; a read may be possible only a moment later
- * @stir: wakes the waiters or changes a setting, but a read would still block; only for
- *	descriptors of which a read would block
- * @value: the value in the result of a read
- * @record: the whole result of a read for a value, if that is more than the value
+ * @make: makes an empty descriptor; the flags are O_NONBLOCK and O_CLOEXEC
+ * @native: makes a descriptor of the kernel
+ * @post: posts a value other than 0; the read may have to wait for a moment
+ * @stir: wakes the waiters, or changes a setting, and leaves an empty descriptor empty
+ * @value: the value in the bytes that a read returned
+ * @record: all the bytes that a read returns for a value; NULL if there is only the value
  */
 struct kind {
 	const char *name;
@@ -165,7 +163,7 @@ static const struct kind kind_semaphore_wake_one = {
 	.post = kind_add_one,
 };
 
-/* Timers: a post is an expiration, or several that are due. */
+/* Timers: a post is an expiration, or makes several due. */
 
 static inline int kind_make_timer(int flags)
 {
@@ -270,12 +268,12 @@ static const struct kind kind_timerfd_2007 = {
 	.value = kind_number_2007,
 };
 
-/* Signal descriptors. Their makers block the signals; threads inherit that. */
+/* Signal descriptors. Making them blocks the signals, before a test starts threads. */
 
 #define KIND_SIGNAL	(SIG_FIRST_RT + 8)
 #define KIND_STANDARD	SIGUSR2
 
-/* Read by none of them, and queued, so that each wakes. */
+/* In no mask. It is queued, so each wakes the waiters. */
 #define KIND_OTHER	(SIG_FIRST_RT + 9)
 
 static inline bool kind_block(int sig)
@@ -391,7 +389,7 @@ static const struct kind kind_eventfs = {
 	.record = kind_queue_record,
 };
 
-/* The kinds that the program is compiled for. */
+/* The kinds of this program. */
 static const struct kind *const kinds[] = {
 #if !defined(EVFD_KINDS) || defined(ALL_KINDS)
 	&kind_eventfd,
@@ -419,234 +417,6 @@ static inline const struct kind *kind_by_name(const char *name)
 			return kinds[i];
 	}
 	abort();
-}
-
-/* Which kinds a fixture is for. */
-
-static inline bool kind_is_any(const struct kind *kind, int way)
-{
-	(void)kind;
-	(void)way;
-	return true;
-}
-
-static inline bool kind_is_main(const struct kind *kind, int way)
-{
-	(void)way;
-	return kind->main;
-}
-
-static inline bool kind_is_main_and_own(const struct kind *kind, int way)
-{
-	(void)way;
-	return kind->main && !kind->of_process;
-}
-
-static inline bool kind_is_of_process(const struct kind *kind, int way)
-{
-	(void)way;
-	return kind->of_process;
-}
-
-/* Whether each post is read, however late. */
-static inline bool kind_is_lossless(const struct kind *kind, int way)
-{
-	(void)way;
-	return kind->unread == ADD || kind->unread == QUEUE;
-}
-
-/* A variant of a fixture: a kind, and one of several ways in which tests use it. */
-struct kind_variant {
-	struct __fixture_variant_metadata metadata;
-	const struct kind *kind;
-	int way;
-	char name[64];
-};
-
-/* Adds a variant to a fixture for each kind in each way, if the fixture is for that. */
-static inline void kind_add_variants(struct __fixture_metadata *fixture,
-				     bool (*has)(const struct kind *kind, int way),
-				     const char *const *ways, int n)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(kinds) * n; i++) {
-		const struct kind *kind = kinds[i / n];
-		struct kind_variant *variant;
-		int way = i % n;
-
-		if (!has(kind, way))
-			continue;
-		variant = calloc(1, sizeof(*variant));
-		if (!variant)
-			abort();
-		variant->kind = kind;
-		variant->way = way;
-		snprintf(variant->name, sizeof(variant->name), "%s%s%s", kind->name,
-			 *ways[way] ? "_" : "", ways[way]);
-		variant->metadata.name = variant->name;
-		variant->metadata.data = variant;
-		__register_fixture_variant(fixture, &variant->metadata);
-	}
-}
-
-/*
- * FIXTURE_VARIANT_ADD() for each kind. The names of the ways are strings, of which the
- * empty one is for no name.
- */
-#define KIND_VARIANTS(fixture, has, ...)				\
-static void __attribute__((constructor(KSELFTEST_PRIO_TEST)))		\
-fixture##_add_kinds(void)						\
-{									\
-	static const char *const ways[] = { __VA_ARGS__ };		\
-									\
-	kind_add_variants(&_##fixture##_fixture_object, has, ways,	\
-			  ARRAY_SIZE(ways));				\
-}
-
-/* For FIXTURE_SETUP(), which gets the variant in its argument _metadata. */
-
-static inline const struct kind *kind_of(const struct __test_metadata *metadata)
-{
-	return ((const struct kind_variant *)metadata->variant)->kind;
-}
-
-static inline int way_of(const struct __test_metadata *metadata)
-{
-	return ((const struct kind_variant *)metadata->variant)->way;
-}
-
-/* Posts to a descriptor that this process reads. */
-static inline bool any_post(const struct kind *kind, int fd, unsigned int value)
-{
-	return kind->post(fd, getpid(), value);
-}
-
-/* Waits until there is something to read. */
-static inline bool any_ready(int fd)
-{
-	struct pollfd pfd = { .fd = fd, .events = POLLIN };
-
-	return poll(&pfd, 1, DEADLINE_MS) == 1 && pfd.revents == POLLIN;
-}
-
-/* Posts, and waits until that can be read. */
-static inline bool any_fill(const struct kind *kind, int fd, unsigned int value)
-{
-	return any_post(kind, fd, value) && any_ready(fd);
-}
-
-/* Reads once: the number of bytes, or -errno. */
-static inline ssize_t any_read(const struct kind *kind, int fd, union thing *seen)
-{
-	ssize_t n;
-
-	memset(seen, 0xff, sizeof(*seen));
-	n = read(fd, seen, kind->size);
-	return n < 0 ? -errno : n;
-}
-
-/* What a post of this value counts as. */
-static inline unsigned int any_worth(const struct kind *kind, unsigned int value)
-{
-	return kind->no_value ? 1 : value;
-}
-
-/* Whether a read of n bytes returned the value that a process posted. */
-static inline bool any_is_from(const struct kind *kind, ssize_t n, const union thing *seen,
-			       unsigned int value, pid_t sender)
-{
-	if (n == (ssize_t)kind->size && kind->record) {
-		struct signalfd_siginfo want = kind->record(value, sender);
-
-		return record_is(&want, &seen->record);
-	}
-	if (n == (ssize_t)kind->size && kind->value(seen) == any_worth(kind, value))
-		return true;
-	fprintf(stderr, "# a read returns %zd, value %llu, instead of value %u\n", n,
-		(unsigned long long)kind->value(seen), any_worth(kind, value));
-	return false;
-}
-
-static inline bool any_is(const struct kind *kind, ssize_t n, const union thing *seen,
-			  unsigned int value)
-{
-	return any_is_from(kind, n, seen, value, getpid());
-}
-
-/* Whether a read returns the value that this process has posted. */
-static inline bool any_gives(const struct kind *kind, int fd, unsigned int value)
-{
-	union thing seen;
-	ssize_t n = any_read(kind, fd, &seen);
-
-	return any_is(kind, n, &seen, value);
-}
-
-/* Whether there is nothing to read, and no read blocks or succeeds. */
-static inline bool any_is_empty(const struct kind *kind, int fd)
-{
-	union thing seen;
-	struct iovec iov = { .iov_base = &seen, .iov_len = kind->size };
-
-	return poll_now(fd) == kind->idle &&
-	       preadv2(fd, &iov, 1, -1, RWF_NOWAIT) == -1 && errno == EAGAIN;
-}
-
-/* Whether reads return n posts, of which the values count up from first, and no more. */
-static inline bool any_gives_all(const struct kind *kind, int fd, unsigned int first,
-				 unsigned int n)
-{
-	unsigned int last = first + n - 1, reads = kind->unread == QUEUE ? n : 1;
-
-	for (unsigned int i = 0; i < reads; i++) {
-		unsigned int value = kind->unread == REPLACE ? last : first + i;
-
-		if (kind->unread == ADD)
-			value = n * (first + last) / 2;
-		if (!any_gives(kind, fd, value))
-			return false;
-	}
-	return any_is_empty(kind, fd);
-}
-
-/* Posts once more. Reads before that where a post would have no effect otherwise. */
-static inline bool any_fill_again(const struct kind *kind, int fd, unsigned int value)
-{
-	union thing seen;
-
-	if (kind->unread == KEEP && poll_now(fd) & POLLIN)
-		any_read(kind, fd, &seen);
-	return any_fill(kind, fd, value);
-}
-
-/* A thread that reads once. It must stay where it is until it has ended. */
-struct taker {
-	struct call call;
-	const struct kind *kind;
-	union thing seen;
-};
-
-static inline bool taker_start(struct taker *taker, const struct kind *kind, int fd)
-{
-	*taker = (struct taker){
-		.call = { .make = call_read, .fd = fd, .size = kind->size },
-		.kind = kind,
-	};
-	memset(&taker->seen, 0xff, sizeof(taker->seen));
-	taker->call.buf = &taker->seen;
-	return call_start_blocked(&taker->call);
-}
-
-/* Waits until the read has returned, with the value that this process has posted. */
-static inline bool taker_gets(struct taker *taker, unsigned int value)
-{
-	return call_ends(&taker->call) &&
-	       any_is(taker->kind, taker->call.ret, &taker->seen, value);
-}
-
-/* Waits until the read has failed with this error. */
-static inline bool taker_fails(struct taker *taker, int err)
-{
-	return call_ends(&taker->call) && taker->call.ret == -1 && taker->call.err == err;
 }
 
 #endif /* EVFD_TESTS_KIND_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the programs about signals share: descriptors of the implementation
- * under test, sending signals, and comparing records as a whole.
+ * For the programs about signals: descriptors of the implementation under test, sending
+ * signals, and comparing whole records.
  *
  * Sets of signals are the kernel's, of 64 bits: bit n is signal n + 1.
  */
@@ -18,7 +18,7 @@
 
 #define KERNEL_SIGSET_SIZE	sizeof(uint64_t)
 
-/* The first signal that is queued; glibc keeps it for itself. */
+/* The first signal of those that are queued. glibc reserves it. */
 #define SIG_FIRST_RT	32
 
 static inline int sfd_new(uint64_t mask, int flags)
@@ -36,13 +36,13 @@ static inline uint64_t sig_bit(int sig)
 	return UINT64_C(1) << (sig - 1);
 }
 
-/* What can't be blocked, nor be in a mask. */
+/* The signals that can neither be blocked nor be in a mask. */
 static inline uint64_t sig_uncatchable(void)
 {
 	return sig_bit(SIGKILL) | sig_bit(SIGSTOP);
 }
 
-/* rt_sigprocmask(), also for those that glibc keeps for itself. */
+/* rt_sigprocmask(), even for the signals that glibc reserves. */
 static inline int sig_change_blocked(int how, uint64_t mask)
 {
 	return syscall(SYS_rt_sigprocmask, how, &mask, NULL,
@@ -59,7 +59,7 @@ static inline int sig_unblock(uint64_t mask)
 	return sig_change_blocked(SIG_UNBLOCK, mask);
 }
 
-/* What is blocked in this thread. */
+/* The signals that this thread blocks. */
 static inline uint64_t sig_blocked(void)
 {
 	uint64_t mask = 0;
@@ -68,7 +68,7 @@ static inline uint64_t sig_blocked(void)
 	return mask;
 }
 
-/* What is pending for this thread or its process. */
+/* The signals pending for this thread or its process. */
 static inline uint64_t sig_pending(void)
 {
 	uint64_t mask = 0;
@@ -83,7 +83,7 @@ static inline int sfd_new_blocked(uint64_t mask, int flags)
 	return sig_block(mask) ? -1 : sfd_new(mask, flags);
 }
 
-/* The mask, as fdinfo tells it, or 0. */
+/* The mask in fdinfo, or 0. */
 static inline uint64_t sfd_mask(int fd)
 {
 	uint64_t mask = 0;
@@ -112,7 +112,7 @@ static inline int sfd_read(int fd, struct signalfd_siginfo *seen)
 	return n < 0 ? -errno : n;
 }
 
-/* Reads a record and tells its signal, or -errno. */
+/* Reads a record: its signal, or -errno. */
 static inline int sfd_take(int fd)
 {
 	struct signalfd_siginfo seen;
@@ -131,7 +131,7 @@ static inline bool sfd_ready(int fd)
 	return poll(&pfd, 1, DEADLINE_MS) == 1 && pfd.revents == POLLIN;
 }
 
-/* The record of a signal that this process has sent by kill(). */
+/* The record of a signal sent by kill() by this process. */
 static inline struct signalfd_siginfo record_of_kill(int sig)
 {
 	return (struct signalfd_siginfo){
@@ -142,7 +142,7 @@ static inline struct signalfd_siginfo record_of_kill(int sig)
 	};
 }
 
-/* The record of one that it has sent by sigqueue(). */
+/* The record of a signal sent by sigqueue() by this process. */
 static inline struct signalfd_siginfo record_of_queue(int sig, uintptr_t value)
 {
 	struct signalfd_siginfo want = record_of_kill(sig);
@@ -153,7 +153,7 @@ static inline struct signalfd_siginfo record_of_queue(int sig, uintptr_t value)
 	return want;
 }
 
-/* Whether all bytes are the same; tells the first that is not. */
+/* Whether all bytes are the same. Prints the first difference. */
 static inline bool record_is(const struct signalfd_siginfo *want,
 			     const struct signalfd_siginfo *seen)
 {
@@ -169,7 +169,7 @@ static inline bool record_is(const struct signalfd_siginfo *want,
 	return true;
 }
 
-/* Reads a record, and tells whether it is this one. */
+/* Whether a read returns this record. */
 static inline bool sfd_gives(int fd, struct signalfd_siginfo want)
 {
 	struct signalfd_siginfo seen;
@@ -189,7 +189,7 @@ static inline int sig_queue(pid_t pid, int sig, uintptr_t value)
 	return sigqueue(pid, sig, (union sigval){ .sival_ptr = (void *)value });
 }
 
-/* Sends one to a thread of this process. */
+/* Sends a signal to a thread of this process. */
 static inline int sig_queue_thread(pid_t tid, int sig, uintptr_t value)
 {
 	siginfo_t info = {
@@ -211,7 +211,7 @@ static inline int sig_set_queue_limit(unsigned int n)
 	return setrlimit(RLIMIT_SIGPENDING, &limit);
 }
 
-/* A thread that reads one record. */
+/* A thread, which reads one record. */
 struct reader {
 	struct call call;
 	struct signalfd_siginfo info;
@@ -223,7 +223,7 @@ static inline bool reader_blocks(struct reader *reader)
 	return call_blocks(&reader->call);
 }
 
-/* Starts the thread and waits until it sleeps. It must stay where it is. */
+/* Starts the thread and waits until it sleeps. The structure stays in place. */
 static inline bool reader_start_blocked(struct reader *reader, int fd)
 {
 	*reader = (struct reader){ .call = { .make = call_read, .fd = fd } };
@@ -233,7 +233,7 @@ static inline bool reader_start_blocked(struct reader *reader, int fd)
 	return call_start_blocked(&reader->call);
 }
 
-/* Waits until the thread has read, and tells the signal, or -errno. */
+/* Waits until the thread has read: the signal, or -errno. */
 static inline int reader_takes(struct reader *reader)
 {
 	if (!call_ends(&reader->call))
@@ -244,8 +244,8 @@ static inline int reader_takes(struct reader *reader)
 }
 
 /*
- * Repeats what follows n times, or as often as goes in the time, which is less
- * on debug kernels; but a few times at least. Counts in i.
+ * Repeats the next statement n times, or for as long as this, since debug kernels are
+ * slow; but a few times at least. Counts in i.
  */
 #define repeat(n, ms)							\
 	for (int64_t i = 0, __end = now_ms() + (ms);			\

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the programs about timers share: the calls, made on the implementation
- * under test, with one structure for the times.
+ * For the programs about timers: the calls, made on the implementation under test, with
+ * one structure for the times.
  */
 #ifndef EVFD_TESTS_TIMER_H
 #define EVFD_TESTS_TIMER_H
@@ -16,7 +16,7 @@
 #define TFD_IOC_SET_TICKS	_IOW('T', 0, uint64_t)
 #endif
 
-/* 32-bit programs have calls for 64-bit times beside the old ones. */
+/* 32-bit programs have calls for 64-bit times beside the old calls. */
 #ifdef SYS_timerfd_settime64
 #define TFD_SYS_SETTIME	SYS_timerfd_settime64
 #define TFD_SYS_GETTIME	SYS_timerfd_gettime64
@@ -28,7 +28,7 @@
 #define NS_PER_MS	INT64_C(1000000)
 #define NS_PER_S	INT64_C(1000000000)
 
-/* A time that does not come while a test runs. */
+/* Longer than any test. */
 #define FAR_NS		(3600 * NS_PER_S)
 
 /* timerfd_settime(); old may be NULL. */
@@ -88,7 +88,7 @@ static inline int64_t tfd_ticks(int fd)
 	return efd_take(fd);
 }
 
-/* What is left until the next expiration in nanoseconds, or -errno. */
+/* The time until the next expiration in nanoseconds, or -errno. */
 static inline int64_t tfd_left(int fd)
 {
 	struct evfd_itimerspec now;
@@ -107,7 +107,7 @@ static inline int tfd_set_ticks(int fd, uint64_t ticks)
 	return ioctl(fd, TFD_IOC_SET_TICKS, &ticks);
 }
 
-/* A clock's time in nanoseconds; that of alarm clocks without asking an RTC. */
+/* A clock's time in nanoseconds. For alarm clocks, this does not use an RTC. */
 static inline int64_t tfd_clock(int clockid)
 {
 	struct timespec ts;
@@ -127,9 +127,8 @@ static inline int64_t tfd_due(int64_t now, int64_t first, int64_t interval)
 }
 
 /*
- * Arms a timer on a clock that counts since 1970, so that this many
- * expirations are due, and the next is FAR_NS from now: however long the test
- * takes, a read gives the same.
+ * Arms a timer on a clock that counts from 1970: this many expirations are due, and the
+ * next is FAR_NS from now. However long the test takes, a read returns the same.
  */
 #define LATE_INTERVAL	(2 * FAR_NS)
 
@@ -155,7 +154,7 @@ static inline bool tfd_expires(int fd)
 	return poll(&pfd, 1, DEADLINE_MS) == 1 && pfd.revents == POLLIN;
 }
 
-/* What fdinfo tells of a timer. */
+/* The fields of fdinfo. */
 struct tfd_info {
 	int clockid;
 	uint64_t ticks;
@@ -163,7 +162,7 @@ struct tfd_info {
 	struct evfd_itimerspec time;
 };
 
-/* Reads fdinfo: looking changes neither the timer nor its ticks. */
+/* Reads fdinfo, which changes neither the timer nor its ticks. */
 static inline bool tfd_info(int fd, struct tfd_info *info)
 {
 	struct evfd_timespec *value = &info->time.it_value;
@@ -191,7 +190,7 @@ static inline bool tfd_info(int fd, struct tfd_info *info)
 	return found == 5;
 }
 
-/* The ticks that a read would find, before it forwards the timer, or -1. */
+/* The ticks before a read forwards the timer, or -1. */
 static inline int64_t tfd_pending(int fd)
 {
 	struct tfd_info info;

@@ -3,7 +3,7 @@
  * The kernel's aio: IOCB_CMD_POLL, above all.
  */
 #include "aio.h"
-#include "kind.h"
+#include "any.h"
 
 FIXTURE(kind)
 {

@@ -2,7 +2,7 @@
 /*
  * Reads that block: the posts that end them, and the effect of signals on them.
  */
-#include "kind.h"
+#include "any.h"
 
 #define READERS	8
 

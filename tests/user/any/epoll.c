@@ -3,8 +3,8 @@
  * epoll in each of its modes. It reports an edge once, and no event that was not
  * asked for.
  */
+#include "any.h"
 #include "epoll.h"
-#include "kind.h"
 
 FIXTURE(kind)
 {

@@ -3,7 +3,7 @@
  * The rest of the file: every other call on a descriptor. Most make no sense on it, and
  * fail as they do natively.
  */
-#include "kind.h"
+#include "any.h"
 
 #include <sys/file.h>
 #include <sys/sendfile.h>

@@ -2,7 +2,7 @@
 /*
  * poll(2) and select(2): the events that they report, and the posts that end them.
  */
-#include "kind.h"
+#include "any.h"
 
 #include <sys/select.h>
 

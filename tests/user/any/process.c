@@ -4,7 +4,7 @@
  * read belongs to the open file, whichever process holds it; or to the process, whichever
  * file it reads.
  */
-#include "kind.h"
+#include "any.h"
 #include "fd_passing.h"
 
 /* In <linux/fcntl.h>, which does not go with <fcntl.h>. */

@@ -3,7 +3,7 @@
  * io_uring. O_NONBLOCK makes no difference: requests wait for what they need, without
  * a thread that blocks.
  */
-#include "kind.h"
+#include "any.h"
 #include "uring.h"
 
 /* How long a request that must not end is watched. */
