@@ -81,10 +81,11 @@ count() {
 	ok=$(($(grep -cE '^ok [0-9]+' "$log" || true) - skip))
 	not=$(grep -cE '^not ok [0-9]+' "$log") || true
 	results=$((ok + not + skip))
+	[ "$not" = 0 ] || sed -n "s/^not ok/# suite $suite: &/p" "$log" >>"$logs/failed"
 	planned=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$log" | tail -n 1)
 	if [ "$status" != 0 ] || [ "$planned" != "$results" ] || [ "$results" = 0 ]; then
 		echo "not ok - suite $suite ended early: status $status," \
-			"$results results, ${planned:-none} planned"
+			"$results results, ${planned:-none} planned" | tee -a "$logs/failed"
 		not=$((not + 1))
 	fi
 	passed=$((passed + ok))
@@ -177,6 +178,7 @@ fi
 
 passed=0 failed=0 skipped=0
 logs=$(mktemp -d)
+: >"$logs/failed"
 trap 'rm -rf "$logs"' EXIT
 run "${chosen[@]}"
 if [ -n "${EVFD_SOAK:-}" ] && [ -z "${ONLY:-}" ]; then
@@ -187,6 +189,7 @@ if [ -n "${EVFD_SOAK:-}" ] && [ -z "${ONLY:-}" ]; then
 		run "${chosen[@]}"
 	done
 fi
+cat "$logs/failed"
 echo "# in all: $SECONDS s"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ] && [ "$((passed + failed))" != 0 ]

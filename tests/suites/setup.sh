@@ -229,10 +229,18 @@ counts_of() {
 	in_house "$@" -- | tail -n 1
 }
 
+# Prints what stands before the last two lines, which hold the time and the counts.
+repeated_by() {
+	in_house "$@" -- | tail -n 4 | head -n 2
+}
+
 test_runner() {
 	make_house
 	tap_check "the runner counts the results of suites" \
 		prints '2 passed, 2 failed, 1 skipped' counts_of "$good" "$bad" "$early"
+	tap_check "and repeats the failed results at its end" prints \
+		$'# suite bad: not ok 1 - a\nnot ok - suite early ended early: status 0, 1 results, 2 planned' \
+		repeated_by "$good" "$bad" "$early"
 	tap_check "the index gives a suite its kernels" \
 		prints $'cloud\ndebug' in_house "$good" "$bad" "$early" -- --kernels early
 	tap_check "a suite without a line in the index is refused" \
