@@ -43,6 +43,7 @@ use crate::{
     new_wait_queue,
     uapi, //
 };
+use core::ops::RangeInclusive;
 use counter::{
     Counter,
     Take, //
@@ -64,6 +65,10 @@ use kernel::{
 /// The flags that the descriptor keeps. The file has the others.
 const OWN_FLAGS: u32 = uapi::EVFD_EFD_SEMAPHORE | uapi::EVFD_EFD_WAKE_ONE;
 const FILE_FLAGS: u32 = uapi::EVFD_EFD_CLOEXEC | uapi::EVFD_EFD_NONBLOCK;
+
+/// The IDs in fdinfo. Native gives the lowest free number from 0 on, which never gets this high: so
+/// many descriptors would need more than 256 GiB. Tools read the ID as a signed 32-bit number.
+const IDS: RangeInclusive<u32> = 1 << 30..=i32::MAX as u32;
 
 /// The turn of one reader. The kernel defines no such poll event, and no poller waits for it.
 const TURN: Events = Events::from_bits(1 << 24);
@@ -140,7 +145,7 @@ impl EventFd {
     /// Makes an event descriptor, for [`uapi::EVFD_IOC_EVENTFD`].
     ///
     /// Context: task, may sleep. Errors: `EINVAL` for unknown flags, and those of
-    /// [`UniqueId::new`] and [`anon_file::create`].
+    /// [`anon_file::create`].
     pub(crate) fn create(args: uapi::evfd_eventfd) -> Result<u32> {
         if args.flags & !(OWN_FLAGS | FILE_FLAGS) != 0 {
             return Err(EINVAL);
@@ -155,14 +160,13 @@ impl EventFd {
     /// Makes a descriptor without a file. `flags` are of [`OWN_FLAGS`].
     pub(crate) fn new(count: u64, flags: u32) -> Result<Arc<Self>> {
         let link = DEFERRED.link()?;
-        let id = UniqueId::new()?;
         Arc::pin_init(
             pin_init!(Self {
                 counter: Counter::new(count),
                 queue <- new_wait_queue!(c"evfd"),
                 link,
                 state: State(Atomic::new(flags)),
-                id,
+                id: UniqueId::new(),
             }),
             GFP_KERNEL_ACCOUNT,
         )
@@ -403,7 +407,9 @@ impl AnonFile for EventFd {
 
     fn show_fdinfo(&self, m: &SeqFile) {
         seq_print!(m, "eventfd-count: {:16x}\n", self.counter.get());
-        seq_print!(m, "eventfd-id: {}\n", self.id.get());
+        if let Ok(id) = self.id.get(IDS) {
+            seq_print!(m, "eventfd-id: {id}\n");
+        }
         let semaphore = self.state.has(uapi::EVFD_EFD_SEMAPHORE);
         seq_print!(m, "eventfd-semaphore: {}\n", u32::from(semaphore));
     }

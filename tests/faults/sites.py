@@ -27,7 +27,7 @@ MAY_FAIL = {
 # are inlined where they are called.
 LEFT_OUT = re.compile(
     r"4evfd5tests|6MembermE|^evfd_helper_watch|drop_in_place|4drop4Drop4drop"
-    r"|^init_module|8AnonFile4poll$|8UniqueId3new$"
+    r"|^init_module|8AnonFile4poll$"
 )
 FUNCTION = re.compile(r"^([0-9a-f]+) <(.*)>:$")
 INSTRUCTION = re.compile(r"^\s*[0-9a-f]+:\t[0-9a-f ]+\t(\w+)")

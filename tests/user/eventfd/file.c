@@ -60,6 +60,64 @@ TEST(fdinfo_ids)
 	EXPECT_EQ(id, same);
 }
 
+/* Tools take two descriptors with one ID for the same descriptor. */
+TEST(fdinfo_ids_are_not_those_of_native)
+{
+	enum { PAIRS = 16 };
+	int ids[2 * PAIRS];
+	char text[512];
+
+	for (int i = 0; i < 2 * PAIRS; i++) {
+		int fd = i % 2 ? efd_new(0, 0) : native_make_eventfd(0, 0);
+
+		ASSERT_GE(fd, 0);
+		read_fdinfo(fd, text, sizeof(text), &ids[i]);
+		EXPECT_LE(0, ids[i]);
+		for (int j = 0; j < i; j++)
+			EXPECT_NE(ids[i], ids[j]);
+	}
+}
+
+struct look {
+	pthread_t thread;
+	pthread_barrier_t *start;
+	int fd, id;
+};
+
+static void *look_at_id(void *arg)
+{
+	struct look *look = arg;
+	char text[512];
+
+	pthread_barrier_wait(look->start);
+	read_fdinfo(look->fd, text, sizeof(text), &look->id);
+	return NULL;
+}
+
+TEST(fdinfo_ids_are_the_same_for_all_who_look_first)
+{
+	struct look looks[4];
+	pthread_barrier_t start;
+
+	ASSERT_EQ(0, pthread_barrier_init(&start, NULL, ARRAY_SIZE(looks)));
+	for (int round = 0; round < 200; round++) {
+		int fd = efd_new(0, 0);
+
+		ASSERT_GE(fd, 0);
+		for (size_t i = 0; i < ARRAY_SIZE(looks); i++) {
+			looks[i] = (struct look){ .start = &start, .fd = fd };
+			ASSERT_EQ(0, pthread_create(&looks[i].thread, NULL, look_at_id,
+						    &looks[i]));
+		}
+		for (size_t i = 0; i < ARRAY_SIZE(looks); i++) {
+			ASSERT_EQ(0, pthread_join(looks[i].thread, NULL));
+			ASSERT_LE(0, looks[i].id);
+			ASSERT_EQ(looks[0].id, looks[i].id);
+		}
+		close(fd);
+	}
+}
+
 TEST(fdinfo_tells_the_count_now)
 {
 	int fd = efd_new(3, EFD_SEMAPHORE);
