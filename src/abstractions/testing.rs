@@ -5,7 +5,6 @@
 use crate::abstractions::{
     file::events::Events,
     helpers,
-    mm::user::ReadBuf,
     sync::wait::WaitQueue,
     task::signal::{
         self,
@@ -20,7 +19,6 @@ use kernel::{
     prelude::*,
     types::NotThreadSafe, //
 };
-use zerocopy::Immutable;
 
 pub use helpers::evfd_test_context as Context;
 
@@ -107,34 +105,6 @@ impl<F> Drop for Watch<'_, F> {
         // SAFETY: By the type invariant it is a result of `evfd_helper_watch()`, and its queue
         // lives.
         unsafe { helpers::evfd_helper_unwatch(self.watch.as_ptr()) }
-    }
-}
-
-/// A destination of eight bytes for one read.
-pub struct TestBuf {
-    /// The last value that was put there.
-    pub value: Option<u64>,
-    /// Whether `put()` fails.
-    pub broken: bool,
-}
-
-impl ReadBuf for TestBuf {
-    fn room(&self) -> usize {
-        size_of::<u64>()
-    }
-
-    fn put<T: IntoBytes + Immutable>(&mut self, value: &T) -> Result {
-        if self.broken {
-            return Err(EFAULT);
-        }
-        let mut bytes = [0u8; size_of::<u64>()];
-        bytes.copy_from_slice(value.as_bytes());
-        self.value = Some(u64::from_ne_bytes(bytes));
-        Ok(())
-    }
-
-    fn unput<T: IntoBytes + Immutable>(&mut self) {
-        self.value = None;
     }
 }
 

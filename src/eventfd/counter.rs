@@ -9,13 +9,12 @@
 
 use crate::abstractions::{
     file::events::Events,
-    mm::user::ReadBuf,
     sync::atomic::{
         read_once,
         try_cmpxchg_full, //
     }, //
 };
-use kernel::{prelude::*, sync::atomic::Atomic};
+use kernel::sync::atomic::Atomic;
 
 /// The amount that a read takes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -102,7 +101,7 @@ impl Counter {
         }
     }
 
-    /// Takes without copying out. Returns (taken, count before).
+    /// Takes the amount of a read, or 0 if the counter is 0. Returns (taken, count before).
     pub(crate) fn take(&self, take: Take) -> (u64, u64) {
         let old = self.update(|count| match count {
             0 => None,
@@ -111,50 +110,16 @@ impl Counter {
         old.map_or((0, 0), |old| (take.of(old), old))
     }
 
-    /// Reads into `buf`. Returns the count that is left, or `None` if the counter was 0.
-    ///
-    /// The value is copied before it is taken, so a read that fails with `EFAULT` loses nothing. If
-    /// the counter changes meanwhile, the new value is copied over the old one.
-    pub(crate) fn take_into(&self, take: Take, buf: &mut impl ReadBuf) -> Result<Option<u64>> {
-        let mut count = self.get();
-        let mut copied = 0;
-        while count != 0 {
-            let taken = take.of(count);
-            if taken != copied {
-                if copied != 0 {
-                    buf.unput::<u64>();
-                }
-                buf.put(&taken)?;
-                copied = taken;
-            }
-            if try_cmpxchg_full(&self.0, count, count - taken) {
-                return Ok(Some(count - taken));
-            }
-            count = self.get();
-        }
-        if copied != 0 {
-            buf.unput::<u64>();
-        }
-        Ok(None)
-    }
-
-    /// Tries [`Counter::take_into`] once. Returns false, with the position of `buf` unchanged, if
-    /// the counter is 0, if the copy fails, or if the counter changes meanwhile.
+    /// Tries [`Counter::take`] once. Returns the amount that was taken, or `None` if the counter is 0
+    /// or changes meanwhile.
     #[inline(always)]
-    pub(crate) fn try_take_into(&self, take: Take, buf: &mut impl ReadBuf) -> bool {
+    pub(crate) fn try_take(&self, take: Take) -> Option<u64> {
         let count = self.get();
         if count == 0 {
-            return false;
+            return None;
         }
         let taken = take.of(count);
-        if buf.put(&taken).is_err() {
-            return false;
-        }
-        if !try_cmpxchg_full(&self.0, count, count.wrapping_sub(taken)) {
-            buf.unput::<u64>();
-            return false;
-        }
-        true
+        try_cmpxchg_full(&self.0, count, count.wrapping_sub(taken)).then_some(taken)
     }
 
     /// The events that a descriptor with this count is ready for.

@@ -3,8 +3,8 @@
 //! The event descriptor: a file over a [`Counter`], to which the kernel can post.
 //!
 //! It behaves like native's (`fs/eventfd.c`, eventfd(2)). It adds `EVFD_EFD_WAKE_ONE` and kernel
-//! posts from any context, of which none is dropped, and a read that fails with `EFAULT` takes
-//! nothing.
+//! posts from any context, of which none is dropped, and a read that fails with `EFAULT` loses no
+//! count.
 
 pub(crate) mod counter;
 
@@ -208,7 +208,7 @@ impl EventFd {
     }
 
     /// Gives the next reader its turn if the counter is not 0. A reader that was woken alone owes
-    /// that to the others when its read fails, or when it takes only 1 of a semaphore.
+    /// that to the others when it takes only 1 of a semaphore.
     fn pass_turn(&self) {
         if self.state.has(uapi::EVFD_EFD_WAKE_ONE)
             && self.counter.get() != 0
@@ -291,16 +291,30 @@ impl EventFd {
         taken
     }
 
-    /// Reads into `buf`, if the counter is not 0. Returns the number of bytes.
-    fn try_read(&self, buf: &mut impl ReadBuf) -> Result<Option<usize>> {
-        let taken = self.counter.take_into(self.amount(), buf);
-        if taken.inspect_err(|_| self.pass_turn())?.is_none() {
-            return Ok(None);
+    /// Copies `taken` to `buf` and wakes waiters. Returns the number of bytes.
+    #[inline(always)]
+    fn end_read(&self, taken: u64, buf: &mut impl ReadBuf) -> Result<usize> {
+        if let Err(e) = buf.put(&taken) {
+            self.give_back(taken);
+            return Err(e);
         }
         if self.queue.is_active() {
             self.wake_after_read();
         }
-        Ok(Some(size_of::<u64>()))
+        Ok(size_of::<u64>())
+    }
+
+    /// Returns `taken` to the counter. Wakes like a post, because waiters may have seen the counter
+    /// without it.
+    ///
+    /// If writes have used the room meanwhile, the counter gets full, like by a post.
+    #[cold]
+    #[inline(never)]
+    fn give_back(&self, taken: u64) {
+        let (_, new) = self.counter.post(taken);
+        if self.queue.is_active() {
+            self.wake(Events::IN | Events::ERR.when(new == Counter::FULL));
+        }
     }
 
     /// Wakes waiters after a read.
@@ -315,8 +329,7 @@ impl EventFd {
         }
     }
 
-    /// Reads where the counter may be 0, where the copy may fail, or where the counter may be
-    /// changing.
+    /// Reads where the counter may be 0 or may be changing.
     #[cold]
     #[inline(never)]
     fn read_slowpath(&self, mut buf: impl ReadBuf, blocking: Blocking<'_>) -> Result<usize> {
@@ -324,7 +337,10 @@ impl EventFd {
             blocking.allowed()?;
         }
         blocking.retry(
-            || self.try_read(&mut buf),
+            || match self.counter.take(self.amount()) {
+                (0, _) => Ok(None),
+                (taken, _) => self.end_read(taken, &mut buf).map(Some),
+            },
             || {
                 self.queue
                     .wait_until(self.read_mode(), || self.counter.get() != 0)
@@ -373,13 +389,10 @@ impl AnonFile for EventFd {
         if buf.room() < size_of::<u64>() {
             return Err(EINVAL);
         }
-        if !self.counter.try_take_into(self.amount(), &mut buf) {
-            return self.read_slowpath(buf, blocking);
+        match self.counter.try_take(self.amount()) {
+            Some(taken) => self.end_read(taken, &mut buf),
+            None => self.read_slowpath(buf, blocking),
         }
-        if self.queue.is_active() {
-            self.wake_after_read();
-        }
-        Ok(size_of::<u64>())
     }
 
     #[inline(always)]

@@ -2,8 +2,13 @@
 /* User memory: see src/abstractions/mm/user.rs. */
 #include <linux/cleanup.h>
 #include <linux/fault-inject-usercopy.h>
+#include <linux/futex.h>
+#include <linux/mm.h>
 #include <linux/uaccess.h>
+#include <linux/uio.h>
 #include <linux/unaligned.h>
+
+#include <asm/futex.h>
 
 #include "uaccess.h"
 
@@ -81,4 +86,52 @@ bool evfd_helper_put_user_u64_now(void *to, __u64 value)
 {
 	guard(pagefault)();
 	return put_words(to, &value, sizeof(value));
+}
+
+/* Like evfd_helper_put_user_u64_now(). */
+bool evfd_helper_put_user_u32_now(void *to, __u32 value)
+{
+	guard(pagefault)();
+	return put_words(to, &value, sizeof(value));
+}
+
+/*
+ * Faults the word that contains *@to in for writing: adds 0 to it. The addition is
+ * atomic, so the program's own writes are not lost.
+ */
+static __always_inline bool fault_in_word(void *to)
+{
+	u32 __user *word = (__force u32 __user *)PTR_ALIGN_DOWN(to, sizeof(u32));
+	int old;
+
+	return arch_futex_atomic_op_inuser(FUTEX_OP_ADD, 0, &old, word) != -EFAULT;
+}
+
+/* Faults *@to in for writing, and leaves it unchanged. @size is at most a page. */
+bool evfd_helper_fault_in_user(void *to, size_t size)
+{
+	void *last = to + size - 1;
+
+	might_fault();
+	if (should_fail_usercopy() || !access_ok((__force void __user *)to, size))
+		return false;
+	if (!fault_in_word(to))
+		return false;
+	return offset_in_page(last) >= size - 1 || fault_in_word(last);
+}
+
+/* Never sleeps. Returns the number of bytes until the copy would fault. */
+size_t evfd_helper_copy_to_iter_now(const void *from, size_t size, struct iov_iter *iter)
+{
+	guard(pagefault)();
+	return copy_to_iter(from, size, iter);
+}
+
+/* Like evfd_helper_fault_in_user(), for the next @size bytes of @iter. */
+bool evfd_helper_fault_in_iter(struct iov_iter *iter, size_t size)
+{
+	if (iter_is_ubuf(iter))
+		return evfd_helper_fault_in_user((__force void *)iter->ubuf + iter->iov_offset,
+						 size);
+	return !should_fail_usercopy() && !fault_in_iov_iter_writeable(iter, size);
 }

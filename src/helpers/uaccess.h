@@ -3,11 +3,17 @@
 #define EVFD_HELPERS_UACCESS_H
 
 #include <linux/types.h>
+#include <linux/uio.h>
 
 bool evfd_helper_get_user(void *to, const void *from, size_t size);
 bool evfd_helper_get_user_u64(__u64 *to, const void *from);
 bool evfd_helper_put_user(void *to, const void *from, size_t size);
 bool evfd_helper_put_user_u64(void *to, __u64 value);
 bool evfd_helper_put_user_u64_now(void *to, __u64 value);
+bool evfd_helper_put_user_u32_now(void *to, __u32 value);
+bool evfd_helper_fault_in_user(void *to, size_t size);
+
+size_t evfd_helper_copy_to_iter_now(const void *from, size_t size, struct iov_iter *iter);
+bool evfd_helper_fault_in_iter(struct iov_iter *iter, size_t size);
 
 #endif /* EVFD_HELPERS_UACCESS_H */

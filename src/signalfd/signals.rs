@@ -56,8 +56,8 @@ pub(crate) fn wait(set: impl Fn() -> SigSet) -> Result {
 /// Reads one record for each pending signal into `buf`, as many as fit. Waits for the first signal.
 /// Returns the number of bytes.
 ///
-/// A signal cannot be put back. So before a signal is taken, its place in `buf` is filled with
-/// zeros. A signal is lost only if another thread makes that memory inaccessible in between.
+/// A signal cannot be put back. So before a signal is taken, its place in `buf` is faulted in. A
+/// signal is lost only if another thread makes that memory inaccessible in between.
 ///
 /// Context: task, may sleep. Errors: `EINVAL` if not one record fits; `EFAULT`; those of
 /// [`Blocking::retry`] and [`wait`].
@@ -90,8 +90,7 @@ fn read_pending(set: impl Fn() -> SigSet, buf: &mut impl ReadBuf) -> Result<usiz
 
 /// Reads one record, or returns false if another reader has taken the signal.
 fn read_one(set: SigSet, buf: &mut impl ReadBuf) -> Result<bool> {
-    buf.put(&signalfd_siginfo::default())?;
-    buf.unput::<signalfd_siginfo>();
+    buf.fault_in(RECORD_SIZE)?;
     match take(set) {
         Some(record) => buf.put(&record).map(|()| true),
         None => Ok(false),

@@ -24,6 +24,7 @@ use crate::{
             poll::PollTable, //
         },
         mm::user::{
+            fault_in,
             read,
             write,
             ReadBuf, //
@@ -50,14 +51,13 @@ use kernel::{
     sync::Arc,
     uaccess::UserPtr, //
 };
-use zerocopy::Immutable;
 
 use setting::{
     Setting,
     TimerClock, //
 };
 use timer::{
-    TakeAll,
+    Take,
     Timer,
     TimerKind, //
 };
@@ -99,6 +99,9 @@ struct TimerFd<K: FileKind> {
 const _: () = assert!(size_of::<TimerFd<HrTimer>>() == 176 && size_of::<TimerFd<Alarm>>() == 232);
 
 impl<K: FileKind> TimerFd<K> {
+    /// How often a read tries to copy before it fails with `EFAULT`.
+    const COPIES: u32 = 16;
+
     fn new(clock: Clock, short: bool) -> Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Self {
@@ -109,57 +112,52 @@ impl<K: FileKind> TimerFd<K> {
         )
     }
 
-    /// Reads all ticks into `buf` under one lock. Returns false if that is not possible, or an
-    /// error if the read would block and must not.
-    #[inline(always)]
-    fn read_at_once(&self, buf: &mut impl ReadBuf, blocking: &Blocking<'_>) -> Result<bool> {
+    /// The size of a read, in bytes.
+    fn size(&self) -> usize {
         if self.short {
-            return Ok(false);
+            size_of::<u32>()
+        } else {
+            size_of::<u64>()
         }
-        match self.timer.take_all_with(|ticks| buf.put_now(ticks)) {
-            TakeAll::Taken => Ok(true),
-            TakeAll::Declined => Ok(false),
-            TakeAll::Empty => blocking.allowed().map(|()| false),
+    }
+
+    /// Takes the ticks and copies them to `buf`, both under the lock, so a read that fails neither
+    /// loses a tick nor changes `buf`.
+    #[inline(always)]
+    fn take(&self, buf: &mut impl ReadBuf) -> Result<Take> {
+        if self.short {
+            return self.take_short(buf);
         }
+        self.timer.take_with(u64::MAX, |ticks| buf.put_now(&ticks))
+    }
+
+    /// Takes at most as many ticks as 32 bits can hold.
+    #[cold]
+    #[inline(never)]
+    fn take_short(&self, buf: &mut impl ReadBuf) -> Result<Take> {
+        self.timer
+            .take_with(u32::MAX.into(), |ticks| buf.put_now(&(ticks as u32)))
     }
 
     /// Reads where there may be no ticks, or the copy may fault.
     #[cold]
     #[inline(never)]
     fn read_slowpath(&self, mut buf: impl ReadBuf, blocking: Blocking<'_>) -> Result<usize> {
-        blocking.retry(|| self.try_read(&mut buf), || self.timer.wait())
+        blocking.retry(|| self.try_read(&mut buf, &blocking), || self.timer.wait())
     }
 
     /// Reads into `buf`, if there are ticks. Returns the number of bytes.
-    fn try_read(&self, buf: &mut impl ReadBuf) -> Result<Option<usize>> {
-        if self.short {
-            self.try_read_as(buf, |ticks| u32::try_from(ticks).unwrap_or(u32::MAX))
-        } else {
-            self.try_read_as(buf, |ticks| ticks)
-        }
-    }
-
-    /// Reads the ticks as `value` converts them, to an equal or lower number.
-    ///
-    /// The ticks are copied first and taken afterwards, so a read that fails with `EFAULT` loses no
-    /// tick. Later ticks stay.
-    fn try_read_as<T: IntoBytes + Immutable + Copy + Into<u64>>(
-        &self,
-        buf: &mut impl ReadBuf,
-        value: impl Fn(u64) -> T,
-    ) -> Result<Option<usize>> {
-        loop {
-            let ticks = self.timer.due()?;
-            if ticks == 0 {
-                return Ok(None);
+    fn try_read(&self, buf: &mut impl ReadBuf, blocking: &Blocking<'_>) -> Result<Option<usize>> {
+        // The memory may become inaccessible again before each copy.
+        for _ in 0..Self::COPIES {
+            match self.take(buf)? {
+                Take::Taken => return Ok(Some(self.size())),
+                Take::Empty => return Ok(None),
+                Take::SetBack => return blocking.allowed().map(|()| Some(0)),
+                Take::Declined => buf.fault_in(self.size())?,
             }
-            let ticks = value(ticks);
-            buf.put(&ticks)?;
-            if self.timer.take(ticks.into()) {
-                return Ok(Some(size_of::<T>()));
-            }
-            buf.unput::<T>();
         }
+        Err(EFAULT)
     }
 
     /// [`uapi::EVFD_IOC_TIMERFD_SETTIME`].
@@ -170,9 +168,8 @@ impl<K: FileKind> TimerFd<K> {
             return self.timer.set(&new, None);
         }
         let old_value = UserPtr::from_addr(args.old_value as usize);
-        // Writes the old bytes back: a setting whose old value cannot be written changes
-        // nothing, and a failure leaves the memory as it was.
-        write(old_value, &read::<uapi::evfd_itimerspec>(old_value)?)?;
+        // A setting whose old value cannot be written changes nothing.
+        fault_in(old_value, size_of::<uapi::evfd_itimerspec>())?;
         let mut old = uapi::evfd_itimerspec::default();
         self.timer.set(&new, Some(&mut old))?;
         write(old_value, &old)
@@ -204,18 +201,18 @@ impl<K: FileKind> AnonFile for TimerFd<K> {
     const OPS: &'static FileOperations<Self> = K::OPS;
 
     fn read(&self, mut buf: impl ReadBuf, blocking: Blocking<'_>) -> Result<usize> {
-        let size = if self.short {
-            size_of::<u32>()
-        } else {
-            size_of::<u64>()
-        };
-        if buf.room() < size {
+        if buf.room() < self.size() {
             return Err(EINVAL);
         }
-        if self.read_at_once(&mut buf, &blocking)? {
-            return Ok(size_of::<u64>());
+        match self.take(&mut buf)? {
+            Take::Taken => Ok(self.size()),
+            Take::SetBack => blocking.allowed().map(|()| 0),
+            Take::Empty => {
+                blocking.allowed()?;
+                self.read_slowpath(buf, blocking)
+            }
+            Take::Declined => self.read_slowpath(buf, blocking),
         }
-        self.read_slowpath(buf, blocking)
     }
 
     fn ioctl(&self, cmd: u32, arg: UserPtr) -> Result<u32> {

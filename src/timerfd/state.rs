@@ -84,19 +84,18 @@ impl TimerState {
         Err(ECANCELED)
     }
 
-    pub(crate) fn is_readable(&self) -> bool {
-        self.ticks != 0 || self.is_canceled()
+    /// Fails with `ECANCELED`, once, if the clock was set. The ticks are gone then.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn take_cancellation(&mut self) -> Result {
+        self.check_canceled().inspect_err(|_| {
+            self.ticks = 0;
+            self.expired = false;
+        })
     }
 
-    /// Takes `n` ticks, and returns true, if there are that many.
-    pub(crate) fn take(&mut self, n: u64) -> bool {
-        match self.ticks.checked_sub(n) {
-            Some(rest) => {
-                self.ticks = rest;
-                true
-            }
-            None => false,
-        }
+    pub(crate) fn is_readable(&self) -> bool {
+        self.ticks != 0 || self.is_canceled()
     }
 
     /// Whether the timer is periodic and has expired since it was last forwarded.
@@ -112,8 +111,12 @@ impl TimerState {
         }
         self.expired = false;
         let (next, passed) = schedule::forward(expires, self.interval, now);
-        // `expire()` has counted the first. `passed` is 0 if the clock was set back meanwhile.
-        self.ticks = self.ticks.saturating_add(passed.saturating_sub(1));
+        // `expire()` has counted the first. It becomes void, like native's, if the clock was set back
+        // behind it.
+        self.ticks = match passed {
+            0 => self.ticks.saturating_sub(1),
+            _ => self.ticks.saturating_add(passed - 1),
+        };
         Some(next)
     }
 
@@ -123,6 +126,13 @@ impl TimerState {
             it_interval: schedule::to_timespec(self.interval),
             it_value: schedule::to_timespec(schedule::remaining(expires, now)),
         }
+    }
+
+    /// Like [`TimerState::setting`], for a setting that ends now: a periodic timer that expired at
+    /// `expires` is forwarded.
+    pub(crate) fn old_setting(&mut self, expires: Ktime, now: Ktime) -> uapi::evfd_itimerspec {
+        let expires = self.forward(expires, now).unwrap_or(expires);
+        self.setting(expires, now)
     }
 
     /// Whether setting the clock cancels the timer once it has the setting `new`.

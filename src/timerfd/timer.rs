@@ -159,8 +159,8 @@ impl<K: TimerKind> Timer<K> {
     ///
     /// Context: task, may sleep. Errors: `ECANCELED` if the clock was set while that canceled; the
     /// new setting is in force nevertheless.
-    pub(crate) fn set(&self, new: &Setting, old: Option<&mut uapi::evfd_itimerspec>) -> Result {
-        if old.is_none() && self.set_in_place(new) {
+    pub(crate) fn set(&self, new: &Setting, mut old: Option<&mut uapi::evfd_itimerspec>) -> Result {
+        if self.set_in_place(new, old.as_deref_mut()) {
             return Ok(());
         }
         let mut roster = None;
@@ -175,8 +175,7 @@ impl<K: TimerKind> Timer<K> {
         };
         if let Some(old) = old {
             let (expires, now) = (state.expires(), state.base.now());
-            let expires = state.forward(expires, now).unwrap_or(expires);
-            *old = state.setting(expires, now);
+            *old = state.old_setting(expires, now);
         }
         state.set(new, K::ALARM);
         if let Some(mut roster) = roster {
@@ -208,7 +207,7 @@ impl<K: TimerKind> Timer<K> {
 
     /// Tries to apply a setting without canceling the timer. Returns false, having done nothing, if
     /// the clock changes or `CANCEL_ON_SET` is involved.
-    fn set_in_place(&self, new: &Setting) -> bool {
+    fn set_in_place(&self, new: &Setting, old: Option<&mut uapi::evfd_itimerspec>) -> bool {
         if !K::RESTARTS {
             return false;
         }
@@ -218,6 +217,10 @@ impl<K: TimerKind> Timer<K> {
             || state.base != state.base_with(new, K::ALARM)
         {
             return false;
+        }
+        if let Some(old) = old {
+            let (expires, now) = (state.expires(), state.base.now());
+            *old = state.old_setting(expires, now);
         }
         state.set(new, K::ALARM);
         if new.value != 0 {
@@ -244,60 +247,34 @@ impl<K: TimerKind> Timer<K> {
         state.setting(state.expires(), state.base.now())
     }
 
-    /// Returns the ticks that a read would give, or 0 if it would block.
+    /// Calls `copy` with the ticks of a read, at most `max`, and takes them if it returns true. Later
+    /// ticks stay.
     ///
-    /// Context: task. Errors: `ECANCELED`, once, if the clock was set; the ticks are gone then.
-    pub(crate) fn due(&self) -> Result<u64> {
+    /// `copy` runs under the lock, so it must not sleep. Context: task. Errors: `ECANCELED`, once, if
+    /// the clock was set; the ticks are gone then.
+    #[inline(always)]
+    pub(crate) fn take_with(&self, max: u64, copy: impl FnOnce(u64) -> bool) -> Result<Take> {
         let mut state = self.timed.lock();
-        if let Err(e) = state.check_canceled() {
-            state.ticks = 0;
-            state.expired = false;
-            return Err(e);
+        if state.cancel_on_set {
+            state.take_cancellation()?;
+        }
+        if state.ticks == 0 {
+            return Ok(Take::Empty);
         }
         // Starting the timer may make it expire immediately. That tick is for the next read, and
         // wakes the pollers that join in between.
         let next = state.forward_now();
-        let ticks = state.ticks;
-        state.restart(next);
-        Ok(ticks)
-    }
-
-    /// Takes `ticks`, and returns true, if there are that many. Context: task.
-    pub(crate) fn take(&self, ticks: u64) -> bool {
-        let mut state = self.timed.lock();
-        let taken = state.take(ticks);
-        if state.ticks == 0 {
-            // The timer may have expired since `due()` started it, and another reader may have
-            // taken the other ticks. An expired timer without ticks would never start again.
-            state.refresh();
-        }
-        taken
-    }
-
-    /// Calls `copy` with all ticks under the lock, and takes them if `copy` returns true. Does not
-    /// call `copy` if there are no ticks or if setting the clock cancels.
-    ///
-    /// `copy` must not sleep. Context: task.
-    #[inline(always)]
-    pub(crate) fn take_all_with(&self, copy: impl FnOnce(u64) -> bool) -> TakeAll {
-        let mut state = self.timed.lock();
-        if state.cancel_on_set {
-            return TakeAll::Declined;
-        }
-        if state.ticks == 0 {
-            return TakeAll::Empty;
-        }
-        let next = state.forward_now();
-        let copied = copy(state.ticks);
-        if copied {
-            state.ticks = 0;
-        }
-        state.restart(next);
-        if copied {
-            TakeAll::Taken
+        let ticks = state.ticks.min(max);
+        let take = if ticks == 0 {
+            Take::SetBack
+        } else if copy(ticks) {
+            state.ticks -= ticks;
+            Take::Taken
         } else {
-            TakeAll::Declined
-        }
+            Take::Declined
+        };
+        state.restart(next);
+        Ok(take)
     }
 
     /// Sets the number of ticks, and wakes. Context: task.
@@ -324,13 +301,16 @@ impl<K: TimerKind> Timer<K> {
     }
 }
 
-/// The outcome of [`Timer::take_all_with`].
-pub(crate) enum TakeAll {
+/// The outcome of [`Timer::take_with`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Take {
     /// The ticks were taken.
     Taken,
     /// There are no ticks.
     Empty,
-    /// The ticks are still there: the copy failed, or the clock may have been set.
+    /// The only tick has become void, because the clock was set back behind it.
+    SetBack,
+    /// `copy` returned false. The ticks are still there.
     Declined,
 }
 

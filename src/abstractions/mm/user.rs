@@ -61,6 +61,41 @@ pub fn write<T: IntoBytes + Immutable>(to: UserPtr, value: &T) -> Result {
     }
 }
 
+/// Writes a number without sleeping. Returns false if that would fault.
+#[inline(always)]
+fn write_now<T: IntoBytes + Immutable>(to: UserPtr, value: &T) -> bool {
+    const { assert!(size_of::<T>() == size_of::<u64>() || size_of::<T>() == size_of::<u32>()) };
+    let from = core::ptr::from_ref(value);
+    // SAFETY: `value` is valid for reading a `T`, and all of its bytes are initialised.
+    unsafe {
+        if size_of::<T>() == size_of::<u64>() {
+            helpers::evfd_helper_put_user_u64_now(
+                to.as_mut_ptr(),
+                from.cast::<u64>().read_unaligned(),
+            )
+        } else {
+            helpers::evfd_helper_put_user_u32_now(
+                to.as_mut_ptr(),
+                from.cast::<u32>().read_unaligned(),
+            )
+        }
+    }
+}
+
+/// Faults `size` bytes of user memory in for writing, and leaves them unchanged. They can then be
+/// written, unless a task of the process makes them inaccessible meanwhile.
+///
+/// `size` must not exceed the size of a page. Context: task, may sleep. Errors: `EFAULT` if they
+/// cannot be written.
+pub fn fault_in(to: UserPtr, size: usize) -> Result {
+    // SAFETY: The function has no requirement but its context.
+    if unsafe { helpers::evfd_helper_fault_in_user(to.as_mut_ptr(), size) } {
+        Ok(())
+    } else {
+        Err(EFAULT)
+    }
+}
+
 /// The source of a write: a part of user memory.
 pub struct UserData {
     start: UserPtr,
@@ -105,12 +140,12 @@ pub trait ReadBuf {
     /// copy would sleep or fails.
     ///
     /// Context: the task that the memory belongs to; a `spinlock_t` may be held.
-    fn put_now(&mut self, _value: u64) -> bool {
-        false
-    }
+    fn put_now<T: IntoBytes + Immutable>(&mut self, value: &T) -> bool;
 
-    /// Moves the position back over the last `put` of a `T`, which can then be copied over.
-    fn unput<T: IntoBytes + Immutable>(&mut self);
+    /// Faults the next `size` bytes in for writing, and leaves them unchanged: see [`fault_in`].
+    ///
+    /// Context: may sleep. Errors: `EFAULT` if they cannot be written.
+    fn fault_in(&mut self, size: usize) -> Result;
 }
 
 /// A part of user memory.
@@ -148,70 +183,76 @@ impl ReadBuf for UserBuf {
     }
 
     #[inline(always)]
-    fn put_now(&mut self, value: u64) -> bool {
-        if self.room() < size_of::<u64>() {
+    fn put_now<T: IntoBytes + Immutable>(&mut self, value: &T) -> bool {
+        if self.room() < size_of::<T>() {
             return false;
         }
         let to = self.start.wrapping_byte_add(self.done);
-        // SAFETY: The function has no requirement but its context.
-        let copied = unsafe { helpers::evfd_helper_put_user_u64_now(to.as_mut_ptr(), value) };
+        let copied = write_now(to, value);
         if copied {
-            self.done += size_of::<u64>();
+            self.done += size_of::<T>();
         }
         copied
     }
 
-    fn unput<T: IntoBytes + Immutable>(&mut self) {
-        self.done -= size_of::<T>();
+    fn fault_in(&mut self, size: usize) -> Result {
+        fault_in(self.start.wrapping_byte_add(self.done), size)
     }
 }
 
 /// An `iov_iter` that is being read into.
-///
-/// # Invariants
-///
-/// Only this value has advanced the iterator since it was made, by `done` bytes.
-pub struct IterBuf<'a, 'data> {
-    iter: &'a mut IovIterDest<'data>,
-    /// The number of bytes that are filled.
-    done: usize,
-}
+pub struct IterBuf<'a, 'data>(&'a mut IovIterDest<'data>);
 
 impl<'a, 'data> IterBuf<'a, 'data> {
     /// The rest of `iter`.
     pub fn new(iter: &'a mut IovIterDest<'data>) -> Self {
-        // INVARIANT: No byte was copied yet, and the exclusive reference excludes other users.
-        Self { iter, done: 0 }
+        Self(iter)
     }
 
-    /// Moves the iterator back by `bytes`, but by at most `done`.
-    fn revert(&mut self, bytes: usize) {
-        let bytes = bytes.min(self.done);
-        // INVARIANT: The iterator and `done` move back by the same number.
-        self.done -= bytes;
-        // SAFETY: By the type invariant the iterator was advanced by at least `bytes`.
-        unsafe { self.iter.revert(bytes) }
+    /// Copies with `copy`, which returns how far it has advanced the iterator. Returns false, with
+    /// the iterator as it was, if that is not `size`.
+    fn put_with(
+        &mut self,
+        size: usize,
+        copy: impl FnOnce(&mut IovIterDest<'data>) -> usize,
+    ) -> bool {
+        let copied = copy(self.0);
+        if copied == size {
+            return true;
+        }
+        // SAFETY: `copy` has just advanced the iterator by `copied`.
+        unsafe { self.0.revert(copied) };
+        false
     }
 }
 
 impl ReadBuf for IterBuf<'_, '_> {
     fn room(&self) -> usize {
-        self.iter.len()
+        self.0.len()
     }
 
     fn put<T: IntoBytes + Immutable>(&mut self, value: &T) -> Result {
-        let bytes = value.as_bytes();
-        let copied = self.iter.copy_to_iter(bytes);
-        // INVARIANT: `copy_to_iter` advances by the number that it returns.
-        self.done += copied;
-        if copied != bytes.len() {
-            self.revert(copied);
+        if !self.put_with(size_of::<T>(), |iter| iter.copy_to_iter(value.as_bytes())) {
             return Err(EFAULT);
         }
         Ok(())
     }
 
-    fn unput<T: IntoBytes + Immutable>(&mut self) {
-        self.revert(size_of::<T>());
+    fn put_now<T: IntoBytes + Immutable>(&mut self, value: &T) -> bool {
+        let from = core::ptr::from_ref(value);
+        // SAFETY: `value` is valid for reading a `T`, all of its bytes are initialised, and the
+        // iterator is valid.
+        self.put_with(size_of::<T>(), |iter| unsafe {
+            helpers::evfd_helper_copy_to_iter_now(from.cast(), size_of::<T>(), iter.as_raw())
+        })
+    }
+
+    fn fault_in(&mut self, size: usize) -> Result {
+        // SAFETY: The iterator is valid.
+        if unsafe { helpers::evfd_helper_fault_in_iter(self.0.as_raw(), size) } {
+            Ok(())
+        } else {
+            Err(EFAULT)
+        }
     }
 }

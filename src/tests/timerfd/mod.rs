@@ -49,6 +49,7 @@ mod suite {
             },
             state::TimerState,
             timer::{
+                Take,
                 Timer,
                 TimerKind, //
             }, //
@@ -121,22 +122,21 @@ mod suite {
     }
 
     #[test]
-    fn a_tick_stays_when_the_clock_is_set_back() {
+    fn a_tick_becomes_void_when_the_clock_is_set_back() {
         let mut state = periodic(10);
         state.expire();
         assert_eq!(state.forward(100, 50), Some(100));
-        assert_eq!(state.ticks, 1);
-    }
-
-    #[test]
-    fn no_more_is_taken_than_there_is() {
-        let mut state = periodic(0);
-        state.ticks = 5;
-        assert!(!state.take(6));
-        assert!(state.take(2));
-        assert!(state.take(3));
-        assert!(!state.take(1));
         assert_eq!(state.ticks, 0);
+        // Without a tick left, the number stays at 0.
+        state.expire();
+        state.ticks = 0;
+        assert_eq!(state.forward(100, 99), Some(100));
+        assert_eq!(state.ticks, 0);
+        // Other ticks stay.
+        state.expire();
+        state.ticks = 3;
+        assert_eq!(state.forward(100, 99), Some(100));
+        assert_eq!(state.ticks, 2);
     }
 
     #[test]
@@ -384,14 +384,18 @@ mod suite {
     fn works_without_a_file<K: TimerKind>() -> Result {
         let timer = Arc::pin_init(Timer::<K>::new(Clock::Boottime), GFP_KERNEL)?;
         assert!(timer.events() == Events::NONE);
-        assert_eq!(timer.due()?, 0);
+        assert!(timer.take_with(9, |_| true)? == Take::Empty);
         timer.set(&setting(1, HOUR), None)?;
         timer.wait()?;
         assert!(timer.events() == Events::IN);
-        assert_eq!(timer.due()?, 1);
-        assert!(!timer.take(2));
-        assert!(timer.take(1));
-        assert_eq!(timer.due()?, 0);
+        assert!(timer.take_with(9, |ticks| ticks != 1)? == Take::Declined);
+        assert!(timer.events() == Events::IN);
+        assert!(timer.take_with(9, |ticks| ticks == 1)? == Take::Taken);
+        assert!(timer.events() == Events::NONE);
+        timer.set_ticks(5)?;
+        assert!(timer.take_with(3, |ticks| ticks == 3)? == Take::Taken);
+        assert!(timer.take_with(3, |ticks| ticks == 2)? == Take::Taken);
+        assert!(timer.take_with(3, |_| true)? == Take::Empty);
         assert!((1..=3600).contains(&timer.get().it_value.tv_sec));
         let mut old = uapi::evfd_itimerspec::default();
         timer.set(&setting(0, 0), Some(&mut old))?;

@@ -6,7 +6,8 @@
  * returns, so a test sees which post it has read.
  *
  * A program tests the kinds that native has too. With EVFD_KINDS, it tests those of
- * evfd alone, and with ALL_KINDS both.
+ * evfd alone, and with ALL_KINDS both. With CANCELED_KIND, it also tests timers that
+ * setting the clock cancels.
  */
 #ifndef EVFD_TESTS_KIND_H
 #define EVFD_TESTS_KIND_H
@@ -248,6 +249,26 @@ static const struct kind kind_timerfd_once = {
 	.value = kind_number,
 };
 
+#ifdef CANCELED_KIND
+
+static inline bool kind_be_late_or_canceled(int fd, pid_t reader, unsigned int value)
+{
+	(void)reader;
+	return !tfd_arm_late_by_with(fd, CLOCK_REALTIME, TFD_TIMER_CANCEL_ON_SET, value);
+}
+
+/* Setting the clock cancels it. */
+static const struct kind kind_timerfd_canceled = {
+	.name = "timerfd_canceled",
+	KIND_OF_TIMER,
+	.size = 8,
+	.make = kind_make_timer,
+	.post = kind_be_late_or_canceled,
+	.value = kind_number,
+};
+
+#endif
+
 static const struct kind kind_timerfd_alarm = {
 	.name = "timerfd_alarm",
 	KIND_OF_TIMER,
@@ -398,6 +419,9 @@ static const struct kind *const kinds[] = {
 	&kind_timerfd_once,
 	&kind_signalfd,
 	&kind_signalfd_standard,
+#endif
+#ifdef CANCELED_KIND
+	&kind_timerfd_canceled,
 #endif
 #ifdef ALL_KINDS
 	&kind_timerfd_alarm,

@@ -132,11 +132,16 @@ static inline int64_t tfd_due(int64_t now, int64_t first, int64_t interval)
  */
 #define LATE_INTERVAL	(2 * FAR_NS)
 
-static inline int tfd_arm_late_by(int fd, int clockid, int64_t ticks)
+static inline int tfd_arm_late_by_with(int fd, int clockid, int flags, int64_t ticks)
 {
 	int64_t first = tfd_clock(clockid) - ticks * LATE_INTERVAL + LATE_INTERVAL / 2;
 
-	return tfd_arm(fd, TFD_TIMER_ABSTIME, first, LATE_INTERVAL);
+	return tfd_arm(fd, TFD_TIMER_ABSTIME | flags, first, LATE_INTERVAL);
+}
+
+static inline int tfd_arm_late_by(int fd, int clockid, int64_t ticks)
+{
+	return tfd_arm_late_by_with(fd, clockid, 0, ticks);
 }
 
 #define LATE_TICKS	101

@@ -11,7 +11,8 @@
 //!
 //! - `unordered`: a fully ordered operation does not order anything;
 //! - `torn`: an exchange loads first and stores later;
-//! - `selfish`: a reader that was woken alone does not pass its turn on.
+//! - `selfish`: a reader that was woken alone does not pass its turn on, and a reader that fails
+//!   keeps the count.
 
 #![cfg(test)]
 
@@ -58,10 +59,9 @@ mod abstractions {
         pub(crate) mod user {
             use kernel::prelude::Result;
 
-            /// The counter's part of `src/abstractions/mm/user.rs`.
+            /// The model's part of `src/abstractions/mm/user.rs`.
             pub(crate) trait ReadBuf {
                 fn put<T: Copy + Into<u64>>(&mut self, value: &T) -> Result;
-                fn unput<T>(&mut self);
             }
         }
     }

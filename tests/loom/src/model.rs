@@ -176,16 +176,27 @@ impl EventFd {
         taken
     }
 
+    pub(crate) fn give_back(&self, taken: u64) {
+        if cfg!(feature = "selfish") {
+            return;
+        }
+        self.counter.post(taken);
+        if self.queue.is_active() {
+            self.wake(Events::IN);
+        }
+    }
+
     fn try_read(&self, buf: &mut impl ReadBuf) -> Result<bool> {
-        let taken = match self.counter.try_take_into(self.take, buf) {
-            true => Ok(Some(())),
-            false => self
-                .counter
-                .take_into(self.take, buf)
-                .map(|left| left.map(|_| ())),
+        let taken = match self.counter.try_take(self.take) {
+            Some(taken) => taken,
+            None => self.counter.take(self.take).0,
         };
-        if taken.inspect_err(|_| self.pass_turn())?.is_none() {
+        if taken == 0 {
             return Ok(false);
+        }
+        if let Err(e) = buf.put(&taken) {
+            self.give_back(taken);
+            return Err(e);
         }
         if self.queue.is_active() {
             // No test polls for room.
