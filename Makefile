@@ -2,6 +2,12 @@
 #
 # "make help" lists the targets.
 
+# make, the shell or QEMU would interpret these characters of a path, and split it at a space.
+special := : ; % & | < > * ? ' " ` \ , ( ) { } [ ] \# $$
+ifneq ($(words .$(CURDIR).)$(strip $(foreach x,$(special),$(findstring $x,$(CURDIR)))),1)
+$(error evfd cannot be built in '$(CURDIR)': the path must not have a space or any of $(special))
+endif
+
 # Debian's headers lack the Rust metadata that evfd-prepare-headers adds in /var/lib/evfd.
 release := $(shell uname -r)
 KDIR ?= $(firstword $(wildcard /var/lib/evfd/$(release)) /lib/modules/$(release)/build)

@@ -66,6 +66,48 @@ test_build_refusals() {
 		refuses "There is no suite 'nothing'" env ONLY=nothing tests/run.sh
 }
 
+# refused_paths COMMAND...: succeeds if COMMAND refuses each path with a special character in one
+# line. COMMAND gets the path as its last argument. It has a Makefile and lib.sh.
+refused_paths() {
+	local special=$' \t:;%&|<>*?\'"`\\,(){}[]#$' i path output
+	for ((i = 0; i < ${#special}; i++)); do
+		path=$(path_with "${special:i:1}")
+		if output=$("$@" "$path" 2>&1) || [ "$(wc -l <<<"$output")" != 1 ] ||
+			[[ $output != *"'$path"*": the path must not "* ]]; then
+			printf '%s\n' "$path:" "$output"
+			return 1
+		fi
+	done
+}
+
+# path_with TEXT
+path_with() {
+	local path=$results/path/a$1b
+	mkdir -p "$path/tools/env"
+	cp Makefile "$path/"
+	cp tools/env/lib.sh "$path/tools/env/"
+	echo "$path"
+}
+
+with_lib() {
+	bash -c '. "$1/tools/env/lib.sh"' sh "$1"
+}
+
+with_cache() {
+	env XDG_CACHE_HOME="$1" bash -c '. tools/env/lib.sh'
+}
+
+test_paths() {
+	local path
+	tap_check "make refuses a path with a special character" refused_paths make help -s -C
+	tap_check "so do the tools that it starts" refused_paths with_lib
+	tap_check "also for the cache" refused_paths with_cache
+	path=$(path_with '~=@+-_.^!é')
+	tap_check "make takes a path with other characters" make -n help -s -C "$path"
+	tap_check "so do the tools" with_lib "$path"
+	tap_check "also for the cache" with_cache "$path"
+}
+
 # A build for a kernel tree by hand: in a copy of the checkout, with the programs of the
 # toolchain root in place of the machine's own.
 test_plain_build() {
@@ -419,6 +461,7 @@ test_guest_failures() {
 }
 
 test_build_refusals
+test_paths
 test_plain_build
 test_kernel_mismatch
 test_interrupted_setup

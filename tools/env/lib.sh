@@ -21,6 +21,15 @@ die() {
 	exit 1
 }
 
+# The Makefile refuses these characters too, and says why.
+SPECIAL=$' \t\n:;%&|<>*?\'"`\\,(){}[]#$'
+[[ $TOP != *["$SPECIAL"]* ]] ||
+	die "nothing can be built in '$TOP': the path must not have a space or any of" \
+		"${SPECIAL:3}"
+[[ $CACHE != *["$SPECIAL"]* ]] ||
+	die "'$CACHE' cannot be the cache: the path must not have a space or any of" \
+		"${SPECIAL:3}. Name another directory: XDG_CACHE_HOME=dir"
+
 # step TEXT COMMAND...: run COMMAND. Announces it with TEXT, and reports its time. Shows
 # its output only if it fails.
 step() {
