@@ -54,7 +54,7 @@ truncate -s 4M "$memory"
 
 # The fuzzer loads the module itself, so that code run by loading counts too.
 status=0
-"$TOP/tools/guest/run.sh" --kernel debug --no-module --append "$parameters" \
+"$TOP/tools/guest/run.sh" --kernel debug --no-module --injected --append "$parameters" \
 	--timeout "$((seconds + 900))" --memory "$memory" --share "$share" \
 	--log "$build/guest.log" -- /mnt/share/evfd-fuzz "$how" /mnt/share "$seconds" "$calls" \
 	/mnt/share/programs || status=$?

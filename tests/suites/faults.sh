@@ -6,6 +6,7 @@ set -euo pipefail
 source "$(dirname "$0")/../lib/shell/lib.sh"
 
 make_results
+GUEST_OPTIONS=(--injected)
 
 # start NAME LINE: run a line of shell in a guest.
 start() {

@@ -358,6 +358,37 @@ test_kcsan_reports() {
 	tap_check "a race reordered to evfd is" bug_lines "$results/log"
 }
 
+# call_trace FRAME...: a stack in the form of the kernel log.
+call_trace() {
+	printf '[    1.000000] %s\n' 'CPU: 0 UID: 0 PID: 1 Comm: x' 'Call Trace:' ' <TASK>' \
+		' dump_stack_lvl+0x1/0x2' ' dump_stack+0x1/0x2' "$@" ' f+0x1/0x2' ' </TASK>'
+}
+
+# Reports of vmalloc() and its like are no bugs where allocations fail on request.
+test_injected_failures() {
+	local log=$results/log warn=' warn_alloc+0x1/0x2' inlined=' ? g+0x1/0x2' area frame
+	area=' __vmalloc_node_range_noprof+0x1/0x2'
+	call_trace "$warn" "$inlined" "$area" >"$log"
+	tap_check "a failed allocation is" bug_lines "$log"
+	tap_check "but not if failures are injected" none bug_lines "$log" injected
+	for frame in pcpu_alloc_noprof __kmem_cache_create_args; do
+		call_trace " $frame+0x1/0x2" >"$log"
+		tap_check "nor is one in $frame()" none bug_lines "$log" injected
+	done
+	call_trace ' __might_resched+0x1/0x2' >"$log"
+	tap_check "another stack is, even so" bug_lines "$log" injected
+	call_trace "$warn" ' __alloc_pages_slowpath+0x1/0x2' "$area" >"$log"
+	tap_check "and a page that was not made to fail" bug_lines "$log" injected
+	call_trace "$warn" 'WARNING: x' "$area" >"$log"
+	tap_check "and a line between those of the stack" bug_lines "$log" injected
+	call_trace "$warn" 'Call Trace:' "$warn" "$area" >"$log"
+	tap_check "and a stack that another one follows at once" bug_lines "$log" injected
+	{ call_trace "$warn" "$area"; call_trace "$area"; } >"$log"
+	tap_check "and a stack after the one of a failure" bug_lines "$log" injected
+	call_trace "$warn" | sed '/warn_alloc/q' >"$log"
+	tap_check "and a stack that ends with the log" bug_lines "$log" injected
+}
+
 # A line of each checker.
 test_kernel_log() {
 	local line
@@ -383,6 +414,7 @@ test_kernel_log() {
 		'[    0.2] kasan: KernelAddressSanitizer initialized (generic)' >"$results/log"
 	tap_check "messages of a good kernel are not" none bug_lines "$results/log"
 	test_kcsan_reports
+	test_injected_failures
 }
 
 # running ARGUMENT: succeeds while a process has an argument that matches this expression.
@@ -447,6 +479,12 @@ test_guest_failures() {
 	tap_check "a kernel log with a bug fails the guest" \
 		refuses "WARNING: CPU: 0" bare_guest -- 'echo "WARNING: CPU: 0" >/dev/kmsg'
 	tap_check "and does so with status 125" exits 125 bare_guest -- 'echo BUG: >/dev/kmsg'
+	call_trace ' pcpu_alloc_noprof+0x1/0x2' >"$results/share/log"
+	tap_check "a failed allocation does not, if failures are injected" \
+		exits 0 bare_guest --injected --share "$results/share" -- \
+		'sed "s/^[^]]*] //" /mnt/share/log | while IFS= read -r line; do
+			echo "$line" >/dev/kmsg
+		done'
 	tap_check "a panic ends the guest, and fails it" \
 		refuses "Kernel panic" bare_guest -- 'echo c >/proc/sysrq-trigger; sleep 60'
 	tap_check "a guest that takes too long is stopped" \

@@ -16,6 +16,8 @@
 # --icount         emulate a machine that takes 1 ns for each instruction and no time
 #                  to wait: the load of the host has no influence
 # --mem MB, --smp N   the guest's memory and processors
+# --injected       the command makes allocations fail: do not take the kernel's reports of
+#                  these failures for bugs
 # --append ARGUMENTS  add these to the kernel's command line (may be repeated)
 # --timeout S      end the guest after S seconds
 # --log FILE       put the kernel log there
@@ -29,7 +31,7 @@ set -euo pipefail
 . "$(dirname "$0")/kernel-log.sh"
 
 KERNEL=cloud SHARE='' MODULES=() OWN_MODULE=1 MEMORY='' CPUS=2 TIMEOUT=1800 LOG='' SHELL_MODE=''
-USERLAND='' ICOUNT='' APPEND='' DEVICE_MEMORY=''
+USERLAND='' ICOUNT='' INJECTED='' APPEND='' DEVICE_MEMORY=''
 # KCSAN watches one of so many accesses. The kernel's default is 4000.
 KCSAN_SKIP_WATCH=2000
 
@@ -53,6 +55,11 @@ parse() {
 		--log) LOG=$2 ;;
 		--icount)
 			ICOUNT=1
+			shift
+			continue
+			;;
+		--injected)
+			INJECTED=1
 			shift
 			continue
 			;;
@@ -173,7 +180,7 @@ report() {
 	if [ -n "$LOG" ]; then
 		cp "$WORK/log" "$LOG"
 	fi
-	if bug_lines "$WORK/log" >"$WORK/bugs"; then
+	if bug_lines "$WORK/log" ${INJECTED:+injected} >"$WORK/bugs"; then
 		failed "the guest's kernel reports:"
 		cat "$WORK/bugs" >&2
 	elif [ "$status" = 124 ]; then
