@@ -238,8 +238,9 @@ test_results() {
 # A checkout with the real runner, fake suites, and a build that takes no time.
 house=$results/house
 make_house() {
-	mkdir -p "$house"/{tests/{lib/shell,suites},tools/build}
+	mkdir -p "$house"/{tests/{lib/shell,suites},tools/{build,env}}
 	cp tests/run.sh "$house/tests/"
+	cp tools/env/kernels.sh "$house/tools/env/"
 	cp tests/lib/shell/index.sh "$house/tests/lib/shell/"
 	fake_script tools/build/share.sh true
 	fake_script tests/suites/good.sh 'echo "ok 1 - a"; echo "ok 2 - b # SKIP"; echo 1..2'

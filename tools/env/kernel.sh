@@ -18,6 +18,7 @@
 # found first stays in use.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/kernels.sh"
 . "$(dirname "$0")/stock.sh"
 . "$(dirname "$0")/debug.sh"
 
@@ -120,17 +121,12 @@ update() {
 	[ -z "$before" ] || find "$CACHE" -maxdepth 1 -name "*-${before% *}*" -exec rm -rf {} +
 }
 
-case $kernel in
---update)
+if [ "$kernel" = --update ]; then
 	update
 	exit
-	;;
-cloud | amd64 | rt | debug | debug-kcsan | debug-rt) ;;
-*)
-	die "there is no kernel '$kernel'. Name cloud, amd64, rt, debug, debug-kcsan" \
-		"or debug-rt."
-	;;
-esac
+fi
+[[ " ${KERNELS[*]} " = *" $kernel "* ]] ||
+	die "there is no kernel '$kernel'. The kernels are: ${KERNELS[*]}"
 
 # shellcheck disable=SC2034 # for stock.sh and debug.sh
 ROOT=$("$TOP/tools/env/root.sh")

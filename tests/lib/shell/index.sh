@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # For tests/run.sh: reads tests/suites/index into arrays, and compares it with the scripts.
 
+. tools/env/kernels.sh
+
 # All names in order; by name, the columns of the table. An empty string stands for "none".
 suites=()
 declare -A kernels=() others=() processors=() fetches=() long=() shows=()
@@ -44,10 +46,8 @@ mentions() {
 check_columns() {
 	local name=$1 kernel
 	for kernel in ${kernels[$name]}; do
-		case $kernel in
-		cloud | amd64 | rt | debug | debug-kcsan | debug-rt) ;;
-		*) complain "suite '$name': there is no kernel '$kernel'" ;;
-		esac
+		[[ " ${KERNELS[*]} " = *" $kernel "* ]] ||
+			complain "suite '$name': there is no kernel '$kernel'"
 	done
 	case ${others[$name]} in
 	any | debug | '') ;;
