@@ -423,9 +423,9 @@ running() {
 	grep -qzs -- "$1" /proc/[0-9]*/cmdline
 }
 
-# soon COMMAND...: repeat COMMAND until it succeeds, for some 20 s.
+# soon COMMAND...: repeat COMMAND until it succeeds, for more than two minutes.
 soon() {
-	local tries=100
+	local tries=600
 	until "$@"; do
 		[ $((tries--)) != 0 ] || return 1
 		sleep 0.2
@@ -491,7 +491,7 @@ test_guest_failures() {
 	tap_check "a guest that takes too long is stopped" \
 		refuses "it took more than 15 s" bare_guest --timeout 15 -- 'sleep 600'
 	tap_check "a process left behind by a command does not keep the guest up" \
-		exits 0 bare_guest --timeout 60 -- 'sleep 600 & exit 0'
+		exits 0 bare_guest --timeout 900 -- 'sleep 9000 & exit 0'
 	tap_check "a guest ends when its caller is killed" \
 		ends_when_killed KILL "^console=.* $argument\$" lasting_guest "$argument"
 	tap_check "and with a suite that runs it beside others" \
