@@ -15,7 +15,7 @@ out=$TOP/build/tutorial
 tree=$out/tree
 log=$out/guest.log
 # The programs for every kind that can run on a single kind.
-any=(evfd_aio evfd_blocking evfd_epoll evfd_file evfd_poll evfd_process evfd_uring)
+any=(evfd_aio evfd_blocking evfd_epoll evfd_failed_read evfd_file evfd_poll evfd_process evfd_uring)
 
 copy() {
 	mkdir -p "$tree"
