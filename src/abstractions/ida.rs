@@ -64,6 +64,12 @@ impl UniqueId {
     }
 }
 
+impl Default for UniqueId {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Drop for UniqueId {
     fn drop(&mut self) {
         let id = self.0.load(Relaxed);
