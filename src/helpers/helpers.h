@@ -11,6 +11,7 @@
 #include <uapi/linux/eventpoll.h>
 #include <linux/fs.h>
 
+#include "file.h"
 #include "ida.h"
 #include "irq_work.h"
 #include "list.h"

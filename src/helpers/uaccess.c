@@ -120,11 +120,40 @@ bool evfd_helper_fault_in_user(void *to, size_t size)
 	return offset_in_page(last) >= size - 1 || fault_in_word(last);
 }
 
-/* Never sleeps. Returns the number of bytes until the copy would fault. */
-size_t evfd_helper_copy_to_iter_now(const void *from, size_t size, struct iov_iter *iter)
+/*
+ * Copies to @iter, and returns the number of bytes until the copy faults. A single
+ * buffer of user space, which most are, is written word by word. Like in the kernel
+ * crate, the object at *@from is not checked: its size is that of a type.
+ */
+static __always_inline size_t copy_to_iter_by_words(const void *from, size_t size,
+						    struct iov_iter *iter)
+{
+	if (!iter_is_ubuf(iter) || iov_iter_count(iter) < size)
+		return _copy_to_iter(from, size, iter);
+	if (!put_words((__force void *)iter->ubuf + iter->iov_offset, from, size))
+		return 0;
+	iov_iter_advance(iter, size);
+	return size;
+}
+
+size_t evfd_helper_copy_to_iter(const void *from, size_t size, struct iov_iter *iter)
+{
+	might_fault();
+	return copy_to_iter_by_words(from, size, iter);
+}
+
+/* Never sleeps. */
+size_t evfd_helper_copy_u64_to_iter_now(__u64 value, struct iov_iter *iter)
 {
 	guard(pagefault)();
-	return copy_to_iter(from, size, iter);
+	return copy_to_iter_by_words(&value, sizeof(value), iter);
+}
+
+/* Never sleeps. */
+size_t evfd_helper_copy_u32_to_iter_now(__u32 value, struct iov_iter *iter)
+{
+	guard(pagefault)();
+	return copy_to_iter_by_words(&value, sizeof(value), iter);
 }
 
 /* Like evfd_helper_fault_in_user(), for the next @size bytes of @iter. */

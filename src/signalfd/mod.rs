@@ -119,11 +119,10 @@ pub(crate) fn signalfd(args: uapi::evfd_signalfd) -> Result<u32> {
     }
     let make = || match args.ufd {
         -1 => create(mask, args.flags & FILE_FLAGS),
-        ufd => {
-            let file = anon_file::fget(ufd)?;
-            anon_file::data::<SignalFd>(&file)?.set_mask(mask);
+        ufd => anon_file::with_file(ufd, |file| {
+            anon_file::data::<SignalFd>(file)?.set_mask(mask);
             Ok(ufd as u32)
-        }
+        }),
     };
     if args.flags & uapi::EVFD_SFD_BLOCK != 0 {
         signals::blocked(mask, make)

@@ -52,6 +52,8 @@ use kernel::{
     uaccess::UserPtr, //
 };
 
+use zerocopy::Immutable;
+
 use setting::{
     Setting,
     TimerClock, //
@@ -82,6 +84,34 @@ impl FileKind for Alarm {
     };
 }
 
+/// How often a read tries to copy before it fails with `EFAULT`.
+const COPIES: u32 = 16;
+
+/// The number that a read returns.
+trait Ticks: IntoBytes + Immutable {
+    /// The highest number.
+    const MAX: u64;
+
+    /// Converts `ticks`, which are at most [`Ticks::MAX`].
+    fn of(ticks: u64) -> Self;
+}
+
+impl Ticks for u64 {
+    const MAX: u64 = u64::MAX;
+
+    fn of(ticks: u64) -> Self {
+        ticks
+    }
+}
+
+impl Ticks for u32 {
+    const MAX: u64 = u32::MAX as u64;
+
+    fn of(ticks: u64) -> Self {
+        ticks as u32
+    }
+}
+
 /// A timer descriptor.
 ///
 /// With its reference count it takes 192 bytes, or 256 for an alarm clock. Native's always takes
@@ -99,9 +129,6 @@ struct TimerFd<K: FileKind> {
 const _: () = assert!(size_of::<TimerFd<HrTimer>>() == 176 && size_of::<TimerFd<Alarm>>() == 232);
 
 impl<K: FileKind> TimerFd<K> {
-    /// How often a read tries to copy before it fails with `EFAULT`.
-    const COPIES: u32 = 16;
-
     fn new(clock: Clock, short: bool) -> Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Self {
@@ -112,52 +139,68 @@ impl<K: FileKind> TimerFd<K> {
         )
     }
 
-    /// The size of a read, in bytes.
-    fn size(&self) -> usize {
-        if self.short {
-            size_of::<u32>()
-        } else {
-            size_of::<u64>()
-        }
-    }
-
     /// Takes the ticks and copies them to `buf`, both under the lock, so a read that fails neither
     /// loses a tick nor changes `buf`.
     #[inline(always)]
-    fn take(&self, buf: &mut impl ReadBuf) -> Result<Take> {
-        if self.short {
-            return self.take_short(buf);
-        }
-        self.timer.take_with(u64::MAX, |ticks| buf.put_now(&ticks))
+    fn take<T: Ticks>(&self, buf: &mut impl ReadBuf) -> Result<Take> {
+        self.timer
+            .take_with(T::MAX, |ticks| buf.put_now(&T::of(ticks)))
     }
 
-    /// Takes at most as many ticks as 32 bits can hold.
-    #[cold]
-    #[inline(never)]
-    fn take_short(&self, buf: &mut impl ReadBuf) -> Result<Take> {
-        self.timer
-            .take_with(u32::MAX.into(), |ticks| buf.put_now(&(ticks as u32)))
+    /// Reads the ticks as a `T`.
+    #[inline(always)]
+    fn read_as<T: Ticks>(&self, mut buf: impl ReadBuf, blocking: Blocking<'_>) -> Result<usize> {
+        if buf.room() < size_of::<T>() {
+            return Err(EINVAL);
+        }
+        match self.take::<T>(&mut buf)? {
+            Take::Taken => Ok(size_of::<T>()),
+            Take::SetBack => blocking.allowed().map(|()| 0),
+            Take::Empty => {
+                blocking.allowed()?;
+                self.read_slowpath::<T>(buf, blocking)
+            }
+            Take::Declined => self.read_slowpath::<T>(buf, blocking),
+        }
     }
 
     /// Reads where there may be no ticks, or the copy may fault.
     #[cold]
     #[inline(never)]
-    fn read_slowpath(&self, mut buf: impl ReadBuf, blocking: Blocking<'_>) -> Result<usize> {
-        blocking.retry(|| self.try_read(&mut buf, &blocking), || self.timer.wait())
+    fn read_slowpath<T: Ticks>(
+        &self,
+        mut buf: impl ReadBuf,
+        blocking: Blocking<'_>,
+    ) -> Result<usize> {
+        blocking.retry(
+            || self.try_read::<T>(&mut buf, &blocking),
+            || self.timer.wait(),
+        )
     }
 
     /// Reads into `buf`, if there are ticks. Returns the number of bytes.
-    fn try_read(&self, buf: &mut impl ReadBuf, blocking: &Blocking<'_>) -> Result<Option<usize>> {
+    fn try_read<T: Ticks>(
+        &self,
+        buf: &mut impl ReadBuf,
+        blocking: &Blocking<'_>,
+    ) -> Result<Option<usize>> {
         // The memory may become inaccessible again before each copy.
-        for _ in 0..Self::COPIES {
-            match self.take(buf)? {
-                Take::Taken => return Ok(Some(self.size())),
+        for _ in 0..COPIES {
+            match self.take::<T>(buf)? {
+                Take::Taken => return Ok(Some(size_of::<T>())),
                 Take::Empty => return Ok(None),
                 Take::SetBack => return blocking.allowed().map(|()| Some(0)),
-                Take::Declined => buf.fault_in(self.size())?,
+                Take::Declined => buf.fault_in(size_of::<T>())?,
             }
         }
         Err(EFAULT)
+    }
+
+    /// Reads 32 bits, like the call of 2007. More ticks stay for the next read.
+    #[cold]
+    #[inline(never)]
+    fn read_short(&self, buf: impl ReadBuf, blocking: Blocking<'_>) -> Result<usize> {
+        self.read_as::<u32>(buf, blocking)
     }
 
     /// [`uapi::EVFD_IOC_TIMERFD_SETTIME`].
@@ -200,19 +243,12 @@ impl<K: FileKind> AnonFile for TimerFd<K> {
     const NAME: &'static CStr = c"[timerfd]";
     const OPS: &'static FileOperations<Self> = K::OPS;
 
-    fn read(&self, mut buf: impl ReadBuf, blocking: Blocking<'_>) -> Result<usize> {
-        if buf.room() < self.size() {
-            return Err(EINVAL);
+    #[inline(always)]
+    fn read(&self, buf: impl ReadBuf, blocking: Blocking<'_>) -> Result<usize> {
+        if self.short {
+            return self.read_short(buf, blocking);
         }
-        match self.take(&mut buf)? {
-            Take::Taken => Ok(self.size()),
-            Take::SetBack => blocking.allowed().map(|()| 0),
-            Take::Empty => {
-                blocking.allowed()?;
-                self.read_slowpath(buf, blocking)
-            }
-            Take::Declined => self.read_slowpath(buf, blocking),
-        }
+        self.read_as::<u64>(buf, blocking)
     }
 
     fn ioctl(&self, cmd: u32, arg: UserPtr) -> Result<u32> {
@@ -292,13 +328,14 @@ pub(crate) fn timerfd(args: uapi::evfd_timerfd) -> Result<u32> {
             create_set::<HrTimer>(clock.clock, &setting)
         };
     }
-    let file = anon_file::fget(args.ufd)?;
-    if let Ok(timer) = anon_file::data::<TimerFd<HrTimer>>(&file) {
-        timer.reset(clock, &setting)?;
-    } else {
-        anon_file::data::<TimerFd<Alarm>>(&file)?.reset(clock, &setting)?;
-    }
-    Ok(args.ufd as u32)
+    anon_file::with_file(args.ufd, |file| {
+        if let Ok(timer) = anon_file::data::<TimerFd<HrTimer>>(file) {
+            timer.reset(clock, &setting)?;
+        } else {
+            anon_file::data::<TimerFd<Alarm>>(file)?.reset(clock, &setting)?;
+        }
+        Ok(args.ufd as u32)
+    })
 }
 
 fn create_set<K: FileKind>(clock: Clock, setting: &Setting) -> Result<u32> {

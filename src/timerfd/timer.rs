@@ -75,6 +75,9 @@ impl TimerKind for Alarm {
 
 /// Bringing a periodic timer that has expired up to date.
 trait Forward {
+    /// [`Forward::forward_now`] for a timer that is behind.
+    fn forward_behind(&mut self) -> Option<Ktime>;
+
     /// Counts the ticks that the timer has missed since it expired. Returns the time for which it
     /// is to be started again.
     fn forward_now(&mut self) -> Option<Ktime>;
@@ -90,11 +93,17 @@ trait Forward {
 }
 
 impl<K: TimerKind> Forward for Guard<'_, K, TimerState> {
+    #[inline(always)]
     fn forward_now(&mut self) -> Option<Ktime> {
         // Most timers are not behind, and reading the clock takes time.
         if !self.is_behind() {
             return None;
         }
+        self.forward_behind()
+    }
+
+    #[inline(never)]
+    fn forward_behind(&mut self) -> Option<Ktime> {
         let (expires, now) = (self.expires(), self.base.now());
         self.forward(expires, now)
     }
@@ -160,13 +169,13 @@ impl<K: TimerKind> Timer<K> {
     /// Context: task, may sleep. Errors: `ECANCELED` if the clock was set while that canceled; the
     /// new setting is in force nevertheless.
     pub(crate) fn set(&self, new: &Setting, mut old: Option<&mut uapi::evfd_itimerspec>) -> Result {
-        if self.set_in_place(new, old.as_deref_mut()) {
+        if self.set_in_place(new, old.as_deref_mut())? {
             return Ok(());
         }
         let mut roster = None;
         let mut state = loop {
             let state = self.timed.lock_stopped();
-            if roster.is_some() || !(state.cancel_on_set || state.cancels_with(new)) {
+            if roster.is_some() || state.cancel_on_set == state.cancels_with(new) {
                 break state;
             }
             // The roster's mutex is the outer lock.
@@ -206,17 +215,18 @@ impl<K: TimerKind> Timer<K> {
     }
 
     /// Tries to apply a setting without canceling the timer. Returns false, having done nothing, if
-    /// the clock changes or `CANCEL_ON_SET` is involved.
-    fn set_in_place(&self, new: &Setting, old: Option<&mut uapi::evfd_itimerspec>) -> bool {
+    /// the clock changes or the timer must join or leave the roster.
+    ///
+    /// Errors: see [`Timer::set`].
+    fn set_in_place(&self, new: &Setting, old: Option<&mut uapi::evfd_itimerspec>) -> Result<bool> {
         if !K::RESTARTS {
-            return false;
+            return Ok(false);
         }
         let mut state = self.timed.lock();
-        if state.cancel_on_set
-            || state.cancels_with(new)
+        if state.cancel_on_set != state.cancels_with(new)
             || state.base != state.base_with(new, K::ALARM)
         {
-            return false;
+            return Ok(false);
         }
         if let Some(old) = old {
             let (expires, now) = (state.expires(), state.base.now());
@@ -225,11 +235,12 @@ impl<K: TimerKind> Timer<K> {
         state.set(new, K::ALARM);
         if new.value != 0 {
             Self::start(&mut state, new);
+            state.check_canceled()?;
         } else {
             state.stop();
         }
         state.flags = new.flags();
-        true
+        Ok(true)
     }
 
     fn clock_id(state: &TimerState) -> u32 {

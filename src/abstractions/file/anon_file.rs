@@ -424,6 +424,40 @@ pub fn fget(fd: c_int) -> Result<ARef<File>> {
     Ok(unsafe { LocalFile::assume_no_fdget_pos(file) })
 }
 
+/// A descriptor of the current process that is in use, C's `struct fd`.
+///
+/// # Invariants
+///
+/// It is a result of `fdget()` and has a file.
+struct Fd(bindings::fd);
+
+impl Drop for Fd {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant it is a result of `fdget()`, and this is its only use.
+        unsafe { helpers::evfd_helper_fdput(bindings::fd { ..self.0 }) };
+    }
+}
+
+/// Calls `f` with the file of a descriptor of the current process, or fails with `EBADF`. This is
+/// faster than [`fget`] if no other thread shares the descriptors.
+///
+/// Context: task, in a system call that does not use `fdget_pos()`, such as ioctl(2). `f` must not
+/// close descriptors; there is no safe function for that.
+pub fn with_file<R>(fd: c_int, f: impl FnOnce(&File) -> Result<R>) -> Result<R> {
+    // SAFETY: By the context, and the result is put when `fd` is dropped.
+    let fd = unsafe { bindings::fdget(fd as u32) };
+    let flags = (bindings::FDPUT_FPUT | bindings::FDPUT_POS_UNLOCK) as usize;
+    let file = (fd.word & !flags) as *const bindings::file;
+    if file.is_null() {
+        return Err(EBADF);
+    }
+    // INVARIANT: There is a file.
+    let _fd = Fd(fd);
+    // SAFETY: The file is open until `_fd` is dropped, after `f`. By the context, no `fdget_pos()`
+    // is active.
+    f(unsafe { File::from_raw_file(file) })
+}
+
 /// The private data of `file`, or `EINVAL` if it is not a `T`.
 ///
 /// Context: any.

@@ -29,6 +29,7 @@ pub fn init() {
 ///
 /// For `'a`, `table` is null or references a valid `poll_table`, and `file` is the polled file. A
 /// value that can be borrowed for `'a` lives until the file is released.
+#[derive(Clone, Copy)]
 pub struct PollTable<'a> {
     table: *mut bindings::poll_table,
     file: &'a File,
@@ -92,7 +93,7 @@ impl<'a> PollTable<'a> {
     }
 
     #[inline(never)]
-    fn wait_for(&self, queue: &'a WaitQueue, events: impl Fn() -> Events) -> Events {
+    fn wait_for(self, queue: &'a WaitQueue, events: impl Fn() -> Events) -> Events {
         self.wait(queue);
         events()
     }

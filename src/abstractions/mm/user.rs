@@ -61,10 +61,15 @@ pub fn write<T: IntoBytes + Immutable>(to: UserPtr, value: &T) -> Result {
     }
 }
 
+/// Whether a `T` has the size of a number of 32 or 64 bits.
+const fn is_number<T>() -> bool {
+    size_of::<T>() == size_of::<u64>() || size_of::<T>() == size_of::<u32>()
+}
+
 /// Writes a number without sleeping. Returns false if that would fault.
 #[inline(always)]
 fn write_now<T: IntoBytes + Immutable>(to: UserPtr, value: &T) -> bool {
-    const { assert!(size_of::<T>() == size_of::<u64>() || size_of::<T>() == size_of::<u32>()) };
+    const { assert!(is_number::<T>()) };
     let from = core::ptr::from_ref(value);
     // SAFETY: `value` is valid for reading a `T`, and all of its bytes are initialised.
     unsafe {
@@ -136,7 +141,7 @@ pub trait ReadBuf {
     /// then.
     fn put<T: IntoBytes + Immutable>(&mut self, value: &T) -> Result;
 
-    /// Tries [`ReadBuf::put`] without sleeping. Returns false, with the position unchanged, if the
+    /// Tries [`ReadBuf::put`] for a number, without sleeping. Returns false, with the position unchanged, if the
     /// copy would sleep or fails.
     ///
     /// Context: the task that the memory belongs to; a `spinlock_t` may be held.
@@ -209,18 +214,18 @@ impl<'a, 'data> IterBuf<'a, 'data> {
         Self(iter)
     }
 
-    /// Copies with `copy`, which returns how far it has advanced the iterator. Returns false, with
-    /// the iterator as it was, if that is not `size`.
-    fn put_with(
-        &mut self,
-        size: usize,
-        copy: impl FnOnce(&mut IovIterDest<'data>) -> usize,
-    ) -> bool {
-        let copied = copy(self.0);
+    /// Ends a copy of `size` bytes that has advanced the iterator by `copied`. Returns false, with
+    /// the iterator as it was, if not all of them could be copied.
+    ///
+    /// # Safety
+    ///
+    /// The last copy must have advanced the iterator by `copied`.
+    #[inline(always)]
+    unsafe fn end_put(&mut self, size: usize, copied: usize) -> bool {
         if copied == size {
             return true;
         }
-        // SAFETY: `copy` has just advanced the iterator by `copied`.
+        // SAFETY: By the safety requirement.
         unsafe { self.0.revert(copied) };
         false
     }
@@ -232,19 +237,37 @@ impl ReadBuf for IterBuf<'_, '_> {
     }
 
     fn put<T: IntoBytes + Immutable>(&mut self, value: &T) -> Result {
-        if !self.put_with(size_of::<T>(), |iter| iter.copy_to_iter(value.as_bytes())) {
-            return Err(EFAULT);
-        }
-        Ok(())
-    }
-
-    fn put_now<T: IntoBytes + Immutable>(&mut self, value: &T) -> bool {
+        const { assert!(size_of::<T>() % size_of::<u32>() == 0) };
         let from = core::ptr::from_ref(value);
         // SAFETY: `value` is valid for reading a `T`, all of its bytes are initialised, and the
-        // iterator is valid.
-        self.put_with(size_of::<T>(), |iter| unsafe {
-            helpers::evfd_helper_copy_to_iter_now(from.cast(), size_of::<T>(), iter.as_raw())
-        })
+        // iterator is valid. The function advances it by the result.
+        let copied = unsafe {
+            let iter = self.0.as_raw();
+            let copied = helpers::evfd_helper_copy_to_iter(from.cast(), size_of::<T>(), iter);
+            self.end_put(size_of::<T>(), copied)
+        };
+        if copied {
+            Ok(())
+        } else {
+            Err(EFAULT)
+        }
+    }
+
+    #[inline(always)]
+    fn put_now<T: IntoBytes + Immutable>(&mut self, value: &T) -> bool {
+        const { assert!(is_number::<T>()) };
+        let from = core::ptr::from_ref(value);
+        // SAFETY: `value` is valid for reading a `T`, all of its bytes are initialised, and the
+        // iterator is valid. The functions advance it by the result.
+        unsafe {
+            let iter = self.0.as_raw();
+            let copied = if size_of::<T>() == size_of::<u64>() {
+                helpers::evfd_helper_copy_u64_to_iter_now(from.cast::<u64>().read_unaligned(), iter)
+            } else {
+                helpers::evfd_helper_copy_u32_to_iter_now(from.cast::<u32>().read_unaligned(), iter)
+            };
+            self.end_put(size_of::<T>(), copied)
+        }
     }
 
     fn fault_in(&mut self, size: usize) -> Result {
