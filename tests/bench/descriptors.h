@@ -35,11 +35,16 @@ static inline int new_eventfd(enum variant variant, int flags)
 	return native_make_eventfd(0, flags);
 }
 
-static inline int new_timer(enum variant variant, int flags)
+static inline int new_timer_on(int clock, enum variant variant, int flags)
 {
 	if (variant == EVFD)
-		return evfd_make_timer(evfd_device, CLOCK_MONOTONIC, flags);
-	return native_make_timer(CLOCK_MONOTONIC, flags);
+		return evfd_make_timer(evfd_device, clock, flags);
+	return native_make_timer(clock, flags);
+}
+
+static inline int new_timer(enum variant variant, int flags)
+{
+	return new_timer_on(CLOCK_MONOTONIC, variant, flags);
 }
 
 static inline int new_signalfd(enum variant variant, uint64_t mask, int flags)
@@ -49,20 +54,26 @@ static inline int new_signalfd(enum variant variant, uint64_t mask, int flags)
 	return native_make_signalfd(-1, &mask, sizeof(mask), flags);
 }
 
-static inline long set_native_timer(int fd, int flags, int64_t value, int64_t interval)
+/* Sets a timer, and gets the old value if @old is true. */
+static inline long set_native_timer_for(int fd, int flags, int64_t value, int64_t interval,
+					bool old)
 {
+	struct itimerspec before;
 	struct itimerspec setting = {
 		.it_value = { value / 1000000000, value % 1000000000 },
 		.it_interval = { interval / 1000000000, interval % 1000000000 },
 	};
 
-	return syscall(SYS_timerfd_settime, fd, flags, &setting, NULL);
+	return syscall(SYS_timerfd_settime, fd, flags, &setting, old ? &before : NULL);
 }
 
-static inline long set_evfd_timer(int fd, int flags, int64_t value, int64_t interval)
+static inline long set_evfd_timer_for(int fd, int flags, int64_t value, int64_t interval,
+				      bool old)
 {
+	struct evfd_itimerspec before;
 	struct evfd_timerfd_settime arg = {
 		.flags = flags,
+		.old_value = old ? (uintptr_t)&before : 0,
 		.new_value.it_value = { value / 1000000000, value % 1000000000 },
 		.new_value.it_interval = { interval / 1000000000, interval % 1000000000 },
 	};
@@ -70,12 +81,18 @@ static inline long set_evfd_timer(int fd, int flags, int64_t value, int64_t inte
 	return syscall(SYS_ioctl, fd, EVFD_IOC_TIMERFD_SETTIME, &arg);
 }
 
+static inline long set_timer_for(enum variant variant, int fd, int flags, int64_t value,
+				 int64_t interval, bool old)
+{
+	if (variant == EVFD)
+		return set_evfd_timer_for(fd, flags, value, interval, old);
+	return set_native_timer_for(fd, flags, value, interval, old);
+}
+
 static inline long set_timer(enum variant variant, int fd, int flags, int64_t value,
 			     int64_t interval)
 {
-	if (variant == EVFD)
-		return set_evfd_timer(fd, flags, value, interval);
-	return set_native_timer(fd, flags, value, interval);
+	return set_timer_for(variant, fd, flags, value, interval, false);
 }
 
 static inline uint64_t mask_of(int signal)

@@ -4,8 +4,6 @@
 #include "floor.h"
 #include "speed.h"
 
-#include <poll.h>
-
 static void drain(struct rig *rig)
 {
 	static char buf[8 * PIPE_LENGTH];
@@ -67,23 +65,45 @@ static void rig_ready(struct rig *rig)
 	must(add(rig->out, 1) == 8);
 }
 
-static void poll_in(int fd, int timeout)
+static void rig_semaphore(struct rig *rig)
 {
-	struct pollfd pfd = { .fd = fd, .events = POLLIN };
-
-	must(syscall(SYS_poll, &pfd, 1, timeout) == 1);
+	rig_nonblocking(rig);
+	if (rig->variant == FLOOR)
+		return;
+	close(rig->in);
+	rig->in = rig->out = new_eventfd(rig->variant, O_NONBLOCK | EVFD_EFD_SEMAPHORE);
+	must(rig->in >= 0);
 }
 
-static void poll_now(struct rig *rig, int i)
+static void fill_semaphore(struct rig *rig)
 {
-	(void)i;
-	poll_in(rig->in, 0);
+	must(add(rig->out, MANY) == 8);
 }
 
-static void poll_may_wait(struct rig *rig, int i)
+static void read_one(struct rig *rig, int i)
 {
 	(void)i;
-	poll_in(rig->in, -1);
+	must(take(rig->in) == 8);
+}
+
+static void write_nothing(struct rig *rig, int i)
+{
+	(void)i;
+	must(add(rig->out, 0) == 8);
+}
+
+static void watch_and_leave(struct rig *rig, int i)
+{
+	(void)i;
+	epoll_add(rig->epoll, rig->in, EPOLLIN);
+	must(!syscall(SYS_epoll_ctl, rig->epoll, EPOLL_CTL_DEL, rig->in, NULL));
+}
+
+static void rig_watch(struct rig *rig)
+{
+	rig_nonblocking(rig);
+	rig->epoll = epoll_create1(0);
+	must(rig->epoll >= 0);
 }
 
 static void create_and_close(struct rig *rig, int i)
@@ -104,6 +124,8 @@ static void create_and_close_pipe(struct rig *rig, int i)
 }
 
 static const struct operation operations[] = {
+	{ "empty call: getppid(), and an unknown ioctl", rig_nothing,
+	  .run = { [NATIVE] = no_system_call, [EVFD] = no_call } },
 	{ "eventfd write", rig_nonblocking, .prepare = drain, .times = 1000,
 	  .run = { [FLOOR ... PIPE] = write_one } },
 	{ "eventfd read", rig_many, .prepare = fill_many, .times = MANY,
@@ -111,8 +133,18 @@ static const struct operation operations[] = {
 	{ "eventfd write+read", rig_counter,
 	  .run = { write_and_read_null, [NATIVE ... PIPE] = write_and_read } },
 	{ "eventfd read EAGAIN", rig_nonblocking, .run = { [FLOOR ... PIPE] = read_nothing } },
-	{ "eventfd poll ready, timeout 0", rig_ready, .run = { [FLOOR ... PIPE] = poll_now } },
+	{ "eventfd poll ready, timeout 0", rig_ready, .run = { [FLOOR ... PIPE] = poll_ready } },
 	{ "eventfd poll ready, may wait", rig_ready, .run = { [FLOOR ... PIPE] = poll_may_wait } },
+	{ "eventfd poll idle, timeout 0", rig_nonblocking,
+	  .run = { [FLOOR ... PIPE] = poll_idle } },
+	{ "eventfd readv", rig_many, .prepare = fill_many, .times = MANY,
+	  .run = { readv_null, [NATIVE ... PIPE] = readv_many } },
+	{ "eventfd read of a semaphore", rig_semaphore, .prepare = fill_semaphore, .times = MANY,
+	  .run = { read_null, [NATIVE ... EVFD] = read_one } },
+	{ "eventfd write of 0", rig_nonblocking,
+	  .run = { [FLOOR ... EVFD] = write_nothing } },
+	{ "eventfd epoll add+remove", rig_watch, .frees = true,
+	  .run = { [NATIVE ... PIPE] = watch_and_leave } },
 	{ "eventfd create+close", rig_nothing, .frees = true,
 	  .run = { no_create, create_and_close, create_and_close, create_and_close_pipe } },
 };

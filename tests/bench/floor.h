@@ -11,6 +11,18 @@ void rig_nothing(struct rig *rig);
 /* An unknown ioctl. */
 void no_call(struct rig *rig, int i);
 
+/* A system call that does next to nothing. */
+void no_system_call(struct rig *rig, int i);
+
+/* Polls /dev/null or a descriptor for input. poll_ready() demands that it has some. */
+void poll_idle(struct rig *rig, int i);
+void poll_ready(struct rig *rig, int i);
+void poll_may_wait(struct rig *rig, int i);
+
+/* Reads with a vector of one buffer. */
+void readv_null(struct rig *rig, int i);
+void readv_many(struct rig *rig, int i);
+
 /* Allocates a descriptor number, and frees it. */
 void no_create(struct rig *rig, int i);
 

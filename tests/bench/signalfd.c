@@ -4,6 +4,8 @@
 #include "floor.h"
 #include "speed.h"
 
+#include <sys/uio.h>
+
 #define READS		100
 #define TOGETHER	16
 
@@ -92,6 +94,37 @@ static void mask_evfd(struct rig *rig, int i)
 	must(!syscall(SYS_ioctl, rig->in, EVFD_IOC_SIGNALFD_SETMASK, &mask));
 }
 
+static void mask_by_device(struct rig *rig, int i)
+{
+	uint64_t mask = the_mask();
+
+	(void)i;
+	must(evfd_make_signalfd(evfd_device, rig->in, &mask, sizeof(mask), 0) == rig->in);
+}
+
+static void queue_one(struct rig *rig)
+{
+	rig_signalfd(rig);
+	queue(rig, 1);
+}
+
+/* Takes the signal of queue_one(). */
+static void discard(struct rig *rig)
+{
+	if (rig->variant != FLOOR)
+		must(read_records(rig, 1) == sizeof(struct signalfd_siginfo));
+}
+
+static void readv_1(struct rig *rig, int i)
+{
+	struct signalfd_siginfo record;
+	struct iovec iov = { &record, sizeof(record) };
+
+	(void)i;
+	must(syscall(SYS_readv, rig->in, &iov, 1) ==
+	     (rig->variant == FLOOR ? 0 : (long)sizeof(record)));
+}
+
 static void create_and_close(struct rig *rig, int i)
 {
 	(void)i;
@@ -103,8 +136,18 @@ static const struct operation operations[] = {
 	  .run = { read_nothing, read_1, read_1 } },
 	{ "signalfd read of 16", rig_signalfd, .prepare = queue_16, .times = READS,
 	  .run = { read_nothing_16, read_16, read_16 } },
+	{ "signalfd readv of 1", rig_signalfd, .prepare = queue_1, .times = READS,
+	  .run = { [FLOOR ... EVFD] = readv_1 } },
 	{ "signalfd read EAGAIN", rig_signalfd, .run = { [FLOOR ... EVFD] = read_nothing } },
 	{ "signalfd re-mask", rig_signalfd, .run = { no_call, mask_native, mask_evfd } },
+	{ "signalfd re-mask by the device", rig_signalfd,
+	  .run = { no_call, mask_native, mask_by_device } },
+	{ "signalfd poll ready, timeout 0", queue_one, discard,
+	  .run = { [FLOOR ... EVFD] = poll_ready } },
+	{ "signalfd poll ready, may wait", queue_one, discard,
+	  .run = { [FLOOR ... EVFD] = poll_may_wait } },
+	{ "signalfd poll idle, timeout 0", rig_signalfd,
+	  .run = { [FLOOR ... EVFD] = poll_idle } },
 	{ "signalfd create+close", rig_nothing, .frees = true,
 	  .run = { no_create, create_and_close, create_and_close } },
 };

@@ -25,28 +25,59 @@ static void no_calls(struct rig *rig, int i)
 	no_call(rig, i);
 }
 
-static void arm_native(struct rig *rig, int i)
+/* An alarm clock, which needs CAP_WAKE_ALARM. */
+static void rig_alarm(struct rig *rig)
 {
-	(void)i;
-	must(!set_native_timer(rig->in, 0, NEVER_NS, 0));
+	rig->in = rig->variant == FLOOR ? dup(null_device) :
+		new_timer_on(CLOCK_BOOTTIME_ALARM, rig->variant, TFD_NONBLOCK);
+	rig->out = rig->in;
+	must(rig->in >= 0);
 }
 
-static void arm_evfd(struct rig *rig, int i)
+static void rig_realtime(struct rig *rig)
 {
-	(void)i;
-	must(!set_evfd_timer(rig->in, 0, NEVER_NS, 0));
+	rig->in = rig->variant == FLOOR ? dup(null_device) :
+		new_timer_on(CLOCK_REALTIME, rig->variant, TFD_NONBLOCK);
+	rig->out = rig->in;
+	must(rig->in >= 0);
 }
+
+/* In the year 2100, for absolute times on any clock. */
+#define FAR_NS	INT64_C(4102444800000000000)
+
+/* A function for each implementation, so that choosing it takes no instruction. */
+#define ARM(name, flags, value, interval, old)				\
+static void name##_native(struct rig *rig, int i)			\
+{									\
+	(void)i;							\
+	must(!set_native_timer_for(rig->in, flags, value, interval, old)); \
+}									\
+									\
+static void name##_evfd(struct rig *rig, int i)				\
+{									\
+	(void)i;							\
+	must(!set_evfd_timer_for(rig->in, flags, value, interval, old)); \
+}
+
+ARM(arm, 0, NEVER_NS, 0, false)
+ARM(arm_periodic, 0, NEVER_NS, NEVER_NS, false)
+ARM(arm_absolute, TFD_TIMER_ABSTIME, FAR_NS, 0, false)
+ARM(arm_canceled, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, FAR_NS, 0, false)
+ARM(arm_past, TFD_TIMER_ABSTIME, 1, 0, false)
+ARM(exchange, 0, NEVER_NS, 0, true)
+ARM(exchange_past, TFD_TIMER_ABSTIME, 1, 1, true)
+ARM(disarm_only, 0, 0, 0, false)
 
 static void disarm_native(struct rig *rig, int i)
 {
 	arm_native(rig, i);
-	must(!set_native_timer(rig->in, 0, 0, 0));
+	disarm_only_native(rig, i);
 }
 
 static void disarm_evfd(struct rig *rig, int i)
 {
 	arm_evfd(rig, i);
-	must(!set_evfd_timer(rig->in, 0, 0, 0));
+	disarm_only_evfd(rig, i);
 }
 
 static void ask_native(struct rig *rig, int i)
@@ -101,6 +132,44 @@ static void read_tick(struct rig *rig, int i)
 		;
 }
 
+/* Timers that setting the clock cancels have expired. */
+static void rig_many_canceled(struct rig *rig)
+{
+	rig_realtime(rig);
+	for (rig->n = 0; rig->n < MANY; rig->n++) {
+		rig->many[rig->n] = rig->variant == FLOOR ? dup(rig->in) :
+			new_timer_on(CLOCK_REALTIME, rig->variant, TFD_NONBLOCK);
+		must(rig->many[rig->n] >= 0);
+	}
+}
+
+static void expire_many_canceled(struct rig *rig)
+{
+	int flags = TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET;
+
+	for (int i = 0; i < rig->n && rig->variant != FLOOR; i++)
+		must(!set_timer(rig->variant, rig->many[i], flags, 1, 0));
+}
+
+static void read_nothing(struct rig *rig, int i)
+{
+	(void)i;
+	must(take(rig->in) <= 0);
+}
+
+static void rig_expired(struct rig *rig)
+{
+	rig_timer(rig);
+	if (rig->variant != FLOOR)
+		must(!set_timer(rig->variant, rig->in, TFD_TIMER_ABSTIME, 1, 0));
+}
+
+static void create_and_close_alarm(struct rig *rig, int i)
+{
+	(void)i;
+	must(!syscall(SYS_close, new_timer_on(CLOCK_BOOTTIME_ALARM, rig->variant, 0)));
+}
+
 static void create_and_close(struct rig *rig, int i)
 {
 	(void)i;
@@ -109,15 +178,42 @@ static void create_and_close(struct rig *rig, int i)
 
 static const struct operation operations[] = {
 	{ "timerfd settime, re-arm", rig_timer, .run = { no_call, arm_native, arm_evfd } },
+	{ "timerfd settime, re-arm for a period", rig_timer,
+	  .run = { no_call, arm_periodic_native, arm_periodic_evfd } },
+	{ "timerfd settime, absolute", rig_timer,
+	  .run = { no_call, arm_absolute_native, arm_absolute_evfd } },
+	{ "timerfd settime, in the past", rig_timer,
+	  .run = { no_call, arm_past_native, arm_past_evfd } },
+	{ "timerfd settime, cancel on set", rig_realtime,
+	  .run = { no_call, arm_canceled_native, arm_canceled_evfd } },
+	{ "timerfd settime, old value", rig_timer,
+	  .run = { no_call, exchange_native, exchange_evfd } },
+	{ "timerfd settime, old value of a period that has passed", rig_timer,
+	  .run = { no_call, exchange_past_native, exchange_past_evfd } },
 	{ "timerfd settime, arm and disarm", rig_timer,
 	  .run = { no_calls, disarm_native, disarm_evfd } },
+	{ "timerfd settime, alarm", rig_alarm, .run = { no_call, arm_native, arm_evfd } },
+	{ "timerfd settime, alarm, old value", rig_alarm,
+	  .run = { no_call, exchange_native, exchange_evfd } },
 	{ "timerfd gettime", rig_armed, .run = { no_call, ask_native, ask_evfd } },
+	{ "timerfd gettime, every 1 us", rig_periodic, .run = { no_call, ask_native, ask_evfd } },
 	{ "timerfd read, expired", rig_many, .prepare = expire_many, .times = MANY,
 	  .run = { read_null, read_many, read_many } },
+	{ "timerfd read, cancel on set", rig_many_canceled, .prepare = expire_many_canceled,
+	  .times = MANY, .run = { read_null, read_many, read_many } },
+	{ "timerfd readv", rig_many, .prepare = expire_many, .times = MANY,
+	  .run = { readv_null, readv_many, readv_many } },
 	{ "timerfd read, every 1 us", rig_periodic,
 	  .run = { read_null, read_tick, read_tick } },
+	{ "timerfd read EAGAIN", rig_timer, .run = { [FLOOR ... EVFD] = read_nothing } },
+	{ "timerfd poll ready, timeout 0", rig_expired, .run = { [FLOOR ... EVFD] = poll_ready } },
+	{ "timerfd poll ready, may wait", rig_expired,
+	  .run = { [FLOOR ... EVFD] = poll_may_wait } },
+	{ "timerfd poll idle, timeout 0", rig_timer, .run = { [FLOOR ... EVFD] = poll_idle } },
 	{ "timerfd create+close", rig_nothing, .frees = true,
 	  .run = { no_create, create_and_close, create_and_close } },
+	{ "timerfd create+close, alarm", rig_nothing, .frees = true,
+	  .run = { no_create, create_and_close_alarm, create_and_close_alarm } },
 };
 
 void measure_timerfd(void)
