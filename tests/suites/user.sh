@@ -77,9 +77,10 @@ report() {
 
 # run KERNEL NAME PROGRAM...: run the programs in a guest of their own.
 run() {
-	local kernel=$1 dir=$results/$1-$2 start=$SECONDS
+	local kernel=$1 dir=$results/$1-$2 start=$SECONDS folders
 	shift 2
-	mkdir "$dir" "$dir"/{any,device,eventfd,signalfd,timerfd}
+	folders=("${@%/*}")
+	mkdir -p "${folders[@]/#/$dir/}"
 	keep "$dir/output" guest "$kernel" "$(guest_line "$kernel" "$@")"
 	echo "$((SECONDS - start))" >"$dir/seconds"
 }
@@ -109,7 +110,8 @@ run "$first" "one processor" "${SLEEPERS[@]}" "${SLEEPERS[@]/%/32}" &
 # With PREEMPT_RT, threads do the work of interrupts, and the threads with which they race
 # can preempt them.
 GUEST_OPTIONS=()
-racers=({any,eventfd,signalfd,timerfd}/races any/evfd_races timerfd/abuse)
+mapfile -t racers < <(user_programs | grep -E '/(evfd_)?races$')
+racers+=(timerfd/abuse)
 [ -z "$racing" ] || run "$racing" "64 bits" "${racers[@]}"
 wait
 report_run "$first" "one processor" "${SLEEPERS[@]}" "${SLEEPERS[@]/%/32}"
