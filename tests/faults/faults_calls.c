@@ -29,8 +29,8 @@ static enum outcome wrong(const char *what, long ret)
 }
 
 /*
- * For each signal, a read copies a record of zeros, takes the signal, and copies
- * its record. If the last copy fails, the signal is lost: see "Reading" of signals in
+ * For each signal, a read faults the memory in, takes the signal, and copies its record.
+ * If the copy fails, the signal is lost: see "Reading" of signals in
  * Documentation/design/signalfd.rst.
  */
 static int lost_signals(const struct fault *fault, int n)
@@ -129,14 +129,14 @@ static void run_all(const struct fault *fault)
 		run(&operations[i], fault);
 }
 
-/* Holds eventfds, because an ID beyond those used before takes memory. */
+/* Holds eventfds with IDs, because an ID beyond those used before takes memory. */
 static void hold(int most)
 {
 	static int held;
 
 	for (; held < most; held++) {
-		if (evfd_new(0, 0) < 0)
-			err(EXIT_FAILURE, "eventfd %d", held);
+		if (id_of(evfd_new(0, 0)) < 0)
+			errx(EXIT_FAILURE, "eventfd %d has no ID", held);
 	}
 }
 

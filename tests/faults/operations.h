@@ -198,6 +198,18 @@ static long readv_some(struct scene *scene)
 	return readv(scene->fd, &iov, 1);
 }
 
+/* Two buffers, of which a single record fills the first. */
+static long readv_two(struct scene *scene)
+{
+	struct iovec iov[] = {
+		{ scene->memory, RECORD_SIZE },
+		{ (char *)scene->memory + RECORD_SIZE,
+		  sizeof(scene->memory) - RECORD_SIZE },
+	};
+
+	return readv(scene->fd, iov, 2);
+}
+
 static bool was_3(struct scene *scene, long ret)
 {
 	return ret == 8 && scene->memory[0] == 3 && poll_now(scene->fd) != POLLIN &&
@@ -232,6 +244,11 @@ static long read_signals(struct scene *scene)
 static long readv_signals(struct scene *scene)
 {
 	return none_if_lost(scene, readv_some(scene));
+}
+
+static long readv_signals_two(struct scene *scene)
+{
+	return none_if_lost(scene, readv_two(scene));
 }
 
 /* Counts the signals read, left by a read that could not copy all records, or lost. */
@@ -422,7 +439,40 @@ static bool uring_tells(struct scene *scene, long ret)
 	       uring_wait(&scene->ring, &cqe) && cqe.res == POLLIN;
 }
 
+/* Looking */
+
+/* The ID in fdinfo, or -1. */
+static long id_of(int fd)
+{
+	char line[128];
+	long id = -1;
+	FILE *file;
+
+	snprintf(line, sizeof(line), "/proc/self/fdinfo/%d", fd);
+	file = fopen(line, "re");
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "eventfd-id: %ld\n", &id) == 1)
+			break;
+	}
+	if (file)
+		fclose(file);
+	return id;
+}
+
+/* Without memory for the ID, fdinfo leaves it out. */
+static long look_at_id(struct scene *scene)
+{
+	id_of(scene->fd);
+	return 0;
+}
+
+static bool has_id(struct scene *scene, long ret)
+{
+	return ret == 0 && id_of(scene->fd) >= 0;
+}
+
 static const struct operation operations[] = {
+	{ "look at fdinfo of an eventfd", an_eventfd, look_at_id, has_id },
 	{ "make an eventfd", nothing, make_eventfd, is_descriptor },
 	{ "make an eventfd, table full", fill_table, make_eventfd, is_descriptor },
 	{ "make a timer, table full", fill_table, make_timer, is_descriptor },
@@ -434,15 +484,19 @@ static const struct operation operations[] = {
 	{ "read a full eventfd", a_full_eventfd, read_some, was_full },
 	{ "readv a full eventfd", a_full_eventfd, readv_some, was_full },
 	{ "readv an eventfd", an_eventfd, readv_some, was_3 },
+	{ "readv an eventfd, two buffers", an_eventfd, readv_two, was_3 },
 	{ "write an eventfd", an_eventfd, write_4, is_7 },
 	{ "read a timer", a_timer, read_some, was_3 },
 	{ "readv a timer", a_timer, readv_some, was_3 },
+	{ "readv a timer, two buffers", a_timer, readv_two, was_3 },
 	{ "read a timer of 2007", a_timer_2007, read_some, was_1_of_32_bits },
 	{ "readv a timer of 2007", a_timer_2007, readv_some, was_1_of_32_bits },
+	{ "readv a timer of 2007, two buffers", a_timer_2007, readv_two, was_1_of_32_bits },
 	{ "readv an alarm timer", an_alarm, readv_some, was_3 },
 	{ "readv an alarm timer of 2007", an_alarm_2007, readv_some, was_1_of_32_bits },
 	{ "read a signalfd", a_signalfd, read_signals, were_two_signals },
 	{ "readv a signalfd", a_signalfd, readv_signals, were_two_signals },
+	{ "readv a signalfd, two buffers", a_signalfd, readv_signals_two, were_two_signals },
 	{ "read an eventfs", an_eventfs, read_signals, was_one_signal },
 	{ "readv an eventfs", an_eventfs, readv_signals, was_one_signal },
 	{ "set a timer", a_timer, set_timer, timer_is_set },
