@@ -186,6 +186,7 @@ impl<K: TimerKind> Timer<K> {
             let (expires, now) = (state.expires(), state.base.now());
             *old = state.old_setting(expires, now);
         }
+        let base = state.base;
         state.set(new, K::ALARM);
         if let Some(mut roster) = roster {
             if state.cancel_on_set {
@@ -194,8 +195,12 @@ impl<K: TimerKind> Timer<K> {
                 roster.leave(&self.timed);
             }
         }
-        let base = state.base;
-        let mut state = state.set_clock(base);
+        let mut state = if state.base == base {
+            state.keep_clock()
+        } else {
+            let base = state.base;
+            state.set_clock(base)
+        };
         if new.value != 0 {
             Self::start(&mut state, new);
             state.check_canceled()?;

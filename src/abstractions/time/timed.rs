@@ -185,10 +185,10 @@ impl<T: RawTimer, S: Expire> Guard<'_, T, S> {
         self.lock.wake(events);
     }
 
-    /// The time at which the timer expires or has expired, or 0 if it was stopped or not started
-    /// since its clock was set.
+    /// The time at which the timer expires or has expired, or 0 if it was not started since its
+    /// clock was set. Also 0 if it was stopped, unless it [keeps](RawTimer::KEEPS_EXPIRES) the time.
     pub fn expires(&self) -> Ktime {
-        if self.phase() == Phase::Stopped {
+        if !T::KEEPS_EXPIRES && self.phase() == Phase::Stopped {
             return 0;
         }
         // SAFETY: The timer is set up. Starting it needs the lock, which is held.
@@ -244,6 +244,12 @@ impl<'a, T: RawTimer, S: Expire> Stopped<'a, T, S> {
     /// The time at which the timer would have expired, or has expired.
     pub fn expires(&self) -> Ktime {
         self.0.expires()
+    }
+
+    /// Keeps the timer's clock.
+    pub fn keep_clock(mut self) -> Guard<'a, T, S> {
+        self.0.set_phase(Phase::Stopped);
+        self.0
     }
 
     /// Sets the timer's clock.

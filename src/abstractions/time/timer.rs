@@ -62,6 +62,10 @@ pub unsafe trait RawTimer: Sized {
     /// The timer must be set up, and calls of `start()` must not be concurrent.
     unsafe fn start(this: *mut Self, expires: Ktime, slack: u64) -> bool;
 
+    /// Whether the time of the last start is still known after the timer was stopped, like native's
+    /// timerfd_gettime(2) shows it.
+    const KEEPS_EXPIRES: bool;
+
     /// The time at which the timer expires, or has expired.
     ///
     /// # Safety
@@ -126,6 +130,7 @@ unsafe impl RawTimer for HrTimer {
     // A timer that is started while its callback runs stays on that CPU, and expires there after
     // the callback's end.
     const RESTARTS: bool = true;
+    const KEEPS_EXPIRES: bool = false;
 
     unsafe fn setup<C: Callback<Self>>(this: *mut Self, clock: Clock) {
         // SAFETY: The timer is valid for writing, and inactive. This initialises all of it,
@@ -194,6 +199,7 @@ impl Alarm {
 // SAFETY: `alarm_cancel()` waits for the callback.
 unsafe impl RawTimer for Alarm {
     const RESTARTS: bool = false;
+    const KEEPS_EXPIRES: bool = true;
 
     unsafe fn setup<C: Callback<Self>>(this: *mut Self, clock: Clock) {
         let kind = match clock {

@@ -156,6 +156,37 @@ TEST_F(alarm, goes_on_without_the_capability)
 		EXPECT_EQ(0, tfd_set_ticks(self->fd, 7));
 }
 
+static bool is_far(const struct evfd_timespec *time)
+{
+	return tfd_ns(*time) > FAR_NS / 2 && tfd_ns(*time) <= FAR_NS;
+}
+
+/* Native shows the time for which the timer was armed last. */
+TEST_F(alarm, disarmed_it_still_shows_a_time)
+{
+	struct evfd_itimerspec off = { }, old = { { 1, 1 }, { 1, 1 } }, now;
+	struct tfd_info info;
+
+	EXPECT_EQ(0, tfd_left(self->fd));
+	ASSERT_EQ(0, tfd_arm(self->fd, 0, FAR_NS, FAR_NS));
+	ASSERT_EQ(0, tfd_arm(self->fd, 0, 0, 0));
+	ASSERT_EQ(0, tfd_get(self->fd, &now));
+	EXPECT_TRUE(is_far(&now.it_value));
+	EXPECT_EQ(0, tfd_ns(now.it_interval));
+	ASSERT_TRUE(tfd_info(self->fd, &info));
+	EXPECT_TRUE(is_far(&info.time.it_value));
+	ASSERT_EQ(0, tfd_set(self->fd, 0, &off, &old));
+	EXPECT_TRUE(is_far(&old.it_value));
+	EXPECT_EQ(0, tfd_ns(old.it_interval));
+	EXPECT_EQ(0, poll_now(self->fd));
+
+	ASSERT_EQ(0, tfd_arm(self->fd, 0, 1, 0));
+	ASSERT_TRUE(tfd_expires(self->fd));
+	ASSERT_EQ(0, tfd_arm(self->fd, 0, 0, 0));
+	EXPECT_EQ(0, tfd_left(self->fd));
+	EXPECT_EQ(-EAGAIN, tfd_ticks(self->fd));
+}
+
 TEST_F(alarm, passed_to_a_process_without_the_capability)
 {
 	int socks[2], fd;

@@ -286,30 +286,6 @@ TEST_F(timer, all_bits_of_a_time_count)
 	EXPECT_EQ(0, tfd_left(self->fd));
 }
 
-TEST(a_disarmed_alarm_has_nothing_left)
-{
-	static const int clocks[] = {
-		CLOCK_REALTIME_ALARM, CLOCK_BOOTTIME_ALARM,
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(clocks); i++) {
-		struct evfd_itimerspec off = { }, old = { { 1, 1 }, { 1, 1 } };
-		int fd = evfd_timer_new(clocks[i], TFD_NONBLOCK);
-		struct tfd_info info;
-
-		ASSERT_GE(fd, 0);
-		ASSERT_EQ(0, tfd_arm(fd, 0, FAR_NS, 0));
-		ASSERT_EQ(0, tfd_arm(fd, 0, 0, 0));
-		EXPECT_EQ(0, tfd_left(fd));
-		ASSERT_TRUE(tfd_info(fd, &info));
-		EXPECT_EQ(0, tfd_ns(info.time.it_value));
-		ASSERT_EQ(0, tfd_set(fd, 0, &off, &old));
-		EXPECT_EQ(0, tfd_ns(old.it_value));
-		EXPECT_EQ(0, tfd_ns(old.it_interval));
-		close(fd);
-	}
-}
-
 TEST(how_the_device_is_opened_does_not_matter)
 {
 	static const int modes[] = { O_RDONLY, O_WRONLY, O_RDWR };
