@@ -120,6 +120,26 @@ TEST_F(timer, vectors)
 	EXPECT_EQ((uint64_t)LATE_TICKS << 56, self->buf[0]);
 }
 
+/* The first buffer can be filled at once, the second only after a fault. */
+TEST_F(timer, a_vector_with_a_page_that_is_not_there_yet)
+{
+	uint32_t *high = mmap(NULL, sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int64_t since_1970 = tfd_clock(CLOCK_REALTIME);
+	uint32_t low = 0;
+	struct iovec iov[2] = {
+		{ .iov_base = &low, .iov_len = 4 },
+		{ .iov_base = high, .iov_len = 4 },
+	};
+
+	ASSERT_NE(MAP_FAILED, (void *)high);
+	/* More ticks than fit into one half. */
+	ASSERT_EQ(0, tfd_arm(self->fd, TFD_TIMER_ABSTIME, 1, 1));
+	ASSERT_TRUE(tfd_expires(self->fd));
+	EXPECT_EQ(8, readv(self->fd, iov, 2));
+	EXPECT_LE(since_1970, (int64_t)*high << 32 | low);
+}
+
 TEST_F(timer, nowait)
 {
 	struct iovec iov = { .iov_base = self->buf, .iov_len = 8 };
