@@ -69,4 +69,16 @@ static inline bool missing_fill(struct missing *missing, int byte)
 	return good;
 }
 
+/* Makes the page inaccessible, so the call fails. */
+static inline bool missing_refuse(struct missing *missing)
+{
+	struct uffdio_range range = {
+		.start = (uintptr_t)missing->page,
+		.len = missing_size(),
+	};
+
+	return !mprotect(missing->page, range.len, PROT_NONE) &&
+	       !ioctl(missing->uffd, UFFDIO_WAKE, &range);
+}
+
 #endif /* EVFD_TESTS_MISSING_H */

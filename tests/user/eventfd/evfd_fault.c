@@ -5,6 +5,7 @@
  */
 #include "common.h"
 #include "fault.h"
+#include "missing.h"
 
 FIXTURE(fault)
 {
@@ -105,6 +106,39 @@ TEST_F(fault, no_room_is_made)
 	EXPECT_LT(INT64_MIN, efd_take(self->fd));
 	ASSERT_TRUE(call_ends(&writer));
 	EXPECT_EQ(8, writer.ret);
+}
+
+/* The waiter comes while a read that will fail has the count. */
+TEST(a_count_that_comes_back_wakes)
+{
+	static const int flags[] = {
+		0, EFD_SEMAPHORE, EVFD_EFD_WAKE_ONE, EVFD_EFD_WAKE_ONE | EFD_SEMAPHORE,
+	};
+
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(flags); i++) {
+		int fd = evfd_new(1, flags[i / 2]);
+		struct call bad = { .make = call_read, .fd = fd };
+		struct call waiter = { .make = call_read, .fd = fd };
+		struct missing missing;
+
+		if (i % 2) {
+			waiter.make = call_poll;
+			waiter.value = POLLIN;
+		}
+		ASSERT_GE(fd, 0);
+		ASSERT_TRUE(missing_open(&missing));
+		ASSERT_TRUE(missing_stops(&missing, &bad));
+		ASSERT_EQ(0, efd_count(fd));
+		ASSERT_TRUE(call_start_blocked(&waiter));
+		ASSERT_TRUE(missing_refuse(&missing));
+		ASSERT_TRUE(call_ends(&bad));
+		EXPECT_EQ(-1, bad.ret);
+		EXPECT_EQ(EFAULT, bad.err);
+		ASSERT_TRUE(call_ends(&waiter)) TH_LOG("flags %#x", flags[i / 2]);
+		EXPECT_EQ(i % 2 ? POLLIN : 1, waiter.value);
+		missing_close(&missing);
+		close(fd);
+	}
 }
 
 TEST_HARNESS_MAIN
