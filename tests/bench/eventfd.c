@@ -71,7 +71,8 @@ static void rig_semaphore(struct rig *rig)
 	if (rig->variant == FLOOR)
 		return;
 	close(rig->in);
-	rig->in = rig->out = new_eventfd(rig->variant, O_NONBLOCK | EVFD_EFD_SEMAPHORE);
+	rig->in = new_eventfd(rig->variant, O_NONBLOCK | EVFD_EFD_SEMAPHORE);
+	rig->out = rig->in;
 	must(rig->in >= 0);
 }
 

@@ -45,18 +45,21 @@ static void rig_realtime(struct rig *rig)
 /* In the year 2100, for absolute times on any clock. */
 #define FAR_NS	INT64_C(4102444800000000000)
 
-/* A function for each implementation, so that choosing it takes no instruction. */
-#define ARM(name, flags, value, interval, old)				\
+/*
+ * ARM(name, flags, value, interval, old): a function for each implementation, so that
+ * choosing it takes no instruction.
+ */
+#define ARM(name, ...)							\
 static void name##_native(struct rig *rig, int i)			\
 {									\
 	(void)i;							\
-	must(!set_native_timer_for(rig->in, flags, value, interval, old)); \
+	must(!set_native_timer_for(rig->in, __VA_ARGS__));		\
 }									\
 									\
 static void name##_evfd(struct rig *rig, int i)				\
 {									\
 	(void)i;							\
-	must(!set_evfd_timer_for(rig->in, flags, value, interval, old)); \
+	must(!set_evfd_timer_for(rig->in, __VA_ARGS__));		\
 }
 
 ARM(arm, 0, NEVER_NS, 0, false)

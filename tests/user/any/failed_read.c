@@ -75,6 +75,7 @@ TEST_F(failed, another_read_was_quicker)
 struct contest {
 	const struct kind *kind;
 	int fd;
+
 	_Atomic bool stop;
 	_Atomic unsigned int taken, failed, written;
 };
