@@ -229,7 +229,13 @@ impl Caller {
     /// registers which a handler restores is killed.
     pub fn make(&mut self, call: &Call) {
         match call.failing() {
-            0 => self.dispatch(call.op(), call),
+            0 => {
+                self.dispatch(call.op(), call);
+                // A signal descriptor may block the signals of a mask from any memory.
+                if call.op() == Op::Signalfd {
+                    signals::unblock_interrupt();
+                }
+            }
             nth => signals::undisturbed(|| {
                 self.fail(nth);
                 self.dispatch(call.op(), call);

@@ -8,19 +8,22 @@ use crate::{
     program::{Call, Program, THREADS},
 };
 use std::{
-    io,
+    io, process,
     sync::{
         atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering::SeqCst},
         Arc, Mutex,
     },
     thread::{self, Thread},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// The time after which a blocked call is interrupted.
 const PATIENCE: Duration = Duration::from_millis(1);
 /// The number of interruptions before the program is stopped.
 const INTERRUPTIONS: u32 = 8;
+
+/// The time that no program takes, unless it hangs.
+const HANG: Duration = Duration::from_secs(300);
 
 /// The rounds of a program on the same descriptors. Making the descriptors takes far longer.
 const ROUNDS: usize = 8;
@@ -154,6 +157,7 @@ impl Workers {
                 worker.thread.unpark();
             }
         }
+        let start = Instant::now();
         let mut interruptions = 0;
         while self.job.busy.load(SeqCst) != 0 {
             thread::park_timeout(PATIENCE);
@@ -161,6 +165,10 @@ impl Workers {
                 interruptions += 1;
                 self.job.stop.store(interruptions > INTERRUPTIONS, SeqCst);
                 self.interrupt();
+                if start.elapsed() > HANG {
+                    eprintln!("a call does not end, although it is interrupted");
+                    process::exit(1);
+                }
             }
         }
         calls::clear();

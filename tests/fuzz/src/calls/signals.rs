@@ -90,6 +90,11 @@ fn set_mask(how: i32, mask: u64) -> u64 {
     old
 }
 
+/// Unblocks [`INTERRUPT`] in the calling thread.
+pub fn unblock_interrupt() {
+    set_mask(libc::SIG_UNBLOCK, !MOST_SIGNALS);
+}
+
 /// Calls `f` with all signals blocked.
 pub fn undisturbed(f: impl FnOnce()) {
     let old = set_mask(libc::SIG_SETMASK, u64::MAX);
