@@ -11,7 +11,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "../kmod/post_test.h"
 
 #define WAIT_MS		20000

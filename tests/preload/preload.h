@@ -28,7 +28,7 @@
 
 #include <linux/evfd.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "raw.h"
 
 #define EVFD_DEVICE	"/dev/" EVFD_DEVICE_NAME

@@ -20,7 +20,7 @@
 #include <sys/uio.h>
 #include <time.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 
 /* The deadline for everything that must happen, on an emulated CPU too. */
 #define DEADLINE_MS	20000
