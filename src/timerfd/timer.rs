@@ -201,9 +201,19 @@ impl<K: TimerKind> Timer<K> {
             let base = state.base;
             state.set_clock(base)
         };
+        Self::arm(&mut state, new)
+    }
+
+    /// Starts the timer for the setting that was just applied, or stops it.
+    ///
+    /// Errors: see [`Timer::set`].
+    #[inline(always)]
+    fn arm(state: &mut Guard<'_, K, TimerState>, new: &Setting) -> Result {
         if new.value != 0 {
-            Self::start(&mut state, new);
+            Self::start(state, new);
             state.check_canceled()?;
+        } else {
+            state.stop();
         }
         state.flags = new.flags();
         Ok(())
@@ -238,13 +248,7 @@ impl<K: TimerKind> Timer<K> {
             *old = state.old_setting(expires, now);
         }
         state.set(new, K::ALARM);
-        if new.value != 0 {
-            Self::start(&mut state, new);
-            state.check_canceled()?;
-        } else {
-            state.stop();
-        }
-        state.flags = new.flags();
+        Self::arm(&mut state, new)?;
         Ok(true)
     }
 

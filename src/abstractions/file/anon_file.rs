@@ -434,7 +434,7 @@ struct Fd(bindings::fd);
 impl Drop for Fd {
     fn drop(&mut self) {
         // SAFETY: By the type invariant it is a result of `fdget()`, and this is its only use.
-        unsafe { helpers::evfd_helper_fdput(bindings::fd { ..self.0 }) };
+        unsafe { helpers::evfd_helper_fdput(self.0) };
     }
 }
 

@@ -141,8 +141,8 @@ pub trait ReadBuf {
     /// then.
     fn put<T: IntoBytes + Immutable>(&mut self, value: &T) -> Result;
 
-    /// Tries [`ReadBuf::put`] for a number, without sleeping. Returns false, with the position unchanged, if the
-    /// copy would sleep or fails.
+    /// Tries [`ReadBuf::put`] for a number, without sleeping. Returns false, with the position
+    /// unchanged, if the copy would sleep or fails.
     ///
     /// Context: the task that the memory belongs to; a `spinlock_t` may be held.
     fn put_now<T: IntoBytes + Immutable>(&mut self, value: &T) -> bool;

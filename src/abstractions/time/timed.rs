@@ -253,12 +253,12 @@ impl<'a, T: RawTimer, S: Expire> Stopped<'a, T, S> {
     }
 
     /// Sets the timer's clock.
-    pub fn set_clock(mut self, clock: Clock) -> Guard<'a, T, S> {
-        self.0.set_phase(Phase::Stopped);
+    pub fn set_clock(self, clock: Clock) -> Guard<'a, T, S> {
+        let guard = self.keep_clock();
         // SAFETY: The timer is inactive by the type invariant. Starting it and setting its clock
         // need the lock, which is held.
-        unsafe { T::setup::<Timed<T, S>>(self.0.timed.timer.get(), clock) };
-        self.0
+        unsafe { T::setup::<Timed<T, S>>(guard.timed.timer.get(), clock) };
+        guard
     }
 }
 
