@@ -4,12 +4,34 @@
 #include "floor.h"
 #include "speed.h"
 
+static int new_or_null(int clock, enum variant variant)
+{
+	int fd = variant == FLOOR ? dup(null_device) : new_timer_on(clock, variant, TFD_NONBLOCK);
+
+	must(fd >= 0);
+	return fd;
+}
+
+static void rig_on(struct rig *rig, int clock)
+{
+	rig->in = new_or_null(clock, rig->variant);
+	rig->out = rig->in;
+}
+
 static void rig_timer(struct rig *rig)
 {
-	rig->in = rig->variant == FLOOR ? dup(null_device) :
-		new_timer(rig->variant, TFD_NONBLOCK);
-	rig->out = rig->in;
-	must(rig->in >= 0);
+	rig_on(rig, CLOCK_MONOTONIC);
+}
+
+/* An alarm clock, which needs CAP_WAKE_ALARM. */
+static void rig_alarm(struct rig *rig)
+{
+	rig_on(rig, CLOCK_BOOTTIME_ALARM);
+}
+
+static void rig_realtime(struct rig *rig)
+{
+	rig_on(rig, CLOCK_REALTIME);
 }
 
 static void rig_armed(struct rig *rig)
@@ -23,23 +45,6 @@ static void no_calls(struct rig *rig, int i)
 {
 	no_call(rig, i);
 	no_call(rig, i);
-}
-
-/* An alarm clock, which needs CAP_WAKE_ALARM. */
-static void rig_alarm(struct rig *rig)
-{
-	rig->in = rig->variant == FLOOR ? dup(null_device) :
-		new_timer_on(CLOCK_BOOTTIME_ALARM, rig->variant, TFD_NONBLOCK);
-	rig->out = rig->in;
-	must(rig->in >= 0);
-}
-
-static void rig_realtime(struct rig *rig)
-{
-	rig->in = rig->variant == FLOOR ? dup(null_device) :
-		new_timer_on(CLOCK_REALTIME, rig->variant, TFD_NONBLOCK);
-	rig->out = rig->in;
-	must(rig->in >= 0);
 }
 
 /* In the year 2100, for absolute times on any clock. */
@@ -99,20 +104,37 @@ static void ask_evfd(struct rig *rig, int i)
 	must(!syscall(SYS_ioctl, rig->in, EVFD_IOC_TIMERFD_GETTIME, &setting));
 }
 
+static void rig_many_on(struct rig *rig, int clock)
+{
+	rig_on(rig, clock);
+	for (rig->n = 0; rig->n < MANY; rig->n++)
+		rig->many[rig->n] = new_or_null(clock, rig->variant);
+}
+
 static void rig_many(struct rig *rig)
 {
-	rig_timer(rig);
-	for (rig->n = 0; rig->n < MANY; rig->n++) {
-		rig->many[rig->n] = rig->variant == FLOOR ? dup(rig->in) :
-			new_timer(rig->variant, TFD_NONBLOCK);
-		must(rig->many[rig->n] >= 0);
-	}
+	rig_many_on(rig, CLOCK_MONOTONIC);
+}
+
+static void rig_many_realtime(struct rig *rig)
+{
+	rig_many_on(rig, CLOCK_REALTIME);
+}
+
+static void expire_with(struct rig *rig, int flags)
+{
+	for (int i = 0; i < rig->n && rig->variant != FLOOR; i++)
+		must(!set_timer(rig->variant, rig->many[i], TFD_TIMER_ABSTIME | flags, 1, 0));
 }
 
 static void expire_many(struct rig *rig)
 {
-	for (int i = 0; i < rig->n && rig->variant != FLOOR; i++)
-		must(!set_timer(rig->variant, rig->many[i], TFD_TIMER_ABSTIME, 1, 0));
+	expire_with(rig, 0);
+}
+
+static void expire_many_canceled(struct rig *rig)
+{
+	expire_with(rig, TFD_TIMER_CANCEL_ON_SET);
 }
 
 static void read_many(struct rig *rig, int i)
@@ -133,25 +155,6 @@ static void read_tick(struct rig *rig, int i)
 	(void)i;
 	while (take(rig->in) != 8)
 		;
-}
-
-/* Timers that setting the clock cancels have expired. */
-static void rig_many_canceled(struct rig *rig)
-{
-	rig_realtime(rig);
-	for (rig->n = 0; rig->n < MANY; rig->n++) {
-		rig->many[rig->n] = rig->variant == FLOOR ? dup(rig->in) :
-			new_timer_on(CLOCK_REALTIME, rig->variant, TFD_NONBLOCK);
-		must(rig->many[rig->n] >= 0);
-	}
-}
-
-static void expire_many_canceled(struct rig *rig)
-{
-	int flags = TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET;
-
-	for (int i = 0; i < rig->n && rig->variant != FLOOR; i++)
-		must(!set_timer(rig->variant, rig->many[i], flags, 1, 0));
 }
 
 static void read_nothing(struct rig *rig, int i)
@@ -202,7 +205,7 @@ static const struct operation operations[] = {
 	{ "timerfd gettime, every 1 us", rig_periodic, .run = { no_call, ask_native, ask_evfd } },
 	{ "timerfd read, expired", rig_many, .prepare = expire_many, .times = MANY,
 	  .run = { read_null, read_many, read_many } },
-	{ "timerfd read, cancel on set", rig_many_canceled, .prepare = expire_many_canceled,
+	{ "timerfd read, cancel on set", rig_many_realtime, .prepare = expire_many_canceled,
 	  .times = MANY, .run = { read_null, read_many, read_many } },
 	{ "timerfd readv", rig_many, .prepare = expire_many, .times = MANY,
 	  .run = { readv_null, readv_many, readv_many } },
