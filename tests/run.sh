@@ -183,7 +183,8 @@ trap 'rm -rf "$logs"' EXIT
 run "${chosen[@]}"
 if [ -n "${EVFD_SOAK:-}" ] && [ -z "${ONLY:-}" ]; then
 	unset EVFD_SOAK
-	for EVFD_KERNEL in debug debug-kcsan debug-rt; do
+	for EVFD_KERNEL in "${KERNELS[@]}"; do
+		[[ $EVFD_KERNEL = debug* ]] || continue
 		export EVFD_KERNEL
 		mapfile -t chosen < <(suites_for_kernel)
 		run "${chosen[@]}"

@@ -125,7 +125,7 @@ if [ "$kernel" = --update ]; then
 	update
 	exit
 fi
-[[ " ${KERNELS[*]} " = *" $kernel "* ]] ||
+is_kernel "$kernel" ||
 	die "there is no kernel '$kernel'. The kernels are: ${KERNELS[*]}"
 
 # shellcheck disable=SC2034 # for stock.sh and debug.sh

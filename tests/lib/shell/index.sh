@@ -46,7 +46,7 @@ mentions() {
 check_columns() {
 	local name=$1 kernel
 	for kernel in ${kernels[$name]}; do
-		[[ " ${KERNELS[*]} " = *" $kernel "* ]] ||
+		is_kernel "$kernel" ||
 			complain "suite '$name': there is no kernel '$kernel'"
 	done
 	case ${others[$name]} in
