@@ -11,10 +11,12 @@
 #include <uapi/linux/eventpoll.h>
 #include <linux/fs.h>
 
+#include "atomic.h"
 #include "file.h"
 #include "ida.h"
 #include "irq_work.h"
 #include "list.h"
+#include "memory.h"
 #include "poll.h"
 #include "signal.h"
 #include "time.h"
@@ -31,6 +33,7 @@ const __u32 RUST_CONST_HELPER_EPOLLIN = (__force __u32)EPOLLIN;
 const __u32 RUST_CONST_HELPER_EPOLLOUT = (__force __u32)EPOLLOUT;
 const __u32 RUST_CONST_HELPER_EPOLLERR = (__force __u32)EPOLLERR;
 const __u32 RUST_CONST_HELPER_EPOLLHUP = (__force __u32)EPOLLHUP;
+const __u32 RUST_CONST_HELPER_POLLFREE = (__force __u32)POLLFREE;
 const __u32 RUST_CONST_HELPER_FMODE_NOWAIT = (__force __u32)FMODE_NOWAIT;
 const __u32 RUST_CONST_HELPER_FMODE_STREAM = (__force __u32)FMODE_STREAM;
 const __s32 RUST_CONST_HELPER_IOCB_NOWAIT = (__force __s32)IOCB_NOWAIT;

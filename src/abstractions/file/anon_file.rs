@@ -15,11 +15,14 @@ use crate::abstractions::{
         poll::PollTable, //
     },
     helpers,
-    mm::user::{
-        IterBuf,
-        ReadBuf,
-        UserBuf,
-        UserData, //
+    mm::{
+        shared::SharedPage,
+        user::{
+            IterBuf,
+            ReadBuf,
+            UserBuf,
+            UserData, //
+        }, //
     }, //
 };
 use core::{
@@ -192,7 +195,9 @@ pub trait AnonFile: Sized + Send + Sync + 'static {
     const OPS: &'static FileOperations<Self>;
 
     /// Reads into `buf`. Returns the number of bytes.
-    fn read(&self, buf: impl ReadBuf, blocking: Blocking<'_>) -> Result<usize>;
+    fn read(&self, _buf: impl ReadBuf, _blocking: Blocking<'_>) -> Result<usize> {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
 
     /// Writes `data`. Returns the number of bytes that were used.
     fn write(&self, _data: UserData, _blocking: Blocking<'_>) -> Result<usize> {
@@ -202,6 +207,18 @@ pub trait AnonFile: Sized + Send + Sync + 'static {
     /// Answers an ioctl. Its argument is a pointer to a structure with the same layout for 32-bit
     /// and 64-bit programs. Errors: `ENOTTY` for an unknown `cmd`.
     fn ioctl(&self, _cmd: u32, _arg: UserPtr) -> Result<u32> {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// The size of the memory that mmap(2) of the file gives, or 0 if there is none now. It never
+    /// changes from another size. A file with this has [`page`](AnonFile::page) as well.
+    fn map_size(&self) -> usize {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// The page of this memory at byte `offset`, a multiple of the size of a page. `None` sends
+    /// `SIGBUS` to the program. Always the same page for an offset.
+    fn page(&self, _offset: usize) -> Option<SharedPage<'_>> {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
@@ -215,6 +232,9 @@ pub trait AnonFile: Sized + Send + Sync + 'static {
     /// Runs after the last reference on the file was dropped.
     fn release(this: Self::Private);
 }
+
+/// The type of `open` in a `struct file_operations`.
+type Open = unsafe extern "C" fn(*mut bindings::inode, *mut bindings::file) -> c_int;
 
 /// A `struct file_operations` that calls an [`AnonFile`].
 ///
@@ -239,8 +259,12 @@ impl<T: AnonFile> FileOperations<T> {
             raw: bindings::file_operations {
                 owner: this_module::<T::Module>().as_ptr(),
                 llseek: Some(bindings::noop_llseek),
-                read: Some(Self::read),
-                read_iter: Some(Self::read_iter),
+                read: if T::HAS_READ { Some(Self::read) } else { None },
+                read_iter: if T::HAS_READ {
+                    Some(Self::read_iter)
+                } else {
+                    None
+                },
                 write: if T::HAS_WRITE {
                     Some(Self::write)
                 } else {
@@ -257,12 +281,45 @@ impl<T: AnonFile> FileOperations<T> {
                 } else {
                     None
                 },
+                mmap: if T::HAS_MAP_SIZE {
+                    Some(Self::mmap)
+                } else {
+                    None
+                },
                 show_fdinfo: Some(Self::show_fdinfo),
                 release: Some(Self::release),
                 ..pin_init::zeroed()
             },
             _kind: PhantomData,
         }
+    }
+
+    const VM_OPS: bindings::vm_operations_struct = bindings::vm_operations_struct {
+        fault: if T::HAS_PAGE { Some(Self::fault) } else { None },
+        ..pin_init::zeroed()
+    };
+
+    /// The same operations with another `open()`, which must set the private data as `create()`
+    /// does.
+    pub(in crate::abstractions) const fn with_open(mut self, open: Open) -> Self {
+        self.raw.open = Some(open);
+        self
+    }
+
+    /// The C structure.
+    pub(in crate::abstractions) const fn as_raw(&self) -> &bindings::file_operations {
+        &self.raw
+    }
+
+    /// Sets the private data of a new file.
+    ///
+    /// # Safety
+    ///
+    /// `file` must be valid, have these operations, and not have private data of `T` yet. No other
+    /// task may use it yet.
+    pub(in crate::abstractions) unsafe fn set_data(file: *mut bindings::file, data: T::Private) {
+        // SAFETY: The file is valid, and only this task uses it.
+        unsafe { (*file).private_data = data.into_raw() };
     }
 
     /// Borrows the private data of a file.
@@ -359,6 +416,49 @@ impl<T: AnonFile> FileOperations<T> {
         // SAFETY: See `read()`.
         let this = unsafe { Self::data(file) };
         from_result(|| Ok(T::ioctl(this, cmd, UserPtr::from_addr(arg))? as c_long))
+    }
+
+    /// # Safety
+    ///
+    /// Must be called by the VFS, for a file with these operations.
+    unsafe extern "C" fn mmap(
+        file: *mut bindings::file,
+        vma: *mut bindings::vm_area_struct,
+    ) -> c_int {
+        // SAFETY: See `read()`.
+        let this = unsafe { Self::data(file) };
+        from_result(|| {
+            // SAFETY: The VFS passes a new mapping, whose lock is held.
+            if !unsafe { helpers::evfd_helper_map_shared(vma, T::map_size(this)) } {
+                return Err(EINVAL);
+            }
+            // SAFETY: The operations live as long as the module, on which the mapped file has a
+            // reference.
+            unsafe { (*vma).vm_ops = &Self::VM_OPS };
+            Ok(0)
+        })
+    }
+
+    /// # Safety
+    ///
+    /// Must be called by the kernel, for a mapping of a file with these operations.
+    unsafe extern "C" fn fault(fault: *mut bindings::vm_fault) -> bindings::vm_fault_t {
+        // SAFETY: By the safety requirement. The mapping holds a reference on the file.
+        let (this, offset) = unsafe {
+            (
+                Self::data(helpers::evfd_helper_fault_file(fault)),
+                helpers::evfd_helper_fault_offset(fault),
+            )
+        };
+        match T::page(this, offset) {
+            Some(page) => {
+                // SAFETY: The fault is valid, and the address is in shared memory by the
+                // invariant of `SharedPage`.
+                unsafe { helpers::evfd_helper_fault_with(fault, page.address()) };
+                0
+            }
+            None => bindings::vm_fault_reason_VM_FAULT_SIGBUS,
+        }
     }
 
     /// # Safety

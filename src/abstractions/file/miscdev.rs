@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Misc devices that answer ioctls, with a mode.
+//! Misc devices with a mode: those that only answer ioctls, and those whose open files have data.
 //!
-//! The kernel crate's misc devices have no mode, and have data for each open file, which this one
-//! does not need.
+//! The kernel crate's misc devices have no mode, no poll and no memory of their own.
 //!
 //! C header: [`include/linux/miscdevice.h`](srctree/include/linux/miscdevice.h)
 
-use crate::abstractions::compat::{
-    this_module,
-    ModuleMetadata, //
+use crate::abstractions::{
+    compat::{
+        this_module,
+        ModuleMetadata, //
+    },
+    file::anon_file::{
+        AnonFile,
+        FileOperations, //
+    }, //
 };
 use core::marker::PhantomData;
 use kernel::{
@@ -40,24 +45,10 @@ pub trait IoctlDevice: 'static {
     fn ioctl(cmd: u32, arg: UserPtr) -> Result<u32>;
 }
 
-/// A registered misc device.
-///
-/// # Invariants
-///
-/// `device` is registered by `misc_register()`.
-#[pin_data(PinnedDrop)]
-pub struct Registration<T: IoctlDevice> {
-    #[pin]
-    device: Opaque<bindings::miscdevice>,
-    _kind: PhantomData<fn(T)>,
-}
+/// The operations of an [`IoctlDevice`].
+struct IoctlOperations<T>(PhantomData<fn(T)>);
 
-// SAFETY: Another task than the one that registered a misc device may deregister it.
-unsafe impl<T: IoctlDevice> Send for Registration<T> {}
-// SAFETY: There are no methods on a shared reference.
-unsafe impl<T: IoctlDevice> Sync for Registration<T> {}
-
-impl<T: IoctlDevice> Registration<T> {
+impl<T: IoctlDevice> IoctlOperations<T> {
     const OPS: bindings::file_operations = bindings::file_operations {
         owner: this_module::<T::Module>().as_ptr(),
         llseek: Some(bindings::noop_llseek),
@@ -65,29 +56,6 @@ impl<T: IoctlDevice> Registration<T> {
         compat_ioctl: bindings::compat_ptr_ioctl,
         ..pin_init::zeroed()
     };
-
-    /// Registers the device. Context: task, may sleep. Errors: those of `misc_register()`.
-    pub fn new() -> impl PinInit<Self, Error> {
-        try_pin_init!(Self {
-            device <- Opaque::try_ffi_init(|device: *mut bindings::miscdevice| {
-                // SAFETY: `device` is valid for writing.
-                unsafe {
-                    device.write(bindings::miscdevice {
-                        minor: bindings::MISC_DYNAMIC_MINOR as c_int,
-                        name: str::as_char_ptr_in_const_context(T::NAME),
-                        fops: &Self::OPS,
-                        mode: T::MODE,
-                        ..pin_init::zeroed()
-                    })
-                };
-                // SAFETY: `device` was filled in above, is pinned, and is deregistered before it is
-                // freed.
-                // INVARIANT: On success it is registered.
-                to_result(unsafe { bindings::misc_register(device) })
-            }),
-            _kind: PhantomData,
-        })
-    }
 
     /// # Safety
     ///
@@ -97,8 +65,98 @@ impl<T: IoctlDevice> Registration<T> {
     }
 }
 
+/// A kind of file that is made by opening a misc device. [`AnonFile::OPS`] must be a result of
+/// [`FileOperations::build_for_device`].
+pub trait DeviceFile: AnonFile {
+    /// The name of the device, below `/dev`.
+    const DEVICE: &'static CStr;
+
+    /// The permissions of the device node.
+    const MODE: u16;
+
+    /// Makes the private data of a new file. Context: task, may sleep.
+    fn open() -> Result<Self::Private>;
+}
+
+impl<T: DeviceFile> FileOperations<T> {
+    /// Makes the operations of a file that opening the device makes.
+    pub const fn build_for_device() -> Self {
+        // INVARIANT: `open()` sets the private data like `create()`.
+        Self::build().with_open(Self::open)
+    }
+
+    /// # Safety
+    ///
+    /// Must be called by the VFS, for a new file with these operations.
+    unsafe extern "C" fn open(inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
+        from_result(|| {
+            // SAFETY: The VFS passes a new file, which no other task can use yet.
+            unsafe { Self::set_data(file, T::open()?) };
+            // SAFETY: The VFS passes a new file and its inode.
+            Ok(unsafe { bindings::stream_open(inode, file) })
+        })
+    }
+}
+
+/// A registered misc device.
+///
+/// # Invariants
+///
+/// `device` is registered by `misc_register()`.
+#[pin_data(PinnedDrop)]
+pub struct Registration {
+    #[pin]
+    device: Opaque<bindings::miscdevice>,
+}
+
+// SAFETY: Another task than the one that registered a misc device may deregister it.
+unsafe impl Send for Registration {}
+// SAFETY: There are no methods on a shared reference.
+unsafe impl Sync for Registration {}
+
+impl Registration {
+    /// Registers a device that answers ioctls.
+    ///
+    /// Context: task, may sleep. Errors: those of `misc_register()`.
+    pub fn ioctls<T: IoctlDevice>() -> impl PinInit<Self, Error> {
+        Self::new(T::NAME, T::MODE, &IoctlOperations::<T>::OPS)
+    }
+
+    /// Registers a device whose open files are `T`.
+    ///
+    /// Context: task, may sleep. Errors: those of `misc_register()`.
+    pub fn files<T: DeviceFile>() -> impl PinInit<Self, Error> {
+        Self::new(T::DEVICE, T::MODE, T::OPS.as_raw())
+    }
+
+    fn new(
+        name: &'static CStr,
+        mode: u16,
+        fops: &'static bindings::file_operations,
+    ) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            device <- Opaque::try_ffi_init(move |device: *mut bindings::miscdevice| {
+                // SAFETY: `device` is valid for writing.
+                unsafe {
+                    device.write(bindings::miscdevice {
+                        minor: bindings::MISC_DYNAMIC_MINOR as c_int,
+                        name: str::as_char_ptr_in_const_context(name),
+                        fops,
+                        mode,
+                        ..pin_init::zeroed()
+                    })
+                };
+                // SAFETY: `device` was filled in above, is pinned, and is deregistered before it is
+                // freed.
+                // INVARIANT: On success it is registered.
+                to_result(unsafe { bindings::misc_register(device) })
+            }),
+        })
+    }
+}
+
 #[pinned_drop]
-impl<T: IoctlDevice> PinnedDrop for Registration<T> {
+impl PinnedDrop for Registration {
     fn drop(self: Pin<&mut Self>) {
         // SAFETY: The device is registered by the type invariant.
         unsafe { bindings::misc_deregister(self.device.get()) };

@@ -4,6 +4,8 @@
 //!
 //! | module | C API |
 //! | --- | --- |
+//! | [`shared`] | memory shared with user space |
 //! | [`user`] | user memory, and the destinations of reads: user memory or an `iov_iter` |
 
+pub mod shared;
 pub mod user;

@@ -5,6 +5,7 @@
 //! C headers: [`include/asm-generic/rwonce.h`](srctree/include/asm-generic/rwonce.h),
 //! [`include/linux/atomic.h`](srctree/include/linux/atomic.h)
 
+use crate::abstractions::helpers;
 use kernel::sync::atomic::{
     Atomic,
     AtomicType, //
@@ -46,4 +47,92 @@ pub fn try_cmpxchg_full(atomic: &Atomic<u64>, old: u64, new: u64) -> bool {
     }
     #[cfg(not(all(target_arch = "x86_64", not(any(CONFIG_KASAN, CONFIG_KCSAN)))))]
     atomic.cmpxchg(old, new, kernel::sync::atomic::Full).is_ok()
+}
+
+/// Whether the operations below are written in assembly. The sanitizers instrument the C functions
+/// only.
+const INLINE: bool = cfg!(not(any(CONFIG_KASAN, CONFIG_KCSAN)));
+
+/// Sets `bits`. Fully ordered. User space may write the word at the same time: where the processor
+/// has such an operation, this never tries twice.
+#[inline(always)]
+pub fn or_full(atomic: &Atomic<u64>, bits: u64) {
+    #[cfg(target_arch = "x86_64")]
+    if INLINE {
+        // SAFETY: The pointer is valid and aligned, and any value is a valid `u64`. A locked
+        // instruction is a full barrier. The compiler assumes that the assembly changes memory, so
+        // it moves no access across it.
+        unsafe {
+            core::arch::asm!(
+                "lock or qword ptr [{atomic}], {bits}",
+                atomic = in(reg) atomic.as_ptr(),
+                bits = in(reg) bits,
+                options(nostack),
+            )
+        };
+        return;
+    }
+    // SAFETY: The pointer is valid and aligned, and any value is a valid `u64`.
+    unsafe { helpers::evfd_helper_or(atomic.as_ptr(), bits) }
+}
+
+/// Sets bit 63, like [`or_full`]. Returns whether it was set before.
+#[inline(always)]
+pub fn test_and_set_top(atomic: &Atomic<u64>) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    if INLINE {
+        // SAFETY: See `or_full()`.
+        unsafe {
+            core::arch::asm!(
+                "lock bts qword ptr [{atomic}], 63",
+                "jc {set}",
+                atomic = in(reg) atomic.as_ptr(),
+                set = label { return true },
+                options(nostack),
+            )
+        };
+        return false;
+    }
+    // SAFETY: The pointer is valid and aligned, and any value is a valid `u64`.
+    unsafe { helpers::evfd_helper_test_and_set_top(atomic.as_ptr()) }
+}
+
+/// Adds `n` and returns the value before, like `fetch_add(n, Full)`.
+#[inline(always)]
+pub fn fetch_add_full(atomic: &Atomic<u64>, n: u64) -> u64 {
+    #[cfg(target_arch = "x86_64")]
+    if INLINE {
+        let mut value = n;
+        // SAFETY: See `or_full()`.
+        unsafe {
+            core::arch::asm!(
+                "lock xadd qword ptr [{atomic}], {value}",
+                atomic = in(reg) atomic.as_ptr(),
+                value = inout(reg) value,
+                options(nostack),
+            )
+        };
+        return value;
+    }
+    atomic.fetch_add(n, kernel::sync::atomic::Full)
+}
+
+/// Stores `new` and returns the value before, like `xchg(new, Full)`.
+#[inline(always)]
+pub fn xchg_full(atomic: &Atomic<u32>, new: u32) -> u32 {
+    #[cfg(target_arch = "x86_64")]
+    if INLINE {
+        let mut value = new;
+        // SAFETY: See `or_full()`. An exchange with memory is always locked.
+        unsafe {
+            core::arch::asm!(
+                "xchg dword ptr [{atomic}], {value:e}",
+                atomic = in(reg) atomic.as_ptr(),
+                value = inout(reg) value,
+                options(nostack),
+            )
+        };
+        return value;
+    }
+    atomic.xchg(new, kernel::sync::atomic::Full)
 }

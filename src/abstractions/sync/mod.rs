@@ -7,11 +7,13 @@
 //! | [`atomic`] | atomic loads without a call |
 //! | [`defer`] | deferred work |
 //! | [`irq_work`] | self-interrupts, one `struct irq_work` per CPU |
+//! | [`preempt`] | preemption |
 //! | [`roster`] | lists that objects leave when they are dropped, `struct list_head` |
 //! | [`wait`] | `struct wait_queue_head`, woken with an event mask |
 
 pub mod atomic;
 pub mod defer;
 pub mod irq_work;
+pub mod preempt;
 pub mod roster;
 pub mod wait;

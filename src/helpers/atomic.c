@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Atomic operations that the kernel crate lacks: see src/abstractions/sync/atomic.rs. */
+#include <linux/atomic.h>
+#include <linux/preempt.h>
+
+#include "atomic.h"
+
+/* Fully ordered, like the other operations here. */
+void evfd_helper_or(__u64 *word, __u64 bits)
+{
+	smp_mb__before_atomic();
+	atomic64_or(bits, (atomic64_t *)word);
+	smp_mb__after_atomic();
+}
+
+bool evfd_helper_test_and_set_top(__u64 *word)
+{
+	__u64 top = 1ULL << 63;
+
+	return atomic64_fetch_or(top, (atomic64_t *)word) & top;
+}
+
+void evfd_helper_preempt_disable(void)
+{
+	preempt_disable();
+}
+
+void evfd_helper_preempt_enable(void)
+{
+	preempt_enable();
+}
