@@ -62,6 +62,21 @@ bool evfd_helper_other_threads_block(__u64 signals)
 	return true;
 }
 
+/*
+ * Makes the task block @signals again when it has run the handlers of the pending
+ * signals, like a call with a temporary mask.
+ */
+void evfd_helper_restore_blocked_later(__u64 signals)
+{
+	current->saved_sigmask.sig[0] = signals;
+	set_restore_sigmask();
+}
+
+bool evfd_helper_is_being_killed(void)
+{
+	return fatal_signal_pending(current);
+}
+
 struct wait_queue_head *evfd_helper_signal_queue(void)
 {
 	return &current->sighand->signalfd_wqh;

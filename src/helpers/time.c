@@ -2,6 +2,7 @@
 /* Timers and clocks: see src/abstractions/time/. */
 #include <linux/delay.h>
 #include <linux/processor.h>
+#include <linux/sched/rt.h>
 #include <linux/time_namespace.h>
 #include <linux/timekeeper_internal.h>
 
@@ -19,6 +20,19 @@ void evfd_helper_let_callback_run(void)
 		usleep_range(10, 50);
 	else
 		cpu_relax();
+}
+
+/*
+ * Sleeps until a wake-up, or until the absolute time @until unless that is NULL. A
+ * timer of the task may be late by its slack, like in other calls that sleep.
+ * Returns false at the end of the time.
+ */
+bool evfd_helper_sleep(ktime_t *until, clockid_t clockid)
+{
+	u64 slack = rt_or_dl_task(current) ? 0 : current->timer_slack_ns;
+
+	return schedule_hrtimeout_range_clock(until, slack, HRTIMER_MODE_ABS,
+					      clockid);
 }
 
 ktime_t evfd_helper_timens_to_host(clockid_t clockid, ktime_t time)

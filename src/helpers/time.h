@@ -8,6 +8,7 @@
 ktime_t evfd_helper_timens_to_host(clockid_t clockid, ktime_t time);
 bool evfd_helper_hrtimer_is_queued(struct hrtimer *timer);
 void evfd_helper_let_callback_run(void);
+bool evfd_helper_sleep(ktime_t *until, clockid_t clockid);
 
 /* The offsets of the settable clocks from CLOCK_MONOTONIC. */
 struct evfd_clock_offsets {

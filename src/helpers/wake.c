@@ -86,3 +86,31 @@ bool evfd_helper_try_wake_up(struct wait_queue_head *wq, __u32 events)
 	evfd_helper_wake_up(wq, events);
 	return true;
 }
+
+/*
+ * Wakes a task on a queue whose callbacks only wake their own tasks: the locks are
+ * those of the queue and of the scheduler. So may_wake()'s rule for locks that the
+ * caller may hold does not apply.
+ *
+ *	context                                   result   PREEMPT_RT
+ *	task, softirq                             true     true
+ *	in a wake-up callback of another queue    true     true
+ *	task, preemption or interrupts disabled   true     false
+ *	hardirq handler                           true     false
+ *	NMI                                       false    false
+ */
+bool evfd_helper_try_wake_task(struct wait_queue_head *wq)
+{
+	unsigned long flags;
+
+	if (IS_ENABLED(CONFIG_PREEMPT_RT) ? !preemptible() : in_nmi())
+		return false;
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+		lock_map_acquire_try(&evfd_wake_map);
+	spin_lock_irqsave(&wq->lock, flags);
+	__wake_up_locked(wq, TASK_NORMAL, 1);
+	spin_unlock_irqrestore(&wq->lock, flags);
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+		lock_map_release(&evfd_wake_map);
+	return true;
+}

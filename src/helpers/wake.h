@@ -9,5 +9,6 @@ struct wait_queue_head;
 void evfd_helper_wake_up_locked(struct wait_queue_head *wq, __u32 events);
 void evfd_helper_wake_up(struct wait_queue_head *wq, __u32 events);
 bool evfd_helper_try_wake_up(struct wait_queue_head *wq, __u32 events);
+bool evfd_helper_try_wake_task(struct wait_queue_head *wq);
 
 #endif /* EVFD_HELPERS_WAKE_H */

@@ -6,7 +6,11 @@
 
 use crate::abstractions::{
     file::events::Events,
-    helpers, //
+    helpers,
+    time::clock::{
+        Clock,
+        Ktime, //
+    }, //
 };
 use core::{
     pin::Pin,
@@ -111,6 +115,19 @@ impl WaitQueue {
         unsafe { helpers::evfd_helper_try_wake_up(self.as_raw(), events.bits()) }
     }
 
+    /// Wakes one task in [`WaitQueue::wait_exclusive`] and returns true, if this context allows it.
+    /// The queue must have no other waiters.
+    ///
+    /// These do not allow it: an NMI; on `PREEMPT_RT`, any context that is not preemptible. Other
+    /// than by [`WaitQueue::try_wake`], no callback runs that takes a lock of another queue. So the
+    /// caller may hold any lock except this queue's.
+    ///
+    /// Context: any. Takes the lock of the queue.
+    pub fn try_wake_task(&self) -> bool {
+        // SAFETY: The queue is initialised by the type invariant.
+        unsafe { helpers::evfd_helper_try_wake_task(self.as_raw()) }
+    }
+
     /// Sleeps on the queue until `condition` holds.
     ///
     /// `condition` must not sleep, because the task may not be `TASK_RUNNING`. It is tested once
@@ -118,9 +135,41 @@ impl WaitQueue {
     /// leave with an error. When this returns `Ok`, `condition` held a moment ago.
     ///
     /// Context: task, may sleep. Errors: `ERESTARTSYS` if a signal is pending.
-    pub fn wait_until(&self, mode: Mode, mut condition: impl FnMut() -> bool) -> Result {
-        pin_init::stack_pin_init!(let waiter = Waiter::new(mode));
-        let entry = waiter.entry.get();
+    pub fn wait_until(&self, mode: Mode, condition: impl FnMut() -> bool) -> Result {
+        let (exclusive, events) = match mode {
+            Mode::Shared(events) => (false, events),
+            Mode::Exclusive(events) => (true, events),
+        };
+        // A wake-up without a key stands for all events.
+        let wants = move |woken: Option<Events>| woken.is_none_or(|woken| events.intersects(woken));
+        pin_init::stack_pin_init!(let waiter = Waiter::new(exclusive, wants));
+        self.sleep_until(waiter.entry.get(), condition, || {
+            // SAFETY: By the documentation the task may sleep here.
+            unsafe { bindings::schedule() };
+            true
+        })
+    }
+
+    /// Sleeps on the queue in [`Mode::Exclusive`] until `condition` holds or `limit` has passed.
+    ///
+    /// A wake-up leaves the task alone, and goes on to the next, while `condition` does not hold.
+    /// So it is tested under the lock of the queue too, in any context that wakes. Otherwise it is
+    /// like that of [`WaitQueue::wait_until`].
+    ///
+    /// Context: task, may sleep. Errors: `ERESTARTSYS` if a signal is pending; `ETIME`.
+    pub fn wait_exclusive(&self, condition: impl Fn() -> bool, limit: &Limit) -> Result {
+        pin_init::stack_pin_init!(let waiter = Waiter::new(true, |_| condition()));
+        self.sleep_until(waiter.entry.get(), &condition, || limit.sleep())
+    }
+
+    /// Sleeps by `sleep`, which returns false when the task must not sleep again, until
+    /// `condition` holds.
+    fn sleep_until(
+        &self,
+        entry: *mut bindings::wait_queue_entry,
+        mut condition: impl FnMut() -> bool,
+        mut sleep: impl FnMut() -> bool,
+    ) -> Result {
         let result = loop {
             // SAFETY: The queue is initialised. `entry` is initialised and pinned, and leaves the
             // queue below, in the same function.
@@ -137,11 +186,13 @@ impl WaitQueue {
             if prepared != 0 {
                 break to_result(prepared as c_int);
             }
-            // SAFETY: By the documentation the task may sleep here.
-            unsafe { bindings::schedule() };
+            let again = sleep();
             // Most often it holds, and the wake-up has already removed the task from the queue.
             if condition() {
                 break Ok(());
+            }
+            if !again {
+                break Err(ETIME);
             }
         };
         // SAFETY: Both are valid, and the entry is on this queue or on no queue.
@@ -215,6 +266,42 @@ impl ForeignEntry {
     }
 }
 
+/// The time at which a wait ends.
+pub struct Limit {
+    clock: Clock,
+    /// None: never.
+    time: Option<Ktime>,
+}
+
+impl Limit {
+    /// No limit.
+    pub const NEVER: Limit = Limit {
+        clock: Clock::Monotonic,
+        time: None,
+    };
+
+    /// The absolute time `time`, in nanoseconds on the host's `clock`.
+    pub fn at(clock: Clock, time: Ktime) -> Self {
+        Self {
+            clock,
+            time: Some(time),
+        }
+    }
+
+    /// Sleeps until a wake-up or the limit. Returns false at the limit.
+    fn sleep(&self) -> bool {
+        let mut time = self.time.unwrap_or_default();
+        let limit = if self.time.is_some() {
+            &raw mut time
+        } else {
+            core::ptr::null_mut()
+        };
+        // SAFETY: By the documentation of the callers the task may sleep here. `limit` is null or
+        // valid.
+        unsafe { helpers::evfd_helper_sleep(limit, self.clock.id() as bindings::clockid_t) }
+    }
+}
+
 /// A task on a wait queue.
 ///
 /// # Invariants
@@ -222,17 +309,19 @@ impl ForeignEntry {
 /// `entry` is an initialised `struct wait_queue_entry` of the task that made it.
 #[pin_data]
 #[repr(C)]
-struct Waiter {
+struct Waiter<W> {
     #[pin]
     entry: Opaque<bindings::wait_queue_entry>,
-    events: Events,
+    wants: W,
 }
 
-impl Waiter {
-    fn new(mode: Mode) -> impl PinInit<Self> {
-        let (flags, events) = match mode {
-            Mode::Shared(events) => (0, events),
-            Mode::Exclusive(events) => (bindings::WQ_FLAG_EXCLUSIVE, events),
+impl<W: Fn(Option<Events>) -> bool> Waiter<W> {
+    /// A waiter that wakes up if `wants` returns true for the events of a wake-up.
+    fn new(exclusive: bool, wants: W) -> impl PinInit<Self> {
+        let flags = if exclusive {
+            bindings::WQ_FLAG_EXCLUSIVE
+        } else {
+            0
         };
         pin_init!(Self {
             entry <- Opaque::ffi_init(move |entry: *mut bindings::wait_queue_entry| {
@@ -242,11 +331,11 @@ impl Waiter {
                     (*entry).func = Some(Self::wake);
                 }
             }),
-            events: events,
+            wants: wants,
         })
     }
 
-    /// Wakes the task and removes it from the queue, if the wake-up has one of its events.
+    /// Wakes the task and removes it from the queue, if it wants the wake-up.
     ///
     /// # Safety
     ///
@@ -259,9 +348,9 @@ impl Waiter {
     ) -> c_int {
         // SAFETY: By the safety requirement this is the first field of a `Waiter`. The waiter is
         // pinned while its entry is on a queue, and the lock keeps the entry there.
-        let events = unsafe { (*entry.cast::<Waiter>()).events };
-        // A wake-up without a key stands for all events.
-        if !key.is_null() && !events.intersects(Events::from_bits(key.addr() as u32)) {
+        let this = unsafe { &*entry.cast::<Self>() };
+        let events = (!key.is_null()).then(|| Events::from_bits(key.addr() as u32));
+        if !(this.wants)(events) {
             return 0;
         }
         // SAFETY: The entry is valid and the lock of its queue is held.

@@ -106,6 +106,38 @@ pub fn set_blocked(signals: SigSet) {
     change_blocked(bindings::SIG_SETMASK, signals);
 }
 
+/// Calls `wait` while the current task blocks `signals` instead of its own set. If a signal ends the
+/// wait, the task's own set is in force again after the signal's handler has run. Without a set,
+/// calls `wait` alone.
+///
+/// Context: task, in a system call. Takes the `siglock`.
+pub fn wait_with_blocked<R>(
+    signals: Option<SigSet>,
+    wait: impl FnOnce() -> Result<R>,
+) -> Result<R> {
+    let Some(signals) = signals else {
+        return wait();
+    };
+    let old = change_blocked(bindings::SIG_SETMASK, signals.that_can_be_caught());
+    let result = wait();
+    if result
+        .as_ref()
+        .is_err_and(|e| *e == ERESTARTSYS || *e == EINTR)
+    {
+        // SAFETY: The current task runs a system call, at whose end it handles signals.
+        unsafe { helpers::evfd_helper_restore_blocked_later(old.bits()) };
+    } else {
+        set_blocked(old);
+    }
+    result
+}
+
+/// Whether a fatal signal is pending for the current task. Context: task.
+pub fn is_being_killed() -> bool {
+    // SAFETY: The function reads the current task's own flags and set.
+    unsafe { helpers::evfd_helper_is_being_killed() }
+}
+
 fn change_blocked(how: u32, signals: SigSet) -> SigSet {
     let mut set = bindings::sigset_t {
         sig: [signals.bits() as usize],

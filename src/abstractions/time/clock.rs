@@ -68,6 +68,13 @@ pub fn to_host(clockid: u32, time: Ktime) -> Ktime {
     compat::on_host(host)
 }
 
+/// The reverse of [`to_host`].
+pub fn from_host(clockid: u32, time: Ktime) -> Ktime {
+    // The offset of a namespace is constant. This time is far from both ends of time.
+    let middle = Ktime::MAX / 2;
+    time.saturating_add(middle - to_host(clockid, middle))
+}
+
 /// Fails with `EPERM` if the current task does not have `CAP_WAKE_ALARM`, which it needs to wake
 /// the system from suspend.
 ///
