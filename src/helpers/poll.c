@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Poll tables: see src/abstractions/file/poll.rs. */
+#include <linux/magic.h>
+#include <linux/rcupdate.h>
+#include <linux/string.h>
+
 #include "poll.h"
 
 /* The function in the poll_table of poll() and select(). */
@@ -13,4 +17,52 @@ void evfd_helper_find_select(void)
 	poll_initwait(&wait);
 	evfd_helper_select_proc = wait.pt._qproc;
 	poll_freewait(&wait);
+}
+
+bool evfd_helper_can_poll(struct file *file)
+{
+	return file_can_poll(file);
+}
+
+/* The kernel exports neither epoll's operations nor its own test. */
+bool evfd_helper_is_epoll(struct file *file)
+{
+	return file_inode(file)->i_sb->s_magic == ANON_INODE_FS_MAGIC &&
+	       !strcmp(file->f_path.dentry->d_name.name, "[eventpoll]");
+}
+
+/* May sleep. */
+__u32 evfd_helper_poll(struct file *file, struct poll_table_struct *table)
+{
+	return (__force __u32)vfs_poll(file, table);
+}
+
+/*
+ * Removes @entry from the queue *@wq. If the queue is about to be freed, its owner
+ * wakes with POLLFREE, and frees it a grace period later. The callback has then
+ * called evfd_helper_queue_is_freed(). See "POLLFREE handshake" in fs/eventpoll.c.
+ */
+void evfd_helper_leave_queue(struct wait_queue_head **wq,
+			     struct wait_queue_entry *entry)
+{
+	struct wait_queue_head *head;
+
+	rcu_read_lock();
+	/* Pairs with the release in evfd_helper_queue_is_freed(). */
+	head = smp_load_acquire(wq);
+	if (head)
+		remove_wait_queue(head, entry);
+	rcu_read_unlock();
+}
+
+/*
+ * Runs in a callback, under the queue's lock. A task in evfd_helper_leave_queue()
+ * that waits for the lock removes the entry once more.
+ */
+void evfd_helper_queue_is_freed(struct wait_queue_head **wq,
+				struct wait_queue_entry *entry)
+{
+	list_del_init(&entry->entry);
+	/* After this store, the entry may be freed. */
+	smp_store_release(wq, NULL);
 }

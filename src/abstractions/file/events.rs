@@ -5,7 +5,10 @@
 //! C header: [`include/uapi/linux/eventpoll.h`](srctree/include/uapi/linux/eventpoll.h)
 
 use crate::abstractions::helpers;
-use core::ops::BitOr;
+use core::ops::{
+    BitAnd,
+    BitOr, //
+};
 
 /// A set of poll events, C's `__poll_t`: of a file that is ready, of a waiter, or of a wake-up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,6 +26,9 @@ impl Events {
     pub const ERR: Events = Events(helpers::EPOLLERR);
     /// The file is being closed.
     pub const HUP: Events = Events(helpers::EPOLLHUP);
+
+    /// The owner of a wait queue frees it.
+    pub(in crate::abstractions) const POLLFREE: Events = Events(helpers::POLLFREE);
 
     /// The set whose bits are those of a `__poll_t`.
     pub const fn from_bits(bits: u32) -> Self {
@@ -46,6 +52,15 @@ impl Events {
         } else {
             Self::NONE
         }
+    }
+}
+
+impl BitAnd for Events {
+    type Output = Self;
+
+    #[inline(always)]
+    fn bitand(self, other: Self) -> Self {
+        Self(self.0 & other.0)
     }
 }
 

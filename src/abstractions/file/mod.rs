@@ -8,8 +8,10 @@
 //! | [`events`] | poll events, `__poll_t` |
 //! | [`miscdev`] | misc devices that answer ioctls |
 //! | [`poll`] | `poll_table` |
+//! | [`poller`] | polling a file from the kernel, `vfs_poll()` |
 
 pub mod anon_file;
 pub mod events;
 pub mod miscdev;
 pub mod poll;
+pub mod poller;

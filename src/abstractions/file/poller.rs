@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Polling a file from the kernel.
+//!
+//! C headers: [`include/linux/poll.h`](srctree/include/linux/poll.h),
+//! [`include/linux/wait.h`](srctree/include/linux/wait.h)
+
+use crate::abstractions::{
+    file::events::Events,
+    helpers, //
+};
+use core::{
+    cell::UnsafeCell,
+    pin::Pin,
+    ptr::{
+        self,
+        NonNull, //
+    }, //
+};
+use kernel::{
+    bindings,
+    fs::File,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        Arc, //
+    },
+    types::Opaque, //
+};
+
+/// The owner of a [`Poller`].
+pub trait Woken: Send + Sync {
+    /// Runs for each wake-up on the file's wait queues. `None` means that the wake-up did not say
+    /// which events have occurred.
+    ///
+    /// Context: any in which wait queues are woken, with the lock of the queue held. Must not
+    /// sleep, and must not take a lock in which this file's queues are woken.
+    fn woken(&self, events: Option<Events>);
+}
+
+/// Whether `file` can be polled. All others count as always ready.
+pub fn can_poll(file: &File) -> bool {
+    // SAFETY: The file is valid.
+    unsafe { helpers::evfd_helper_can_poll(file.as_ptr()) }
+}
+
+/// Whether `file` is an epoll instance.
+pub fn is_epoll(file: &File) -> bool {
+    // SAFETY: The file is valid.
+    unsafe { helpers::evfd_helper_is_epoll(file.as_ptr()) }
+}
+
+/// A place on a wait queue.
+#[repr(C)]
+struct Place<W: Woken> {
+    entry: Opaque<bindings::wait_queue_entry>,
+    /// Null before the poller joins a queue, and after the queue was freed.
+    head: UnsafeCell<*mut bindings::wait_queue_head>,
+    poller: *const Poller<W>,
+    /// The place on the next queue of the file. Owned.
+    next: UnsafeCell<*mut Place<W>>,
+}
+
+impl<W: Woken> Place<W> {
+    const fn new() -> Self {
+        Self {
+            entry: Opaque::uninit(),
+            head: UnsafeCell::new(ptr::null_mut()),
+            poller: ptr::null(),
+            next: UnsafeCell::new(ptr::null_mut()),
+        }
+    }
+}
+
+/// A poller of a file, with a reference on the file.
+///
+/// # Invariants
+///
+/// The places from `first` on are on wait queues of the file, or have no queue. They change in
+/// [`Poller::start`] only, before any other task can use the poller.
+#[pin_data(PinnedDrop)]
+pub struct Poller<W: Woken> {
+    first: Place<W>,
+    file: ARef<File>,
+    owner: W,
+    #[pin]
+    _pin: core::marker::PhantomPinned,
+}
+
+// SAFETY: The places are used under the locks of their queues, and from the drop of the poller. A
+// file may be used by any task.
+unsafe impl<W: Woken> Send for Poller<W> {}
+// SAFETY: See above.
+unsafe impl<W: Woken> Sync for Poller<W> {}
+
+/// A `poll_table` that puts a [`Poller`] on wait queues.
+#[repr(C)]
+struct Joining<W: Woken> {
+    table: bindings::poll_table,
+    poller: *const Poller<W>,
+    failed: bool,
+}
+
+impl<W: Woken> Poller<W> {
+    /// Joins the wait queues of `file`, for wake-ups with `wanted`. Returns the poller and the
+    /// events of `wanted`, and the errors, that are there already. [`Woken::woken`] may run before
+    /// this returns.
+    ///
+    /// Context: task, may sleep. Errors: `ENOMEM`.
+    pub fn start(file: ARef<File>, owner: W, wanted: Events) -> Result<(Arc<Self>, Events)> {
+        // INVARIANT: The only place has no queue.
+        let this = Arc::pin_init(
+            pin_init!(Self {
+                first: Place::new(),
+                file,
+                owner,
+                _pin: core::marker::PhantomPinned,
+            }),
+            GFP_KERNEL_ACCOUNT,
+        )?;
+        let events = this.join(wanted)?;
+        Ok((this, events & (wanted | Events::ERR | Events::HUP)))
+    }
+
+    /// The owner.
+    pub fn owner(&self) -> &W {
+        &self.owner
+    }
+
+    /// The file.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Joins the wait queues of the file. Called once, by [`Poller::start`].
+    fn join(&self, wanted: Events) -> Result<Events> {
+        let mut joining = Joining {
+            table: bindings::poll_table {
+                _qproc: Some(Self::join_queue),
+                _key: wanted.bits(),
+            },
+            poller: self,
+            failed: false,
+        };
+        // SAFETY: The file is valid. `join_queue()` gets the table, which is a field of `joining`.
+        let events = unsafe { helpers::evfd_helper_poll(self.file.as_ptr(), &mut joining.table) };
+        if joining.failed {
+            return Err(ENOMEM);
+        }
+        Ok(Events::from_bits(events))
+    }
+
+    /// # Safety
+    ///
+    /// Must be called by `vfs_poll()`, for the table in a [`Joining`].
+    unsafe extern "C" fn join_queue(
+        _file: *mut bindings::file,
+        head: *mut bindings::wait_queue_head,
+        table: *mut bindings::poll_table,
+    ) {
+        // SAFETY: By the safety requirement, the table is the first field of a `Joining`, which
+        // only this task uses.
+        let joining = unsafe { &mut *table.cast::<Joining<W>>() };
+        // SAFETY: The poller is borrowed by the caller of `vfs_poll()`.
+        let first = unsafe { &raw const (*joining.poller).first }.cast_mut();
+        // SAFETY: The place is valid. Only the task in `start()` uses its pointers.
+        let place = if unsafe { *(*first).head.get() }.is_null() {
+            first
+        } else {
+            match KBox::new(Place::new(), GFP_KERNEL_ACCOUNT) {
+                Ok(place) => KBox::into_raw(place),
+                Err(_) => {
+                    joining.failed = true;
+                    return;
+                }
+            }
+        };
+        // SAFETY: The places are valid, and no other task uses their pointers. `place` is pinned, because the
+        // poller is or because it is on the heap. It leaves the queue before it is freed.
+        unsafe {
+            if place != first {
+                *(*place).next.get() = *(*first).next.get();
+                *(*first).next.get() = place;
+            }
+            (&raw mut (*place).poller).write(joining.poller);
+            let entry = (*place).entry.get();
+            entry.write(bindings::wait_queue_entry {
+                func: Some(Self::wake),
+                ..pin_init::zeroed()
+            });
+            *(*place).head.get() = head;
+            bindings::add_wait_queue(head, entry);
+        }
+    }
+
+    /// # Safety
+    ///
+    /// Must be called by a wake-up of a queue, for the entry of a [`Place`] on it.
+    unsafe extern "C" fn wake(
+        entry: *mut bindings::wait_queue_entry,
+        _mode: c_uint,
+        _flags: c_int,
+        key: *mut c_void,
+    ) -> c_int {
+        // SAFETY: The entry is the first field of a `Place`, which leaves the queue before it is
+        // freed. The lock of the queue is held.
+        let place = unsafe { &*entry.cast::<Place<W>>() };
+        // SAFETY: The poller lives as long as its places.
+        let owner = unsafe { &(*place.poller).owner };
+        let events = Events::from_bits(key.addr() as u32);
+        if events.intersects(Events::POLLFREE) {
+            owner.woken(Some(Events::HUP));
+            // SAFETY: The lock of the queue is held, and the entry is on it. Nothing uses the
+            // place afterwards.
+            unsafe { helpers::evfd_helper_queue_is_freed(place.head.get(), entry) };
+        } else {
+            owner.woken((!key.is_null()).then_some(events));
+        }
+        1
+    }
+
+    /// The events of `wanted`, and the errors, that are there now.
+    ///
+    /// Context: task, may sleep.
+    pub fn look(&self, wanted: Events) -> Events {
+        let mut table = bindings::poll_table {
+            _qproc: None,
+            _key: wanted.bits(),
+        };
+        // SAFETY: The file is valid, and a table without a function adds nothing to a queue.
+        Events::from_bits(unsafe { helpers::evfd_helper_poll(self.file.as_ptr(), &mut table) })
+            & (wanted | Events::ERR | Events::HUP)
+    }
+}
+
+#[pinned_drop]
+impl<W: Woken> PinnedDrop for Poller<W> {
+    fn drop(self: Pin<&mut Self>) {
+        let first = &raw const self.first;
+        let mut place = NonNull::new(first.cast_mut());
+        while let Some(at) = place {
+            let at = at.as_ptr();
+            // SAFETY: By the type invariant the places are valid. No callback runs after an entry
+            // has left its queue, so a place on the heap can be freed then.
+            unsafe {
+                helpers::evfd_helper_leave_queue((*at).head.get(), (*at).entry.get());
+                place = NonNull::new(*(*at).next.get());
+                if !ptr::eq(at, first) {
+                    drop(KBox::from_raw(at));
+                }
+            }
+        }
+    }
+}
