@@ -59,7 +59,7 @@ pub unsafe trait RawTimer: Sized {
     ///
     /// # Safety
     ///
-    /// The timer must be set up, and calls of `start()` must not be concurrent.
+    /// The timer must be set up. Of concurrent calls, one has the last word.
     unsafe fn start(this: *mut Self, expires: Ktime, slack: u64) -> bool;
 
     /// Whether the time of the last start is still known after the timer was stopped, like native's
