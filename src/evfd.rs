@@ -12,6 +12,7 @@
 //! | [`eventfd`] | the event descriptor and its counter |
 //! | [`timerfd`] | the timer descriptor and its timer |
 //! | [`signalfd`] | the signal descriptors and the set of signals |
+//! | [`kevent`] | `/dev/kevent`: queues of events that a program reads from memory |
 //! | [`exports`] | the functions that other modules call |
 //! | [`uapi`] | the types and numbers of the UAPI header |
 //! | [`abstractions`] | safe abstractions over the C API, with all unsafe code |
@@ -34,6 +35,7 @@ pub mod abstractions;
 mod device;
 mod eventfd;
 mod exports;
+mod kevent;
 mod signalfd;
 #[cfg(CONFIG_KUNIT = "y")]
 mod tests;
@@ -71,8 +73,11 @@ struct EvfdModule {
     #[pin]
     _clocks: clock_steps::Watch<timerfd::timer::ClockWasSet>,
     #[pin]
-    _device: miscdev::Registration<device::Device>,
+    _device: miscdev::Registration,
+    #[pin]
+    _kevent: miscdev::Registration,
     _deferred: irq_work::Registration<DeferQueue<eventfd::EventFd>>,
+    _deferred_queues: irq_work::Registration<DeferQueue<kevent::queue::Queue>>,
 }
 
 impl kernel::InPlaceModule for EvfdModule {
@@ -80,8 +85,10 @@ impl kernel::InPlaceModule for EvfdModule {
         poll::init();
         try_pin_init!(Self {
             _deferred: eventfd::EventFd::register_deferred()?,
+            _deferred_queues: kevent::queue::register_deferred()?,
             _clocks <- clock_steps::Watch::new(c"evfd_clocks", kernel::static_lock_class!()),
-            _device <- miscdev::Registration::new(),
+            _device <- miscdev::Registration::ioctls::<device::Device>(),
+            _kevent <- miscdev::Registration::files::<kevent::KeventFile>(),
         })
     }
 }

@@ -6,6 +6,7 @@
  */
 #include <linux/fcntl.h>
 #include <uapi/linux/evfd.h>
+#include <uapi/linux/kevent.h>
 #include <uapi/linux/signalfd.h>
 #include <uapi/linux/timerfd.h>
 
@@ -18,3 +19,5 @@ const __u32 RUST_CONST_HELPER_TFD_IOC_SET_TICKS = TFD_IOC_SET_TICKS;
 const __u32 RUST_CONST_HELPER_EVFD_IOC_SIGNALFD = EVFD_IOC_SIGNALFD;
 const __u32 RUST_CONST_HELPER_EVFD_IOC_SIGNALFD_SETMASK = EVFD_IOC_SIGNALFD_SETMASK;
 const __u32 RUST_CONST_HELPER_EVFD_IOC_EVENTFS_SIGNAL = EVFD_IOC_EVENTFS_SIGNAL;
+const __u32 RUST_CONST_HELPER_KEVENT_IOC_SETUP = KEVENT_IOC_SETUP;
+const __u32 RUST_CONST_HELPER_KEVENT_IOC_SUBMIT = KEVENT_IOC_SUBMIT;

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * kevent: one queue for events, which a program reads from memory.
+ *
+ * Each open of /dev/kevent is a queue. KEVENT_IOC_SETUP gives it its size, and
+ * mmap(2) of the queue shows its events to the program. KEVENT_IOC_SUBMIT adds and
+ * removes kevents, and waits. Consuming an event needs no system call: see
+ * <evfd/kevent.h>, which has the functions for it.
+ *
+ * Every structure has the same layout for 32-bit and 64-bit programs.
+ */
+#ifndef _UAPI_LINUX_KEVENT_H
+#define _UAPI_LINUX_KEVENT_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/* The misc device, below /dev. */
+#define KEVENT_DEVICE_NAME	"kevent"
+
+/* The highest number of slots of a queue. */
+#define KEVENT_MAX_SLOTS	(1 << 20)
+
+/* The size of a mapping is a multiple of this, the size of the header. */
+#define KEVENT_HEADER_SIZE	4096
+
+/**
+ * struct kevent_header - first page of the mapping
+ * @magic: %KEVENT_MAGIC
+ * @version: %KEVENT_VERSION
+ * @slot_size: size of a &struct kevent_slot
+ * @ring_entries: number of entries in the index ring, a power of two
+ * @slots: number of slots, a power of two
+ * @flags: 0
+ * @off_ring: offset of the index ring from the start of the mapping
+ * @off_slots: offset of the slots from the start of the mapping
+ * @ring_seq: 0; changes when the queue gets a larger ring
+ * @old_end: 0; position where the old ring ends
+ * @head: position of the next entry of the index ring to consume
+ * @sleeping: number of threads that wait
+ * @polled: 1 if the queue was polled since the last event
+ * @raised: byte offset + 1 of the slot that was raised last, or 0
+ *
+ * The kernel writes the first and third line of 64 bytes, the program the others.
+ * The kernel never relies on what the program writes. A program that raises a slot
+ * calls %KEVENT_OP_READY if @sleeping or @polled is not 0.
+ */
+struct kevent_header {
+	__u32 magic;
+	__u32 version;
+	__u32 slot_size;
+	__u32 ring_entries;
+	__u32 slots;
+	__u32 flags;
+	__u32 off_ring;
+	__u32 off_slots;
+	__u32 ring_seq;
+	__u32 old_end;
+	__u32 reserved0[6];
+
+	__u64 head;
+	__u64 reserved1[7];
+
+	__u32 sleeping;
+	__u32 polled;
+	__u32 reserved2[14];
+
+	__u32 raised;
+	__u32 reserved3[15];
+};
+
+#define KEVENT_MAGIC		0x6b657674
+#define KEVENT_VERSION		1
+
+/**
+ * struct kevent_slot - a kevent, as the program sees it
+ * @ready: %KEVENT_QUEUED, and in the low half the events since the slot was
+ *	consumed last
+ * @user: the value that %KEVENT_OP_ADD gave; never changes
+ * @data: depends on the type
+ * @want: events that put the kevent into the ring; the program may write it
+ * @type: KEVENT_USER and so on
+ * @gen: low half of the handle's generation
+ *
+ * A kevent has a slot from %KEVENT_OP_ADD to its end.
+ */
+struct kevent_slot {
+	__u64 ready;
+	__u64 user;
+	__u64 data;
+	__u32 want;
+	__u16 type;
+	__u16 gen;
+};
+
+/* The kevent is in the index ring, or in the list of raised slots. */
+#define KEVENT_QUEUED		(1ULL << 63)
+
+/*
+ * An entry of the index ring, a __u32: byte offset of a slot from the first slot,
+ * and in this bit the phase. An entry at a position is there if its phase is bit
+ * log2(ring_entries) of the position. The first position is ring_entries.
+ */
+#define KEVENT_PHASE		(1U << 31)
+
+/**
+ * struct kevent_setup - argument of %KEVENT_IOC_SETUP
+ * @slots: highest number of kevents, 1 to %KEVENT_MAX_SLOTS; the kernel rounds it up to a
+ *	power of two
+ * @flags: KEVENT_SETUP_* flags
+ * @size: set by the kernel: size of the mapping in bytes
+ * @reserved: 0
+ */
+struct kevent_setup {
+	__u32 slots;
+	__u32 flags;
+	__u64 size;
+	__u64 reserved[2];
+};
+
+/**
+ * DOC: Types of kevents
+ *
+ * %KEVENT_TIMER: a timer on the clock in the low half of @id; the high half is the program's.
+ * %KEVENT_OP_ADD takes its setting in @arg: first expiration, interval (0 for a single expiration)
+ * and slack (below 2^32), in nanoseconds. With an interval, @data of the slot is the number of
+ * expirations so far, and an expiration that passes while the program does not wait for the queue
+ * counts when it waits next. Without one, @data is the absolute deadline, or 0 when that has passed.
+ * The program may exchange it for a later one, or for 2^63-1 to disarm the timer. If the exchange
+ * gives 0, the timer has expired already.
+ *
+ * %KEVENT_POLL: the file of a descriptor, @id. The events are those of poll(2).
+ *
+ * %KEVENT_USER: events that the program raises. Their meaning is the program's.
+ *
+ * The values below KEVENT_USER are those of 2006.
+ */
+#define KEVENT_TIMER		2
+#define KEVENT_POLL		3
+#define KEVENT_USER		16
+
+/* The event of a %KEVENT_TIMER. */
+#define KEVENT_TIMER_FIRED	0x1
+
+/**
+ * DOC: Operations
+ *
+ * %KEVENT_OP_ADD: add the kevent @type, @id, @user, for the events @want. Sets @handle.
+ *
+ * %KEVENT_OP_MOD: change @want and @flags.
+ *
+ * %KEVENT_OP_REMOVE: remove the kevent and its unconsumed events. Sets @events to these. If there
+ * were none, another thread may be handling one.
+ *
+ * %KEVENT_OP_READY: raise the events @want of a %KEVENT_USER. Without a handle, wake a waiter
+ * that has slept through slots raised by the program.
+ *
+ * %KEVENT_OP_RECHECK: look at the source now, and queue the kevent if it has an event. Enables a
+ * kevent with %KEVENT_DISPATCH again.
+ *
+ * %KEVENT_OP_REARM: give a %KEVENT_TIMER a new setting. Sets @events to the unconsumed events, which
+ * it takes back.
+ */
+#define KEVENT_OP_ADD		0
+#define KEVENT_OP_REMOVE	1
+#define KEVENT_OP_MOD		2
+#define KEVENT_OP_READY		3
+#define KEVENT_OP_RECHECK	4
+#define KEVENT_OP_REARM		5
+
+/**
+ * DOC: Flags of a kevent
+ *
+ * %KEVENT_ONESHOT: the kevent ends with its first event. Its slot is free again when the program
+ * has consumed the event.
+ *
+ * %KEVENT_ET: an event for each wake-up of the source. Without it, a source that is still ready
+ * when the program waits or polls the queue gives another event.
+ *
+ * %KEVENT_TIMER_ABSTIME: for ADD and REARM of a timer, the first expiration is an absolute time.
+ *
+ * %KEVENT_DISPATCH: after an event, no more events until %KEVENT_OP_RECHECK or %KEVENT_OP_MOD.
+ */
+#define KEVENT_ONESHOT		0x1
+#define KEVENT_ET		0x4
+#define KEVENT_TIMER_ABSTIME	0x20
+#define KEVENT_DISPATCH		0x40
+
+/**
+ * struct kevent_op - an operation
+ * @op: KEVENT_OP_*
+ * @flags: flags of the kevent, for ADD and MOD; %KEVENT_TIMER_ABSTIME for REARM
+ * @type: type of the kevent, for ADD
+ * @want: a set of events; see the operations
+ * @id: what is watched; the type says how to read it
+ * @user: for ADD, any value; the slot shows it
+ * @arg: depends on the type; 0 otherwise
+ * @handle: a result of ADD, and an argument of the other operations
+ * @result: set by the kernel: 0, or a negative error number
+ * @events: set by the kernel: the events that REMOVE took back, otherwise 0
+ */
+struct kevent_op {
+	__u8 op;
+	__u8 flags;
+	__u16 type;
+	__u32 want;
+	__u64 id;
+	__u64 user;
+	__u64 arg[3];
+	__u64 handle;
+	__s32 result;
+	__u32 events;
+};
+
+/**
+ * DOC: Flags of &struct kevent_submit
+ *
+ * %KEVENT_WAIT: wait for an event after the operations, unless one of these has failed.
+ *
+ * %KEVENT_ABSTIME: timeout is an absolute time.
+ */
+#define KEVENT_WAIT		0x1
+#define KEVENT_ABSTIME		0x2
+
+/**
+ * struct kevent_submit - argument of %KEVENT_IOC_SUBMIT
+ * @ops: pointer to @nr &struct kevent_op
+ * @nr: number of operations, 0 to %KEVENT_MAX_OPS
+ * @flags: %KEVENT_WAIT, %KEVENT_ABSTIME
+ * @head: with %KEVENT_WAIT, the position up to which the program has consumed the ring
+ * @timeout: with %KEVENT_WAIT, nanoseconds on @clock; -1: no limit; 0 and not absolute: do not
+ *	sleep
+ * @clock: CLOCK_MONOTONIC, CLOCK_REALTIME, CLOCK_BOOTTIME or CLOCK_TAI
+ * @min_nr: with %KEVENT_WAIT, the number of entries in the ring to wait for; 0 means 1
+ * @sigmask: pointer to a set of signals that replaces the thread's mask while it waits, or 0
+ * @sigsetsize: 8 with @sigmask, otherwise 0
+ * @reserved: 0
+ */
+struct kevent_submit {
+	__u64 ops;
+	__u32 nr;
+	__u32 flags;
+	__u64 head;
+	__s64 timeout;
+	__u32 clock;
+	__u32 min_nr;
+	__u64 sigmask;
+	__u32 sigsetsize;
+	__u32 reserved;
+};
+
+#define KEVENT_MAX_OPS		4096
+
+#define KEVENT_IOC_MAGIC	0xEF
+
+/*
+ * Once on a queue, before mmap(2). Returns 0, or -1 and errno:
+ *
+ * EBUSY: the queue has been set up
+ * EFAULT: the argument is not readable and writable memory
+ * EINVAL: slots is out of range; unknown flags; reserved is not 0
+ * ENOMEM: not enough kernel memory
+ * EOPNOTSUPP: this machine's caches do not allow it
+ */
+#define KEVENT_IOC_SETUP	_IOWR(KEVENT_IOC_MAGIC, 0x40, struct kevent_setup)
+
+/*
+ * Does the operations in order, each with a result of its own, then waits. Returns the number of
+ * operations done, or -1 and errno:
+ *
+ * EFAULT: the argument, the first operation or the signal mask is not readable memory
+ * EINTR: a signal ended the wait; the operations are done
+ * EINVAL: unknown flags; an invalid clock, timeout or sigsetsize; too many operations; reserved is
+ *	not 0; the queue has not been set up. No operation is done.
+ *
+ * An operation that cannot be read, or whose result cannot be written, ends the call. It does not
+ * count as done, and an ADD is undone. Results of operations:
+ *
+ * EBADF: ADD: id is not an open descriptor
+ * EEXIST: ADD: the queue has a kevent with this type, id and user
+ * EINVAL: an unknown operation, type or flag; a field without a meaning for it is not 0
+ * ELOOP: ADD: the descriptor is a queue or an epoll instance
+ * ENOENT: there is no kevent with this handle
+ * ENOMEM: ADD: not enough kernel memory
+ * ENOSPC: ADD: the queue has no free slot
+ * EPERM: ADD: the descriptor cannot be polled; an alarm clock, and the caller does not have
+ *	CAP_WAKE_ALARM
+ */
+#define KEVENT_IOC_SUBMIT	_IOWR(KEVENT_IOC_MAGIC, 0x41, struct kevent_submit)
+
+#endif /* _UAPI_LINUX_KEVENT_H */

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The operations of `KEVENT_IOC_SUBMIT`.
+
+use super::{
+    delivered::Place,
+    port::Port,
+    queue::{
+        Kevents,
+        Queue,
+        DISPATCH,
+        ONESHOT,
+        WALK, //
+    },
+    source::Source,
+    sources::Kind,
+    table::Key, //
+};
+use crate::uapi;
+use kernel::{
+    fs::File,
+    prelude::*,
+    sync::{
+        atomic::{
+            Full,
+            Relaxed, //
+        },
+        barrier::smp_mb,
+        ArcBorrow, //
+    }, //
+};
+
+/// The results of an operation that has succeeded.
+#[derive(Default)]
+pub(super) struct Done {
+    pub(super) handle: u64,
+    pub(super) events: u32,
+}
+
+/// Does an operation. `is_queue` says whether a file is a queue.
+///
+/// Context: task, may sleep. Errors: see `KEVENT_IOC_SUBMIT` in the UAPI header.
+pub(super) fn apply(
+    queue: ArcBorrow<'_, Queue>,
+    op: &uapi::kevent_op,
+    is_queue: fn(&File) -> bool,
+) -> Result<Done> {
+    match op.op.into() {
+        uapi::KEVENT_OP_ADD => add(queue, op, is_queue),
+        uapi::KEVENT_OP_REMOVE => remove(&queue, op),
+        uapi::KEVENT_OP_MOD => modify(&queue, op),
+        uapi::KEVENT_OP_READY => ready(&queue, op),
+        uapi::KEVENT_OP_RECHECK => recheck(&queue, op),
+        uapi::KEVENT_OP_REARM => rearm(&queue, op),
+        _ => Err(EINVAL),
+    }
+}
+
+/// Takes back a successful ADD.
+pub(super) fn undo_add(queue: &Queue, handle: u64) {
+    let op = uapi::kevent_op {
+        handle,
+        ..Default::default()
+    };
+    // Another thread may have removed the kevent already.
+    let _ = remove(queue, &op);
+}
+
+/// Checks the flags and the events of a kevent. Errors: `EINVAL`.
+fn check(op: &uapi::kevent_op, kind: Kind) -> Result {
+    let flags = u32::from(op.flags);
+    let once = ONESHOT | DISPATCH;
+    if flags & !kind.flags() != 0 || flags & once == once || op.want & !kind.events() != 0 {
+        return Err(EINVAL);
+    }
+    Ok(())
+}
+
+/// The flags as the queue keeps them.
+fn kept(flags: u32, needs_walk: bool) -> u32 {
+    (flags & (ONESHOT | DISPATCH)) | if needs_walk { WALK } else { 0 }
+}
+
+/// Fails with `EINVAL` if a field has a value that only ADD gives a meaning.
+fn check_unused(op: &uapi::kevent_op) -> Result {
+    if op.type_ != 0 || op.id != 0 || op.user != 0 {
+        return Err(EINVAL);
+    }
+    Ok(())
+}
+
+/// Like [`check_unused`], for operations without arguments.
+fn check_no_arguments(op: &uapi::kevent_op) -> Result {
+    if op.arg != [0; 3] {
+        return Err(EINVAL);
+    }
+    check_unused(op)
+}
+
+fn add(
+    queue: ArcBorrow<'_, Queue>,
+    op: &uapi::kevent_op,
+    is_queue: fn(&File) -> bool,
+) -> Result<Done> {
+    let kind = Kind::of(op.type_)?;
+    check(op, kind)?;
+    if op.handle != 0 || (op.arg != [0; 3] && !kind.takes_arguments()) {
+        return Err(EINVAL);
+    }
+    let flags = kept(op.flags.into(), kind.needs_walk(op));
+    let key = Key {
+        kind: op.type_,
+        id: op.id,
+        user: op.user,
+    };
+    let mut kevents = queue.lock();
+    if let Some(number) = kevents.find(&key) {
+        if !queue.has_ended(number) {
+            return Err(EEXIST);
+        }
+        queue.end(&mut kevents, number);
+    }
+    let number = queue.begin(&mut kevents, &key, op.want, flags)?;
+    let port = Port::new(queue.into(), number, kind.always());
+    let source = kind.make(op, port, is_queue).inspect_err(|_| {
+        // It may have raised events before it failed.
+        if let Some((slot, _)) = queue.slot(number) {
+            slot.retract();
+        }
+    })?;
+    let handle = kevents.fill(key, source)?;
+    queue.added();
+    Ok(Done { handle, events: 0 })
+}
+
+fn remove(queue: &Queue, op: &uapi::kevent_op) -> Result<Done> {
+    check_no_arguments(op)?;
+    if op.flags != 0 || op.want != 0 {
+        return Err(EINVAL);
+    }
+    let mut kevents = queue.lock();
+    let (number, source) = kevents.get(op.handle)?;
+    let ended = source.is_none();
+    queue.end(&mut kevents, number);
+    let events = queue.slot(number).map_or(0, |(slot, _)| slot.retract());
+    if ended && events == 0 {
+        return Err(ENOENT);
+    }
+    Ok(Done { handle: 0, events })
+}
+
+/// The slot and source of the kevent with the handle of `op`. Errors: `ENOENT`.
+fn live<'a>(
+    queue: &Queue,
+    kevents: &'a Kevents,
+    op: &uapi::kevent_op,
+) -> Result<(u32, &'a dyn Source)> {
+    let (number, source) = kevents.get(op.handle)?;
+    let source = source.ok_or(ENOENT)?;
+    if queue.has_ended(number) {
+        return Err(ENOENT);
+    }
+    Ok((number, &**source))
+}
+
+fn modify(queue: &Queue, op: &uapi::kevent_op) -> Result<Done> {
+    check_no_arguments(op)?;
+    let kevents = queue.lock();
+    let (number, source) = live(queue, &kevents, op)?;
+    check(op, Kind::of(kevents.kind(number).ok_or(ENOENT)?)?)?;
+    let flags = op.flags.into();
+    let (slot, place) = queue.slot(number).ok_or(ENOENT)?;
+    enable(place);
+    place
+        .flags
+        .store(kept(flags, source.needs_walk(flags)), Relaxed);
+    slot.want.store(op.want, Relaxed);
+    look(source);
+    Ok(Done::default())
+}
+
+fn ready(queue: &Queue, op: &uapi::kevent_op) -> Result<Done> {
+    if op.flags != 0 {
+        return Err(EINVAL);
+    }
+    check_no_arguments(op)?;
+    if op.handle == 0 {
+        if op.want != 0 {
+            return Err(EINVAL);
+        }
+        queue.wake_for_raised();
+        return Ok(Done::default());
+    }
+    let kevents = queue.lock();
+    let (_, source) = live(queue, &kevents, op)?;
+    source.ready(op.want)?;
+    Ok(Done::default())
+}
+
+fn recheck(queue: &Queue, op: &uapi::kevent_op) -> Result<Done> {
+    check_no_arguments(op)?;
+    if op.flags != 0 || op.want != 0 {
+        return Err(EINVAL);
+    }
+    let kevents = queue.lock();
+    let (number, source) = live(queue, &kevents, op)?;
+    let (_, place) = queue.slot(number).ok_or(ENOENT)?;
+    enable(place);
+    look(source);
+    Ok(Done::default())
+}
+
+fn rearm(queue: &Queue, op: &uapi::kevent_op) -> Result<Done> {
+    check_unused(op)?;
+    if u32::from(op.flags) & !uapi::KEVENT_TIMER_ABSTIME != 0 || op.want != 0 {
+        return Err(EINVAL);
+    }
+    let kevents = queue.lock();
+    let (number, source) = live(queue, &kevents, op)?;
+    let (_, place) = queue.slot(number).ok_or(ENOENT)?;
+    let flags = place.flags.load(Relaxed);
+    enable(place);
+    place.flags.store(kept(flags, op.arg[1] != 0), Relaxed);
+    let events = source
+        .rearm(op)
+        .inspect_err(|_| place.flags.store(flags, Relaxed))?;
+    Ok(Done { handle: 0, events })
+}
+
+/// Lets a kevent with DISPATCH raise events again.
+fn enable(place: &Place) {
+    if place.flags.load(Relaxed) & DISPATCH != 0 {
+        place.fired.store(0, Relaxed);
+    }
+}
+
+/// Looks at the source after a change of its kevent.
+fn look(source: &dyn Source) {
+    // Either the look sees a change of the source, or its producer sees the change of the kevent
+    // (`tests/litmus/kevent-dispatch.litmus`).
+    smp_mb(Full);
+    source.recheck();
+}

@@ -1,0 +1,483 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The queue: slots, index ring and waiters. Raising an event waits for nothing and allocates
+//! nothing.
+
+use super::{
+    delivered::{
+        Delivered,
+        Place, //
+    },
+    layout::{
+        Header,
+        Layout,
+        Slot,
+        SLOTS_PER_PAGE, //
+    },
+    ring::Ring,
+    source::Source,
+    table::{
+        Key,
+        Table, //
+    }, //
+};
+use crate::{
+    abstractions::{
+        file::{
+            events::Events,
+            poll::PollTable, //
+        },
+        mm::shared::{
+            Shared,
+            SharedPage, //
+        },
+        sync::{
+            atomic::{
+                read_once,
+                xchg_full, //
+            },
+            defer::{
+                DeferQueue,
+                Deferred,
+                Link, //
+            },
+            irq_work,
+            wait::{
+                Limit,
+                WaitQueue, //
+            }, //
+        },
+        task::signal, //
+    },
+    new_wait_queue,
+    uapi, //
+};
+use kernel::{
+    new_mutex,
+    page::PAGE_SIZE,
+    prelude::*,
+    seq_file::SeqFile,
+    seq_print,
+    sync::{
+        atomic::{
+            Atomic,
+            Full,
+            Relaxed, //
+        },
+        Arc,
+        ArcBorrow,
+        Mutex,
+        MutexGuard,
+        SetOnce, //
+    }, //
+};
+
+pub(super) const ONESHOT: u32 = uapi::KEVENT_ONESHOT;
+pub(super) const DISPATCH: u32 = uapi::KEVENT_DISPATCH;
+/// Kept beside the flags of the program: see [`Source::needs_walk`].
+pub(super) const WALK: u32 = 1 << 31;
+
+/// Deferred wake-ups of tasks and of pollers.
+const WAKE_TASK: u32 = 1;
+const WAKE_POLLERS: u32 = 2;
+
+static DEFERRED: DeferQueue<Queue> = DeferQueue::empty();
+
+/// Runs deferred wake-ups as long as the result lives.
+///
+/// Context: task, may sleep. Errors: see [`DeferQueue::register`].
+pub(crate) fn register_deferred() -> Result<irq_work::Registration<DeferQueue<Queue>>> {
+    DEFERRED.register()
+}
+
+/// A page of slots, with their private parts.
+struct Chunk {
+    slots: Shared<Slot>,
+    places: KVec<Place>,
+}
+
+impl Chunk {
+    fn new() -> Result<Self> {
+        let mut places = KVec::with_capacity(SLOTS_PER_PAGE, GFP_KERNEL_ACCOUNT)?;
+        for _ in 0..SLOTS_PER_PAGE {
+            places.push_within_capacity(Place::new())?;
+        }
+        Ok(Self {
+            slots: Shared::new(SLOTS_PER_PAGE)?,
+            places,
+        })
+    }
+}
+
+/// The kevents of a queue.
+pub(super) type Kevents = Table<Arc<dyn Source>>;
+
+/// A queue whose size is known.
+#[pin_data]
+pub(crate) struct Queue {
+    header: Shared<Header>,
+    ring: Ring,
+    /// Made when a kevent or the program needs them.
+    chunks: KVVec<SetOnce<Chunk>>,
+    layout: Layout,
+    delivered: Delivered,
+    /// 1 if some kevent got a wake-up without events, so that its source must be looked at.
+    look: Atomic<u32>,
+    /// 1 if a poller waits for the next entry.
+    armed: Atomic<u32>,
+    /// The number of kevents.
+    used: Atomic<u32>,
+    link: Link,
+    #[pin]
+    new_chunk: Mutex<()>,
+    #[pin]
+    kevents: Mutex<Kevents>,
+    /// Tasks that wait for entries.
+    #[pin]
+    tasks: WaitQueue,
+    #[pin]
+    pollers: WaitQueue,
+}
+
+impl Queue {
+    /// Makes a queue for `slots` kevents, a power of two that is at least [`SLOTS_PER_PAGE`].
+    ///
+    /// Context: task, may sleep. Errors: `ENOMEM`, and those of [`DeferQueue::link`].
+    pub(crate) fn new(slots: u32) -> Result<Arc<Self>> {
+        let layout = Layout::of(slots as usize);
+        let header = Shared::<Header>::new(1)?;
+        let fixed = &header[0];
+        fixed.magic.store(uapi::KEVENT_MAGIC, Relaxed);
+        fixed.version.store(uapi::KEVENT_VERSION, Relaxed);
+        fixed.slot_size.store(size_of::<Slot>() as u32, Relaxed);
+        fixed.ring_entries.store(slots, Relaxed);
+        fixed.slots.store(slots, Relaxed);
+        fixed.off_ring.store(layout.ring as u32, Relaxed);
+        fixed.off_slots.store(layout.slots as u32, Relaxed);
+        fixed.head.store(slots.into(), Relaxed);
+        let pages = slots as usize / SLOTS_PER_PAGE;
+        let mut chunks = KVVec::with_capacity(pages, GFP_KERNEL_ACCOUNT)?;
+        for _ in 0..pages {
+            chunks.push_within_capacity(SetOnce::new())?;
+        }
+        let ring = Ring::new(slots as usize)?;
+        let link = DEFERRED.link()?;
+        let kevents = Kevents::new(slots)?;
+        Arc::pin_init(
+            pin_init!(Self {
+                header,
+                ring,
+                chunks,
+                layout,
+                delivered: Delivered::new(),
+                look: Atomic::new(0),
+                armed: Atomic::new(0),
+                used: Atomic::new(0),
+                link,
+                new_chunk <- new_mutex!((), "kevent_chunk"),
+                kevents <- new_mutex!(kevents, "kevents"),
+                tasks <- new_wait_queue!(c"kevent_tasks"),
+                pollers <- new_wait_queue!(c"kevent_pollers"),
+            }),
+            GFP_KERNEL_ACCOUNT,
+        )
+    }
+
+    /// The size of the mapping.
+    pub(crate) fn map_size(&self) -> usize {
+        self.layout.size
+    }
+
+    /// A page of the mapping. The pages of slots are made by the first use.
+    pub(crate) fn page(&self, offset: usize) -> Option<SharedPage<'_>> {
+        if offset >= self.layout.slots {
+            let offset = offset - self.layout.slots;
+            let chunk = self.chunk_or_new(offset / PAGE_SIZE).ok()?;
+            chunk.slots.page(offset % PAGE_SIZE)
+        } else if offset >= self.layout.ring {
+            self.ring.memory().page(offset - self.layout.ring)
+        } else {
+            self.header.page(offset)
+        }
+    }
+
+    fn chunk_or_new(&self, index: usize) -> Result<&Chunk> {
+        let place = self.chunks.get(index).ok_or(ENOSPC)?;
+        if let Some(chunk) = place.as_ref() {
+            return Ok(chunk);
+        }
+        let _lock = self.new_chunk.lock();
+        if place.as_ref().is_none() {
+            place.populate(Chunk::new()?);
+        }
+        place.as_ref().ok_or(ENOMEM)
+    }
+
+    /// A slot that a kevent has or has had, and its private part.
+    #[inline(always)]
+    pub(super) fn slot(&self, number: u32) -> Option<(&Slot, &Place)> {
+        let chunk = self
+            .chunks
+            .get(number as usize / SLOTS_PER_PAGE)?
+            .as_ref()?;
+        let index = number as usize % SLOTS_PER_PAGE;
+        Some((chunk.slots.get(index)?, chunk.places.get(index)?))
+    }
+
+    /// Gives a free slot to a new kevent. Context: task, may sleep. Errors: `ENOMEM`.
+    pub(super) fn begin(
+        &self,
+        kevents: &mut Kevents,
+        key: &Key,
+        want: u32,
+        flags: u32,
+    ) -> Result<u32> {
+        let (number, generation) = kevents.reserve(|number| self.is_queued(number))?;
+        self.chunk_or_new(number as usize / SLOTS_PER_PAGE)?;
+        let (slot, place) = self.slot(number).ok_or(ENOSPC)?;
+        slot.begin(key.user, want, key.kind, generation);
+        place.flags.store(flags, Relaxed);
+        place.fired.store(0, Relaxed);
+        Ok(number)
+    }
+
+    /// Whether the kevent in slot `number` has had its only event. The next walk removes it.
+    pub(super) fn has_ended(&self, number: u32) -> bool {
+        self.slot(number).is_some_and(|(_, place)| {
+            place.fired.load(Relaxed) != 0 && place.flags.load(Relaxed) & ONESHOT != 0
+        })
+    }
+
+    /// Counts a kevent that is in the table now.
+    pub(super) fn added(&self) {
+        self.used.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn is_queued(&self, number: u32) -> bool {
+        self.slot(number).is_some_and(|(slot, _)| slot.is_queued())
+    }
+
+    /// Adds `events` to the kevent in slot `number`, as far as the program wants them or they are
+    /// in `always`, and queues it.
+    ///
+    /// Wait-free except for wake-ups and for the list of delivered kevents. Context: any, NMI
+    /// included.
+    #[inline(always)]
+    pub(super) fn raise(this: ArcBorrow<'_, Self>, number: u32, events: u32, always: u32) {
+        let Some((slot, place)) = this.slot(number) else {
+            return;
+        };
+        // The program widens the set by a store, and then looks at the source itself or asks for
+        // KEVENT_OP_RECHECK. Either comes after the change of the source, or this load comes after
+        // the store (`tests/litmus/kevent-want.litmus`).
+        let wanted = events & (slot.want() | always);
+        if wanted == 0 {
+            return;
+        }
+        let flags = read_once(&place.flags);
+        if flags & (ONESHOT | DISPATCH | WALK) != 0 && !this.may_raise(number, flags, place) {
+            return;
+        }
+        if slot.add(wanted) {
+            Self::publish(this, number);
+        }
+    }
+
+    /// Whether a kevent that is not plainly edge-triggered may raise an event. Lists it.
+    fn may_raise(&self, number: u32, flags: u32, place: &Place) -> bool {
+        // Two wait queues of a file may raise events at once, and only the first counts.
+        if flags & (ONESHOT | DISPATCH) != 0 && xchg_full(&place.fired, 1) != 0 {
+            return false;
+        }
+        if flags & (ONESHOT | WALK) != 0 {
+            self.delivered.push(number, place);
+        }
+        true
+    }
+
+    /// Puts a slot in the ring and wakes waiters.
+    #[inline(always)]
+    fn publish(this: ArcBorrow<'_, Self>, number: u32) {
+        this.ring.push(number * size_of::<Slot>() as u32);
+        // `push()` is a full barrier: a waiter that joins later sees the new tail.
+        if this.tasks.is_active() || read_once(&this.armed) != 0 {
+            Self::wake(this);
+        }
+    }
+
+    /// Wakes a task, and the pollers if they are armed. Context: any, NMI included.
+    #[cold]
+    #[inline(never)]
+    fn wake(this: ArcBorrow<'_, Self>) {
+        let mut deferred = 0;
+        if this.tasks.is_active() && !this.tasks.try_wake_task() {
+            deferred |= WAKE_TASK;
+        }
+        if read_once(&this.armed) != 0
+            && xchg_full(&this.armed, 0) != 0
+            && !this.pollers.try_wake(Events::IN)
+        {
+            deferred |= WAKE_POLLERS;
+        }
+        if deferred != 0 {
+            DEFERRED.push(this, deferred);
+        }
+    }
+
+    /// Makes the next [`Queue::wait`] or [`Queue::poll`] look at the source of slot `number`, and
+    /// wakes those that sleep in one. Context: like [`Queue::raise`].
+    #[cold]
+    pub(super) fn look_later(this: ArcBorrow<'_, Self>, number: u32) {
+        let Some((_, place)) = this.slot(number) else {
+            return;
+        };
+        this.delivered.push(number, place);
+        // Full: a task that clears it sees the list.
+        xchg_full(&this.look, 1);
+        Self::wake(this);
+    }
+
+    /// Looks at the sources of all delivered kevents that are not edge-triggered. Those that are
+    /// ready still, or again, raise their events.
+    ///
+    /// Context: task, may sleep.
+    fn walk(&self) {
+        if self.delivered.is_empty() {
+            return;
+        }
+        let mut kevents = self.kevents.lock();
+        self.delivered.walk(
+            |number| self.slot(number).map(|(_, place)| place),
+            |number| {
+                if self.has_ended(number) {
+                    self.end(&mut kevents, number);
+                } else if let Some(source) = kevents.source(number) {
+                    source.recheck();
+                }
+            },
+        );
+    }
+
+    /// Removes the kevent in slot `number` and detaches its source.
+    pub(super) fn end(&self, kevents: &mut Kevents, number: u32) {
+        if let Some(source) = kevents.take(number) {
+            // The source may queue the slot until it is gone.
+            drop(source);
+            kevents.release(number, self.is_queued(number));
+            self.used.fetch_sub(1, Relaxed);
+        }
+    }
+
+    /// Whether a task that has consumed the ring up to `head` need not wait for `min` entries, or
+    /// for all kevents if these are fewer. `head` comes from the program, and may be anything.
+    fn is_ready(&self, head: u64, min: u32) -> bool {
+        let min = min.min(read_once(&self.used)).max(1);
+        self.ring.tail().wrapping_sub(head) >= min.into() || read_once(&self.header[0].raised) != 0
+    }
+
+    /// Waits until the ring has `min` entries after `head`, or the list of raised slots has one.
+    ///
+    /// Context: task, may sleep. Errors: `ERESTARTSYS` if a signal is pending; `ETIME`.
+    pub(super) fn wait(&self, head: u64, min: u32, limit: &Limit) -> Result {
+        loop {
+            xchg_full(&self.look, 0);
+            self.walk();
+            if self.is_ready(head, min) {
+                return Ok(());
+            }
+            let sleeping = &self.header[0].sleeping;
+            // Full: a program that raises a slot afterwards sees it.
+            sleeping.fetch_add(1, Full);
+            let result = self.tasks.wait_exclusive(
+                || self.is_ready(head, min) || read_once(&self.look) != 0,
+                limit,
+            );
+            sleeping.fetch_sub(1, Full);
+            result?;
+            // The wake-up may have been for this task alone, which will not consume.
+            if signal::is_being_killed() && self.tasks.is_active() {
+                self.tasks.try_wake_task();
+            }
+            if self.is_ready(head, min) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Wakes a task that waits and all pollers, for the list of raised slots.
+    ///
+    /// Context: task.
+    pub(super) fn wake_for_raised(&self) {
+        // Before the wake-up: a poller that it wakes arms again.
+        xchg_full(&self.armed, 0);
+        xchg_full(&self.header[0].polled, 0);
+        self.pollers.wake(Events::IN);
+        self.tasks.try_wake_task();
+    }
+
+    /// Puts a poller on the queue. It is ready if the ring has an entry after the header's `head`.
+    pub(crate) fn poll<'a>(&'a self, table: &PollTable<'a>) -> Events {
+        let header = &self.header[0];
+        table.wait(&self.pollers);
+        // Both full: a producer that has not seen them is seen below. Always, because a poller
+        // that is ready now may wait for the next event.
+        xchg_full(&self.armed, 1);
+        xchg_full(&header.polled, 1);
+        xchg_full(&self.look, 0);
+        self.walk();
+        let head = header.head.load(Relaxed);
+        let ready = self.ring.tail() != head || read_once(&header.raised) != 0;
+        Events::IN.when(ready)
+    }
+
+    /// Locks the kevents, for an operation. Context: task, may sleep.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Kevents> {
+        self.kevents.lock()
+    }
+
+    /// Prints the queue and its kevents to fdinfo. Context: task, may sleep.
+    pub(crate) fn show(&self, m: &SeqFile) {
+        let kevents = self.kevents.lock();
+        seq_print!(
+            m,
+            "kevent slots: {} used: {}\n",
+            self.ring.memory().len(),
+            kevents.used()
+        );
+        for (number, key, source) in kevents.iter() {
+            let want = self.slot(number).map_or(0, |(slot, _)| slot.want());
+            seq_print!(
+                m,
+                "slot: {number} type: {} want: {want:08x} id: {:x} user: {:x}",
+                key.kind,
+                key.id,
+                key.user
+            );
+            source.show(m);
+            seq_print!(m, "\n");
+        }
+    }
+
+    /// Detaches all sources. Nothing raises an event afterwards. Context: task, may sleep.
+    pub(crate) fn close(&self) {
+        let mut kevents = self.kevents.lock();
+        for number in 0..kevents.len() {
+            self.end(&mut kevents, number);
+        }
+    }
+}
+
+impl Deferred for Queue {
+    fn link(&self) -> &Link {
+        &self.link
+    }
+
+    fn run(&self, bits: u32) {
+        if bits & WAKE_TASK != 0 {
+            self.tasks.try_wake_task();
+        }
+        if bits & WAKE_POLLERS != 0 {
+            self.pollers.wake(Events::IN);
+        }
+    }
+}

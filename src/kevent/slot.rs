@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The kernel's side of a slot.
+
+use super::layout::Slot;
+use crate::abstractions::sync::atomic::{
+    or_full,
+    read_once,
+    test_and_set_top, //
+};
+use kernel::sync::atomic::{
+    Acquire,
+    Full,
+    Relaxed,
+    Release, //
+};
+
+/// `KEVENT_QUEUED`: the slot is in the index ring.
+pub(crate) const QUEUED: u64 = 1 << 63;
+
+/// How often [`Slot::retract`] tries. Only a program that writes the slot all the time makes it
+/// fail, and then it only keeps events that the program may have written itself.
+const TRIES: u32 = 1000;
+
+impl Slot {
+    /// Gives the slot to a new kevent. The caller has seen QUEUED clear, and nothing raises events
+    /// here.
+    pub(crate) fn begin(&self, user: u64, want: u32, kind: u16, generation: u32) {
+        self.user.store(user, Relaxed);
+        self.data.store(0, Relaxed);
+        self.want.store(want, Relaxed);
+        self.type_and_gen
+            .store(u32::from(kind) | generation << 16, Relaxed);
+        // A consumer that sees the new kevent in the ring sees its user word by the ring's order.
+        self.ready.store(0, Release);
+    }
+
+    /// The events for which the kevent is queued. The program may have written any.
+    #[inline(always)]
+    pub(crate) fn want(&self) -> u32 {
+        read_once(&self.want)
+    }
+
+    /// Adds events. Returns true if the caller must put the slot in the ring.
+    ///
+    /// The events come before QUEUED: see `ring.rs`. If the consumer takes them in between, its
+    /// next entry for this slot has none. Context: any, NMI included.
+    #[inline(always)]
+    pub(crate) fn add(&self, events: u32) -> bool {
+        or_full(&self.ready, events.into());
+        !test_and_set_top(&self.ready)
+    }
+
+    /// Takes the events back and leaves QUEUED. Nothing may raise events here. Returns the events.
+    pub(crate) fn retract(&self) -> u32 {
+        let mut old = self.ready.load(Relaxed);
+        for _ in 0..TRIES {
+            match self.ready.cmpxchg(old, old & QUEUED, Full) {
+                Ok(_) => return old as u32,
+                Err(now) => old = now,
+            }
+        }
+        0
+    }
+
+    /// Whether the slot may be in the ring. If not, the consumer has ended with its last kevent:
+    /// acquire pairs with the release of the consumer's exchange, before which it reads the user
+    /// word (`tests/litmus/kevent-user.litmus`).
+    pub(crate) fn is_queued(&self) -> bool {
+        self.ready.load(Acquire) & QUEUED != 0
+    }
+}

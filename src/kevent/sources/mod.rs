@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The sources of events, one file for each.
+//!
+//! A source is an implementation of [`Source`] that holds a [`Port`]. A new one adds its type to
+//! [`Kind`].
+
+mod file;
+mod timer;
+mod user;
+
+use super::{
+    port::Port,
+    source::Source, //
+};
+use crate::uapi;
+use kernel::{
+    fs::File,
+    prelude::*,
+    sync::Arc, //
+};
+
+/// The types of kevents.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    Poll,
+    Timer,
+    User,
+}
+
+impl Kind {
+    /// The kind of a `KEVENT_*` number. Errors: `EINVAL`.
+    pub(crate) fn of(number: u16) -> Result<Self> {
+        match number.into() {
+            uapi::KEVENT_POLL => Ok(Self::Poll),
+            uapi::KEVENT_TIMER => Ok(Self::Timer),
+            uapi::KEVENT_USER => Ok(Self::User),
+            _ => Err(EINVAL),
+        }
+    }
+
+    /// The events that a kevent may want.
+    pub(crate) fn events(self) -> u32 {
+        match self {
+            Self::Poll => file::EVENTS,
+            Self::Timer => timer::EVENTS,
+            Self::User => u32::MAX,
+        }
+    }
+
+    /// The events that the program gets whether it wants them or not.
+    pub(crate) fn always(self) -> u32 {
+        match self {
+            Self::Poll => file::ALWAYS,
+            Self::Timer | Self::User => 0,
+        }
+    }
+
+    /// Makes the source of the kevent that `op` adds. It may raise events at once. `is_queue` says
+    /// whether a file is a queue, which no queue may watch.
+    ///
+    /// Context: task, may sleep. Errors: those of `KEVENT_OP_ADD`.
+    pub(crate) fn make(
+        self,
+        op: &uapi::kevent_op,
+        port: Port,
+        is_queue: fn(&File) -> bool,
+    ) -> Result<Arc<dyn Source>> {
+        match self {
+            Self::Poll => file::make(op, port, is_queue),
+            Self::Timer => timer::make(op, port),
+            Self::User => user::make(port),
+        }
+    }
+
+    /// Like [`Source::needs_walk`] of the source that [`Kind::make`] makes.
+    pub(crate) fn needs_walk(self, op: &uapi::kevent_op) -> bool {
+        match self {
+            Self::Poll => file::needs_walk(op.flags.into()),
+            Self::Timer => timer::rests(op),
+            Self::User => false,
+        }
+    }
+
+    /// The flags that a kevent may have.
+    pub(crate) fn flags(self) -> u32 {
+        let all = uapi::KEVENT_ONESHOT | uapi::KEVENT_DISPATCH;
+        match self {
+            Self::Poll => all | uapi::KEVENT_ET,
+            Self::Timer => all | uapi::KEVENT_TIMER_ABSTIME,
+            Self::User => all,
+        }
+    }
+
+    /// Whether operations that make or set it have a meaning for `arg`.
+    pub(crate) fn takes_arguments(self) -> bool {
+        matches!(self, Self::Timer)
+    }
+}

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `KEVENT_TIMER`: timers on every clock that timer descriptors have.
+//!
+//! A timer is never started again by its own expiration, so a short period cannot take a processor.
+//! A periodic timer rests after an expiration until the program waits or polls the queue. It then
+//! counts the expirations that it has missed.
+//!
+//! The slot's `data` belongs to both sides. For a timer with an interval, it is the number of
+//! expirations. For others it is the deadline. The program moves the deadline to a later time by an
+//! exchange, and the timer still expires at the earlier one: it finds another deadline and rests,
+//! until the program waits or polls. A deadline of 0 says that the timer has expired.
+
+use crate::{
+    abstractions::time::{
+        clock::{
+            self,
+            Clock,
+            Ktime, //
+        },
+        once::{
+            Fired,
+            Once, //
+        },
+        timer::{
+            Alarm,
+            HrTimer,
+            RawTimer, //
+        }, //
+    },
+    kevent::{
+        port::Port,
+        source::Source, //
+    },
+    timerfd::{
+        schedule::{
+            after,
+            forward, //
+        },
+        setting::TimerClock, //
+    },
+    uapi, //
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::{
+            Acquire,
+            Atomic,
+            Relaxed,
+            Release, //
+        },
+        Arc, //
+    }, //
+};
+
+/// The only event.
+pub(super) const EVENTS: u32 = uapi::KEVENT_TIMER_FIRED;
+
+/// A setting, checked.
+struct Setting {
+    first: Ktime,
+    absolute: bool,
+    interval: Ktime,
+    slack: u32,
+}
+
+impl Setting {
+    /// The setting in `arg` of an operation. Errors: `EINVAL`.
+    fn of(op: &uapi::kevent_op) -> Result<Self> {
+        let [first, interval, slack] = op.arg;
+        Ok(Self {
+            first: Ktime::try_from(first).map_err(|_| EINVAL)?,
+            absolute: u32::from(op.flags) & uapi::KEVENT_TIMER_ABSTIME != 0,
+            interval: Ktime::try_from(interval).map_err(|_| EINVAL)?,
+            slack: u32::try_from(slack).map_err(|_| EINVAL)?,
+        })
+    }
+}
+
+/// Whether a timer that `op` sets must be looked at again after an expiration.
+pub(super) fn rests(op: &uapi::kevent_op) -> bool {
+    op.arg[1] != 0
+}
+
+/// The owner of the kernel's timer. Together they take 128 bytes.
+///
+/// Operations and walks change the setting, under the lock of the queue's kevents, while the timer
+/// is not running.
+struct Deadline {
+    port: Port,
+    /// The next expiration, in the program's time. From then on the negative value of it, until the
+    /// timer is started again.
+    next: Atomic<i64>,
+    interval: Atomic<i64>,
+    slack: Atomic<u32>,
+    clock: Clock,
+}
+
+impl Deadline {
+    /// The last expiration of a timer that rests.
+    fn rests(&self) -> Option<Ktime> {
+        // Acquire: see `fired()`.
+        Some(-self.next.load(Acquire)).filter(|last| *last >= 0)
+    }
+}
+
+#[cfg(not(any(CONFIG_DEBUG_SPINLOCK, CONFIG_PREEMPT_RT)))]
+const _: () = assert!(size_of::<Once<HrTimer, Deadline>>() <= 120);
+
+impl Fired for Deadline {
+    fn fired(&self) {
+        let next = self.next.load(Relaxed);
+        let periodic = self.interval.load(Relaxed) != 0;
+        // Release: a walk that sees it may set the timer anew, after the loads.
+        self.next.store(-next, Release);
+        if periodic {
+            self.port.add_data(1);
+        } else if let Err(later) = self.port.swap_data(next as u64, 0) {
+            if later != 0 {
+                self.port.recheck_later();
+            }
+            return;
+        }
+        self.port.raise(EVENTS);
+    }
+}
+
+/// A timer of a queue.
+type Timer<T> = Once<T, Deadline>;
+
+/// Starts the timer for `next`, in the program's time. Context: task, with the lock of the kevents.
+fn start<T: RawTimer>(timer: &Timer<T>, next: Ktime) {
+    let owner = timer.owner();
+    owner.next.store(next, Relaxed);
+    let host = clock::to_host(owner.clock.id(), next);
+    if !timer.start(host, owner.slack.load(Relaxed).into()) {
+        owner.fired();
+    }
+}
+
+/// Gives the timer, which is not running, a setting, and starts it. Context: like [`start`].
+fn set<T: RawTimer>(timer: &Timer<T>, setting: &Setting) {
+    let owner = timer.owner();
+    let first = if setting.absolute {
+        setting.first
+    } else {
+        let id = owner.clock.id();
+        clock::from_host(id, after(owner.clock.now(), setting.first))
+    };
+    owner.interval.store(setting.interval, Relaxed);
+    owner.slack.store(setting.slack, Relaxed);
+    // 0 is no deadline, and has passed like 1.
+    let first = first.max(1);
+    owner.port.set_data(if setting.interval == 0 {
+        first as u64
+    } else {
+        0
+    });
+    start(timer, first);
+}
+
+impl<T: RawTimer + 'static> Source for Timer<T> {
+    fn recheck(&self) {
+        let owner = self.owner();
+        let Some(last) = owner.rests() else {
+            return;
+        };
+        let interval = owner.interval.load(Relaxed);
+        if interval == 0 {
+            match Ktime::try_from(owner.port.data()) {
+                Ok(0 | Ktime::MAX) | Err(_) => (),
+                Ok(later) => start(self, later),
+            }
+            return;
+        }
+        let now = clock::from_host(owner.clock.id(), owner.clock.now());
+        let due = after(last, interval);
+        let (next, missed) = forward(due, interval, now);
+        if missed != 0 {
+            owner.port.add_data(missed);
+            owner.port.raise(EVENTS);
+        }
+        start(self, next);
+    }
+
+    fn needs_walk(&self, _flags: u32) -> bool {
+        self.owner().interval.load(Relaxed) != 0
+    }
+
+    fn rearm(&self, op: &uapi::kevent_op) -> Result<u32> {
+        let setting = Setting::of(op)?;
+        self.cancel();
+        let taken = self.owner().port.retract();
+        set(self, &setting);
+        Ok(taken)
+    }
+}
+
+/// Makes the source for the clock in the low half of `op.id`.
+///
+/// Errors: `EINVAL` for another clock or an invalid time; `EPERM` for an alarm clock without
+/// `CAP_WAKE_ALARM`; `ENOMEM`.
+pub(super) fn make(op: &uapi::kevent_op, port: Port) -> Result<Arc<dyn Source>> {
+    let TimerClock { clock, alarm } = TimerClock::from_id(op.id as u32 as i32)?;
+    let setting = Setting::of(op)?;
+    // Like native, a relative time passes at its own rate when the time of day is set.
+    let clock = match clock {
+        Clock::Realtime if !setting.absolute && !alarm => Clock::Monotonic,
+        clock => clock,
+    };
+    if alarm {
+        clock::may_wake_system()?;
+        make_on::<Alarm>(clock, port, &setting)
+    } else {
+        make_on::<HrTimer>(clock, port, &setting)
+    }
+}
+
+fn make_on<T: RawTimer + 'static>(
+    clock: Clock,
+    port: Port,
+    setting: &Setting,
+) -> Result<Arc<dyn Source>> {
+    let owner = Deadline {
+        port,
+        next: Atomic::new(0),
+        interval: Atomic::new(0),
+        slack: Atomic::new(0),
+        clock,
+    };
+    let timer = Arc::pin_init(Timer::<T>::new(clock, owner), GFP_KERNEL_ACCOUNT)?;
+    set(&timer, setting);
+    Ok(timer)
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `KEVENT_IOC_SUBMIT`: operations, then a wait.
+
+use super::{
+    ops::{
+        self,
+        Done, //
+    },
+    queue::Queue, //
+};
+use crate::{
+    abstractions::{
+        mm::user::{
+            read,
+            write, //
+        },
+        sync::wait::Limit,
+        task::signal::{
+            self,
+            SigSet, //
+        },
+        time::clock::{
+            self,
+            Clock,
+            Ktime, //
+        }, //
+    },
+    uapi, //
+};
+use core::mem::offset_of;
+use kernel::{
+    bindings,
+    fs::File,
+    prelude::*,
+    sync::ArcBorrow,
+    uaccess::UserPtr, //
+};
+use zerocopy_derive::Immutable;
+
+/// The end of a `struct kevent_op`, which the kernel sets.
+#[derive(IntoBytes, Immutable)]
+#[repr(C)]
+struct OpResult {
+    handle: u64,
+    result: i32,
+    events: u32,
+}
+
+const OP_SIZE: usize = size_of::<uapi::kevent_op>();
+const _: () = assert!(offset_of!(uapi::kevent_op, handle) == OP_SIZE - size_of::<OpResult>());
+
+/// A wait that is to follow the operations.
+struct Wait {
+    head: u64,
+    min: u32,
+    clock: Clock,
+    timeout: Timeout,
+    blocked: Option<SigSet>,
+}
+
+enum Timeout {
+    Never,
+    /// Nanoseconds from the start of the wait.
+    In(Ktime),
+    /// A time on the clock of the process.
+    At(Ktime),
+}
+
+impl Wait {
+    /// The wait that `args` ask for. Errors: `EINVAL`, `EFAULT`.
+    fn of(args: &uapi::kevent_submit) -> Result<Option<Self>> {
+        if args.flags & !(uapi::KEVENT_WAIT | uapi::KEVENT_ABSTIME) != 0 || args.reserved != 0 {
+            return Err(EINVAL);
+        }
+        if args.flags & uapi::KEVENT_WAIT == 0 {
+            let unused = args.flags == 0
+                && args.head == 0
+                && args.timeout == 0
+                && args.clock == 0
+                && args.min_nr == 0
+                && args.sigmask == 0
+                && args.sigsetsize == 0;
+            return if unused { Ok(None) } else { Err(EINVAL) };
+        }
+        let absolute = args.flags & uapi::KEVENT_ABSTIME != 0;
+        let timeout = match (args.timeout, absolute) {
+            (-1, false) => Timeout::Never,
+            (i64::MIN..=-1, _) => return Err(EINVAL),
+            (time, false) => Timeout::In(time),
+            (time, true) => Timeout::At(time),
+        };
+        let clock = match args.clock {
+            bindings::CLOCK_MONOTONIC => Clock::Monotonic,
+            bindings::CLOCK_REALTIME => Clock::Realtime,
+            bindings::CLOCK_BOOTTIME => Clock::Boottime,
+            bindings::CLOCK_TAI => Clock::Tai,
+            _ => return Err(EINVAL),
+        };
+        let blocked = match (args.sigmask, args.sigsetsize as usize) {
+            (0, 0) => None,
+            (0, _) => return Err(EINVAL),
+            (mask, size) if size == size_of::<u64>() => {
+                Some(SigSet::from_bits(read(UserPtr::from_addr(mask as usize))?))
+            }
+            _ => return Err(EINVAL),
+        };
+        Ok(Some(Self {
+            head: args.head,
+            min: args.min_nr,
+            clock,
+            timeout,
+            blocked,
+        }))
+    }
+
+    /// Waits. The end of the time is no error. Errors: `EINTR`.
+    fn run(&self, queue: &Queue) -> Result {
+        let limit = match self.timeout {
+            Timeout::Never => Limit::NEVER,
+            Timeout::In(0) => Limit::at(self.clock, 0),
+            Timeout::In(time) => Limit::at(self.clock, self.clock.now().saturating_add(time)),
+            Timeout::At(time) => Limit::at(self.clock, clock::to_host(self.clock.id(), time)),
+        };
+        let result =
+            signal::wait_with_blocked(self.blocked, || queue.wait(self.head, self.min, &limit));
+        match result {
+            Err(e) if e == ETIME => Ok(()),
+            // Not restarted, because the operations are done.
+            Err(e) if e == ERESTARTSYS => Err(EINTR),
+            result => result,
+        }
+    }
+}
+
+/// Does the operations that `arg` points to, then waits. Returns the number of operations that were
+/// done. `is_queue` says whether a file is a queue.
+///
+/// Context: task, may sleep. Errors: see `KEVENT_IOC_SUBMIT` in the UAPI header.
+pub(super) fn submit(
+    queue: ArcBorrow<'_, Queue>,
+    arg: UserPtr,
+    is_queue: fn(&File) -> bool,
+) -> Result<u32> {
+    let args: uapi::kevent_submit = read(arg)?;
+    if args.nr > uapi::KEVENT_MAX_OPS {
+        return Err(EINVAL);
+    }
+    let wait = Wait::of(&args)?;
+    let ops = UserPtr::from_addr(args.ops as usize);
+    let mut all_succeeded = true;
+    for done in 0..args.nr {
+        match one(
+            queue,
+            ops.wrapping_byte_add(done as usize * OP_SIZE),
+            is_queue,
+        ) {
+            Ok(succeeded) => all_succeeded &= succeeded,
+            Err(e) if done == 0 => return Err(e),
+            Err(_) => return Ok(done),
+        }
+    }
+    if let (Some(wait), true) = (wait, all_succeeded) {
+        wait.run(&queue)?;
+    }
+    Ok(args.nr)
+}
+
+/// Does the operation at `at` and writes its result. Returns whether it has succeeded. Errors:
+/// `EFAULT`.
+fn one(queue: ArcBorrow<'_, Queue>, at: UserPtr, is_queue: fn(&File) -> bool) -> Result<bool> {
+    let op: uapi::kevent_op = read(at)?;
+    let outcome = ops::apply(queue, &op, is_queue);
+    let result = match &outcome {
+        Ok(Done { handle, events }) => OpResult {
+            handle: if *handle == 0 { op.handle } else { *handle },
+            result: 0,
+            events: *events,
+        },
+        Err(e) => OpResult {
+            handle: op.handle,
+            result: e.to_errno(),
+            events: 0,
+        },
+    };
+    write(
+        at.wrapping_byte_add(OP_SIZE - size_of::<OpResult>()),
+        &result,
+    )
+    .inspect_err(|_| {
+        if let Ok(Done { handle: 1.., .. }) = outcome {
+            ops::undo_add(&queue, result.handle);
+        }
+    })?;
+    Ok(outcome.is_ok())
+}
