@@ -170,6 +170,12 @@ static inline long call_epoll(struct call *call)
 	return ret;
 }
 
+/* call->value is the command. */
+static inline long call_ioctl(struct call *call)
+{
+	return syscall(SYS_ioctl, call->fd, (unsigned long)call->value, call->buf);
+}
+
 static inline void *call_thread(void *arg)
 {
 	struct call *call = arg;
@@ -217,6 +223,8 @@ static inline long call_nr(long (*make)(struct call *call))
 		return SYS_read;
 	if (make == call_write)
 		return SYS_write;
+	if (make == call_ioctl)
+		return SYS_ioctl;
 	return make == call_poll ? SYS_poll : SYS_epoll_wait;
 }
 

@@ -15,10 +15,12 @@ $(error usage: make O=DIRECTORY-FOR-THE-PROGRAMS KSRC=KERNEL-SOURCE)
 endif
 
 PROGRAMS ?= $(basename $(notdir $(wildcard $(HERE)*.c)))
-HEADERS += $(wildcard $(HERE)*.h $(HERE)../lib/c/*.h) $(HERE)../../include/uapi/linux/evfd.h
+HEADERS += $(wildcard $(HERE)*.h $(HERE)../lib/c/*.h $(HERE)../../include/uapi/linux/*.h \
+	$(HERE)../../lib/c/include/evfd/*.h)
 
 CFLAGS := -O2 -g0 -Wall -Wextra -Werror -pthread $(OPTIONS) \
-	-iquote $(HERE)../lib/c -I$(HERE)../../include/uapi -isystem $(KSRC)/tools/testing/selftests
+	-iquote $(HERE)../lib/c -I$(HERE)../../include/uapi -I$(HERE)../../lib/c/include \
+	-isystem $(KSRC)/tools/testing/selftests
 
 all: $(PROGRAMS:%=$(O)/%) $(PROGRAMS:%=$(O)/%32)
 
