@@ -109,7 +109,7 @@ checkpatch_files() {
 # INCLUDE_LINUX is wrong about <linux/nmi.h>, which does not replace <asm/nmi.h>. Some of the
 # kernel's names and rules do not exist for programs.
 checkpatch() {
-	local status=0 dir programs=(tests/lib tests/user tests/bench tests/faults tests/preload tests/stress tools/preload)
+	local status=0 dir programs=(lib tests/lib tests/user tests/bench tests/faults tests/preload tests/stress tools/preload)
 	local ignored=PREFER_KERNEL_TYPES,PREFER_DEFINED_ATTRIBUTE_MACRO,VOLATILE
 	ignored+=,CAMELCASE,ARCH_DEFINES,AVOID_EXTERNS
 	files '*.c' '*.h' "${programs[@]/#/:!}" | checkpatch_files INCLUDE_LINUX || status=1
@@ -130,12 +130,12 @@ man_lint() {
 # References to missing pages of evfd, and names of its headers without a page.
 man_missing() {
 	local name
-	sed -nE 's/^\.(Xr|It Xr) ((ioctl_)?evfd[^ ]*) ([0-9]).*/\2.\4/p' "${man_pages[@]}" |
+	sed -nE 's/^\.(Xr|It Xr) ((ioctl_)?(evfd|kevent)[^ ]*) ([0-9]).*/\2.\5/p' "${man_pages[@]}" |
 		sort -u | while read -r name; do
 		[ -e "Documentation/man/$name" ] || echo "there is no page $name"
 	done
-	sed -nE 's/^#define (EVFD_[A-Z0-9_]+)\s.*/\1/p; s/^.*\b(evfd_[a-z_]+)\(.*;$/\1/p' \
-		include/uapi/linux/evfd.h include/linux/evfd.h | sort -u |
+	sed -nE 's/^#define ((EVFD|KEVENT)_[A-Z0-9_]+)\s.*/\1/p; s/^.*\b(evfd_[a-z_]+)\(.*;$/\1/p' \
+		include/uapi/linux/*.h include/linux/evfd.h | sort -u |
 		while read -r name; do
 			[ "$name" = EVFD_IOC_MAGIC ] || grep -qw -- "$name" "${man_pages[@]}" ||
 				echo "no page names $name"
@@ -176,7 +176,8 @@ man_programs() {
 		in_root sh -ec 'for file in "$1"/*.c; do
 			for bits in 64 32; do
 				gcc -std=gnu11 -m$bits -O2 -Wall -Wextra -Werror \
-					-idirafter include/uapi -o "${file%c}$bits" "$file"
+					-idirafter include/uapi -idirafter lib/c/include \
+					-o "${file%c}$bits" "$file"
 			done
 		done' sh "$out"
 }
