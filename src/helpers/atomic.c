@@ -13,6 +13,13 @@ void evfd_helper_or(__u64 *word, __u64 bits)
 	smp_mb__after_atomic();
 }
 
+void evfd_helper_and(__u64 *word, __u64 bits)
+{
+	smp_mb__before_atomic();
+	atomic64_and(bits, (atomic64_t *)word);
+	smp_mb__after_atomic();
+}
+
 bool evfd_helper_test_and_set_top(__u64 *word)
 {
 	__u64 top = 1ULL << 63;

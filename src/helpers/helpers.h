@@ -12,6 +12,7 @@
 #include <linux/fs.h>
 
 #include "atomic.h"
+#include "closes.h"
 #include "file.h"
 #include "ida.h"
 #include "irq_work.h"
@@ -33,6 +34,7 @@ const __u32 RUST_CONST_HELPER_EPOLLIN = (__force __u32)EPOLLIN;
 const __u32 RUST_CONST_HELPER_EPOLLOUT = (__force __u32)EPOLLOUT;
 const __u32 RUST_CONST_HELPER_EPOLLERR = (__force __u32)EPOLLERR;
 const __u32 RUST_CONST_HELPER_EPOLLHUP = (__force __u32)EPOLLHUP;
+const __u32 RUST_CONST_HELPER_EPOLLET = (__force __u32)EPOLLET;
 const __u32 RUST_CONST_HELPER_POLLFREE = (__force __u32)POLLFREE;
 const __u32 RUST_CONST_HELPER_FMODE_NOWAIT = (__force __u32)FMODE_NOWAIT;
 const __u32 RUST_CONST_HELPER_FMODE_STREAM = (__force __u32)FMODE_STREAM;

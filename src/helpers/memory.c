@@ -30,7 +30,7 @@ bool evfd_helper_map_shared(struct vm_area_struct *vma, size_t size)
 {
 	unsigned long pages = PAGE_ALIGN(size) >> PAGE_SHIFT;
 
-	if (!(vma->vm_flags & VM_SHARED) || vma->vm_flags & VM_EXEC)
+	if (!(vma->vm_flags & VM_MAYSHARE) || vma->vm_flags & VM_EXEC)
 		return false;
 	if (vma->vm_pgoff >= pages || vma_pages(vma) > pages - vma->vm_pgoff)
 		return false;

@@ -24,11 +24,21 @@ bool evfd_helper_can_poll(struct file *file)
 	return file_can_poll(file);
 }
 
-/* The kernel exports neither epoll's operations nor its own test. */
-bool evfd_helper_is_epoll(struct file *file)
+static bool evfd_is_anon(struct file *file, const char *name)
 {
 	return file_inode(file)->i_sb->s_magic == ANON_INODE_FS_MAGIC &&
-	       !strcmp(file->f_path.dentry->d_name.name, "[eventpoll]");
+	       !strcmp(file->f_path.dentry->d_name.name, name);
+}
+
+/* The kernel exports neither the operations of these files nor its own tests. */
+bool evfd_helper_is_epoll(struct file *file)
+{
+	return evfd_is_anon(file, "[eventpoll]");
+}
+
+bool evfd_helper_is_io_uring(struct file *file)
+{
+	return evfd_is_anon(file, "[io_uring]");
 }
 
 /* May sleep. */

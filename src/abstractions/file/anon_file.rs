@@ -229,6 +229,11 @@ pub trait AnonFile: Sized + Send + Sync + 'static {
     /// Prints to `/proc/PID/fdinfo/FD`.
     fn show_fdinfo(&self, m: &SeqFile);
 
+    /// Runs at the close of each descriptor of the file, also when a process ends.
+    fn flush(&self) {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
     /// Runs after the last reference on the file was dropped.
     fn release(this: Self::Private);
 }
@@ -283,6 +288,11 @@ impl<T: AnonFile> FileOperations<T> {
                 },
                 mmap: if T::HAS_MAP_SIZE {
                     Some(Self::mmap)
+                } else {
+                    None
+                },
+                flush: if T::HAS_FLUSH {
+                    Some(Self::flush)
                 } else {
                     None
                 },
@@ -459,6 +469,15 @@ impl<T: AnonFile> FileOperations<T> {
             }
             None => bindings::vm_fault_reason_VM_FAULT_SIGBUS,
         }
+    }
+
+    /// # Safety
+    ///
+    /// Must be called by the VFS, for a file with these operations.
+    unsafe extern "C" fn flush(file: *mut bindings::file, _id: bindings::fl_owner_t) -> c_int {
+        // SAFETY: See `read()`.
+        T::flush(unsafe { Self::data(file) });
+        0
     }
 
     /// # Safety

@@ -27,6 +27,9 @@ impl Events {
     /// The file is being closed.
     pub const HUP: Events = Events(helpers::EPOLLHUP);
 
+    /// In the key of a poll: the poller needs a wake-up for each event (`EPOLLET`).
+    pub const EDGES: Events = Events(helpers::EPOLLET);
+
     /// The owner of a wait queue frees it.
     pub(in crate::abstractions) const POLLFREE: Events = Events(helpers::POLLFREE);
 

@@ -5,12 +5,14 @@
 //! | module | C API |
 //! | --- | --- |
 //! | [`anon_file`] | files on anonymous inodes, `struct file_operations` |
+//! | [`closes`] | notifications that a file is closed, `fsnotify` |
 //! | [`events`] | poll events, `__poll_t` |
 //! | [`miscdev`] | misc devices that answer ioctls |
 //! | [`poll`] | `poll_table` |
 //! | [`poller`] | polling a file from the kernel, `vfs_poll()` |
 
 pub mod anon_file;
+pub mod closes;
 pub mod events;
 pub mod miscdev;
 pub mod poll;

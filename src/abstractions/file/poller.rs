@@ -6,7 +6,15 @@
 //! [`include/linux/wait.h`](srctree/include/linux/wait.h)
 
 use crate::abstractions::{
-    file::events::Events,
+    compat::EOPNOTSUPP,
+    file::{
+        closes::{
+            self,
+            Leave,
+            WeakFile, //
+        },
+        events::Events, //
+    },
     helpers, //
 };
 use core::{
@@ -23,6 +31,10 @@ use kernel::{
     prelude::*,
     sync::{
         aref::ARef,
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         Arc, //
     },
     types::Opaque, //
@@ -36,6 +48,19 @@ pub trait Woken: Send + Sync {
     /// Context: any in which wait queues are woken, with the lock of the queue held. Must not
     /// sleep, and must not take a lock in which this file's queues are woken.
     fn woken(&self, events: Option<Events>);
+
+    /// Runs when a file is closed that is watched [`weakly`](Hold::Weak). Nothing else runs
+    /// afterwards. Context: like that of [`Woken::woken`].
+    fn closed(&self) {}
+}
+
+/// How a poller holds its file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// By a reference.
+    Strong,
+    /// Not at all: the poller ends with the file.
+    Weak,
 }
 
 /// Whether `file` can be polled. All others count as always ready.
@@ -48,6 +73,32 @@ pub fn can_poll(file: &File) -> bool {
 pub fn is_epoll(file: &File) -> bool {
     // SAFETY: The file is valid.
     unsafe { helpers::evfd_helper_is_epoll(file.as_ptr()) }
+}
+
+/// Whether `file` is an io_uring instance.
+pub fn is_io_uring(file: &File) -> bool {
+    // SAFETY: The file is valid.
+    unsafe { helpers::evfd_helper_is_io_uring(file.as_ptr()) }
+}
+
+/// Whether `file` is a unix socket, whose messages may hold other files.
+pub fn is_unix_socket(file: &File) -> bool {
+    // SAFETY: The file is valid.
+    unsafe { helpers::evfd_helper_is_unix_socket(file.as_ptr()) }
+}
+
+/// Whether `file` can be held [`weakly`](Hold::Weak): a pipe, a unix socket or an internet socket.
+pub fn can_be_weak(file: &File) -> bool {
+    // SAFETY: The file is valid.
+    unsafe { helpers::evfd_helper_can_be_weak(file.as_ptr()) }
+}
+
+/// Lets files be held [`weakly`](Hold::Weak) by a `Poller<W>`, of one `W`, until the result is
+/// dropped.
+///
+/// Context: task, may sleep. Errors: `ENOMEM`.
+pub fn register_closes<W: Woken>() -> Result<closes::Registration<Poller<W>>> {
+    closes::Registration::new()
 }
 
 /// A place on a wait queue.
@@ -72,7 +123,13 @@ impl<W: Woken> Place<W> {
     }
 }
 
-/// A poller of a file, with a reference on the file.
+/// The file of a poller.
+enum Held {
+    Strong(ARef<File>),
+    Weak(WeakFile),
+}
+
+/// A poller of a file.
 ///
 /// # Invariants
 ///
@@ -81,8 +138,10 @@ impl<W: Woken> Place<W> {
 #[pin_data(PinnedDrop)]
 pub struct Poller<W: Woken> {
     first: Place<W>,
-    file: ARef<File>,
+    file: Held,
     owner: W,
+    /// 1 after the notification of the file's close has removed the poller from its queues.
+    closed: Atomic<u32>,
     #[pin]
     _pin: core::marker::PhantomPinned,
 }
@@ -106,19 +165,32 @@ impl<W: Woken> Poller<W> {
     /// events of `wanted`, and the errors, that are there already. [`Woken::woken`] may run before
     /// this returns.
     ///
-    /// Context: task, may sleep. Errors: `ENOMEM`.
-    pub fn start(file: ARef<File>, owner: W, wanted: Events) -> Result<(Arc<Self>, Events)> {
+    /// A file is held weakly only if it [can be](can_be_weak).
+    ///
+    /// Context: task, may sleep. Errors: `ENOMEM`; `EOPNOTSUPP` if it cannot be held weakly.
+    pub fn start(
+        file: &ARef<File>,
+        hold: Hold,
+        owner: W,
+        wanted: Events,
+    ) -> Result<(Arc<Self>, Events)> {
+        let held = match hold {
+            Hold::Strong => Held::Strong(file.clone()),
+            Hold::Weak if !can_be_weak(file) => return Err(EOPNOTSUPP),
+            Hold::Weak => Held::Weak(WeakFile::new(file)?),
+        };
         // INVARIANT: The only place has no queue.
         let this = Arc::pin_init(
             pin_init!(Self {
                 first: Place::new(),
-                file,
+                file: held,
                 owner,
+                closed: Atomic::new(0),
                 _pin: core::marker::PhantomPinned,
             }),
             GFP_KERNEL_ACCOUNT,
         )?;
-        let events = this.join(wanted)?;
+        let events = this.join(file, wanted)?;
         Ok((this, events & (wanted | Events::ERR | Events::HUP)))
     }
 
@@ -127,13 +199,8 @@ impl<W: Woken> Poller<W> {
         &self.owner
     }
 
-    /// The file.
-    pub fn file(&self) -> &File {
-        &self.file
-    }
-
     /// Joins the wait queues of the file. Called once, by [`Poller::start`].
-    fn join(&self, wanted: Events) -> Result<Events> {
+    fn join(&self, file: &File, wanted: Events) -> Result<Events> {
         let mut joining = Joining {
             table: bindings::poll_table {
                 _qproc: Some(Self::join_queue),
@@ -143,9 +210,14 @@ impl<W: Woken> Poller<W> {
             failed: false,
         };
         // SAFETY: The file is valid. `join_queue()` gets the table, which is a field of `joining`.
-        let events = unsafe { helpers::evfd_helper_poll(self.file.as_ptr(), &mut joining.table) };
+        let events = unsafe { helpers::evfd_helper_poll(file.as_ptr(), &mut joining.table) };
         if joining.failed {
             return Err(ENOMEM);
+        }
+        // Without a place, the close would not end the poller.
+        // SAFETY: Only the task in `start()` uses the pointers of the places.
+        if matches!(self.file, Held::Weak(_)) && unsafe { *self.first.head.get() }.is_null() {
+            return Err(EOPNOTSUPP);
         }
         Ok(Events::from_bits(events))
     }
@@ -219,23 +291,65 @@ impl<W: Woken> Poller<W> {
         1
     }
 
-    /// The events of `wanted`, and the errors, that are there now.
+    /// The events of `wanted`, and the errors, that are there now. A closed file has none.
     ///
     /// Context: task, may sleep.
     pub fn look(&self, wanted: Events) -> Events {
+        match &self.file {
+            Held::Strong(file) => Self::look_at(file, wanted),
+            Held::Weak(weak) => {
+                let lock = weak.lock();
+                if self.closed.load(Relaxed) != 0 {
+                    return Events::NONE;
+                }
+                // SAFETY: The notification of the close sets `closed` under the lock.
+                let file = unsafe { lock.get() };
+                drop(lock);
+                file.map_or(Events::NONE, |file| Self::look_at(&file, wanted))
+            }
+        }
+    }
+
+    fn look_at(file: &File, wanted: Events) -> Events {
         let mut table = bindings::poll_table {
             _qproc: None,
             _key: wanted.bits(),
         };
         // SAFETY: The file is valid, and a table without a function adds nothing to a queue.
-        Events::from_bits(unsafe { helpers::evfd_helper_poll(self.file.as_ptr(), &mut table) })
-            & (wanted | Events::ERR | Events::HUP)
+        let events = unsafe { helpers::evfd_helper_poll(file.as_ptr(), &mut table) };
+        Events::from_bits(events) & (wanted | Events::ERR | Events::HUP)
+    }
+}
+
+// SAFETY: `leave()` removes the entry and sets `closed`.
+unsafe impl<W: Woken> Leave for Poller<W> {
+    const FUNC: bindings::wait_queue_func_t = Some(Self::wake);
+
+    unsafe extern "C" fn leave(entry: *mut bindings::wait_queue_entry) {
+        // SAFETY: The entry is the first field of a `Place`, which is on its queue. So its poller
+        // lives: a drop would wait for the lock of the file before it leaves the queue.
+        let (place, poller) = unsafe {
+            let place = &*entry.cast::<Place<W>>();
+            (place, &*place.poller)
+        };
+        if matches!(poller.file, Held::Strong(_)) {
+            return;
+        }
+        poller.owner.closed();
+        poller.closed.store(1, Relaxed);
+        // SAFETY: The lock of the queue is held, and the entry is on it.
+        unsafe { helpers::evfd_helper_queue_is_freed(place.head.get(), entry) };
     }
 }
 
 #[pinned_drop]
 impl<W: Woken> PinnedDrop for Poller<W> {
     fn drop(self: Pin<&mut Self>) {
+        // The close of a file that is held weakly removes the places too.
+        let _lock = match &self.file {
+            Held::Strong(_) => None,
+            Held::Weak(weak) => Some(weak.lock()),
+        };
         let first = &raw const self.first;
         let mut place = NonNull::new(first.cast_mut());
         while let Some(at) = place {

@@ -76,6 +76,12 @@ pub fn or_full(atomic: &Atomic<u64>, bits: u64) {
     unsafe { helpers::evfd_helper_or(atomic.as_ptr(), bits) }
 }
 
+/// Clears all but `bits`, like [`or_full`].
+pub fn and_full(atomic: &Atomic<u64>, bits: u64) {
+    // SAFETY: The pointer is valid and aligned, and any value is a valid `u64`.
+    unsafe { helpers::evfd_helper_and(atomic.as_ptr(), bits) }
+}
+
 /// Sets bit 63, like [`or_full`]. Returns whether it was set before.
 #[inline(always)]
 pub fn test_and_set_top(atomic: &Atomic<u64>) -> bool {
