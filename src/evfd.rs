@@ -75,9 +75,8 @@ struct EvfdModule {
     #[pin]
     _device: miscdev::Registration,
     #[pin]
-    _kevent: miscdev::Registration,
+    _kevent: kevent::Registrations,
     _deferred: irq_work::Registration<DeferQueue<eventfd::EventFd>>,
-    _deferred_queues: irq_work::Registration<DeferQueue<kevent::queue::Queue>>,
 }
 
 impl kernel::InPlaceModule for EvfdModule {
@@ -85,10 +84,9 @@ impl kernel::InPlaceModule for EvfdModule {
         poll::init();
         try_pin_init!(Self {
             _deferred: eventfd::EventFd::register_deferred()?,
-            _deferred_queues: kevent::queue::register_deferred()?,
             _clocks <- clock_steps::Watch::new(c"evfd_clocks", kernel::static_lock_class!()),
             _device <- miscdev::Registration::ioctls::<device::Device>(),
-            _kevent <- miscdev::Registration::files::<kevent::KeventFile>(),
+            _kevent <- kevent::Registrations::new(),
         })
     }
 }

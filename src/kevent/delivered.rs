@@ -16,13 +16,19 @@ use kernel::sync::atomic::{
     Relaxed, //
 };
 
+/// A value of [`Place::fired`].
+pub(crate) const FIRED: u32 = 1;
+/// A value of [`Place::fired`], which it keeps.
+pub(crate) const CLOSED: u32 = 2;
+
 /// The state of a kevent that producers share. It belongs to the slot, and so outlives the kevent.
 pub(crate) struct Place {
     /// Flags of the kevent. Changed by operations only.
     pub(crate) flags: Atomic<u32>,
-    /// 1 after the only event of a kevent with ONESHOT or DISPATCH.
+    /// [`FIRED`] after the only event of a kevent with ONESHOT or DISPATCH, [`CLOSED`] after the
+    /// close of its file.
     pub(crate) fired: Atomic<u32>,
-    /// 1 while the slot is in the list.
+    /// [`Why`] the slot is in the list, or 0.
     listed: Atomic<u32>,
     /// The next slot of the list + 1.
     next: Atomic<u32>,
@@ -40,6 +46,15 @@ impl Place {
     }
 }
 
+/// The reason why a slot is in the list.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// It has had an event.
+    Event = 1,
+    /// Its source must be looked at.
+    Look = 2,
+}
+
 /// The list: slots, last in first out, without a lock.
 pub(crate) struct Delivered {
     /// The first slot + 1.
@@ -55,8 +70,12 @@ impl Delivered {
     }
 
     /// Adds slot `number` with its `place`, unless it is listed already. Context: any, NMI included.
-    pub(crate) fn push(&self, number: u32, place: &Place) {
-        if xchg_full(&place.listed, 1) != 0 {
+    pub(crate) fn push(&self, number: u32, place: &Place, why: Why) {
+        let listed = match why {
+            Why::Event => place.listed.cmpxchg(0, Why::Event as u32, Full).is_err(),
+            Why::Look => xchg_full(&place.listed, Why::Look as u32) != 0,
+        };
+        if listed {
             return;
         }
         let mut first = self.first.load(Relaxed);
@@ -79,7 +98,7 @@ impl Delivered {
     pub(crate) fn walk<'a>(
         &self,
         place_of: impl Fn(u32) -> Option<&'a Place>,
-        mut look: impl FnMut(u32),
+        mut look: impl FnMut(u32, Why),
     ) {
         let mut at = xchg_full(&self.first, 0);
         while let Some(number) = at.checked_sub(1) {
@@ -88,8 +107,12 @@ impl Delivered {
             };
             // Before `listed` is cleared, because a producer may use `next` from then on.
             at = place.next.load(Relaxed);
-            xchg_full(&place.listed, 0);
-            look(number);
+            let why = xchg_full(&place.listed, 0);
+            if why == Why::Look as u32 {
+                look(number, Why::Look);
+            } else {
+                look(number, Why::Event);
+            }
         }
     }
 }

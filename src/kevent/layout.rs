@@ -30,7 +30,8 @@ shared_words! {
         reserved1: u64 x 7,
         pub(crate) sleeping: u32,
         pub(crate) polled: u32,
-        reserved2: u32 x 14,
+        pub(crate) look: u32,
+        reserved2: u32 x 13,
         pub(crate) raised: u32,
         reserved3: u32 x 15,
     }
@@ -58,7 +59,7 @@ macro_rules! same_offsets {
 }
 
 same_offsets!(Header, kevent_header: magic version slot_size ring_entries slots flags off_ring
-    off_slots ring_seq old_end head sleeping polled raised);
+    off_slots ring_seq old_end head sleeping polled look raised);
 same_offsets!(Slot, kevent_slot: ready user data want);
 const _: () = assert!(offset_of!(Slot, type_and_gen) == offset_of!(uapi::kevent_slot, type_));
 const _: () = assert!(cfg!(target_endian = "little"));

@@ -22,7 +22,7 @@ mod delivered;
 mod layout;
 mod ops;
 mod port;
-pub(crate) mod queue;
+mod queue;
 mod ring;
 mod slot;
 mod source;
@@ -38,9 +38,17 @@ use crate::{
                 AnonFile,
                 FileOperations, //
             },
+            closes,
             events::Events,
-            miscdev::DeviceFile,
-            poll::PollTable, //
+            miscdev::{
+                self,
+                DeviceFile, //
+            },
+            poll::PollTable,
+            poller::{
+                self,
+                Poller, //
+            }, //
         },
         mm::{
             shared::SharedPage,
@@ -48,6 +56,10 @@ use crate::{
                 read,
                 write, //
             }, //
+        },
+        sync::{
+            defer::DeferQueue,
+            irq_work, //
         }, //
     },
     uapi, //
@@ -65,6 +77,7 @@ use kernel::{
 };
 use layout::SLOTS_PER_PAGE;
 use queue::Queue;
+use sources::Watched;
 
 static OPS: FileOperations<KeventFile> = FileOperations::build_for_device();
 
@@ -83,7 +96,7 @@ impl KeventFile {
     fn setup(&self, arg: UserPtr) -> Result<u32> {
         let mut args: uapi::kevent_setup = read(arg)?;
         if !(1..=uapi::KEVENT_MAX_SLOTS).contains(&args.slots)
-            || args.flags != 0
+            || args.flags & !uapi::KEVENT_SETUP_AUTOREMOVE != 0
             || args.reserved != [0; 2]
         {
             return Err(EINVAL);
@@ -96,7 +109,7 @@ impl KeventFile {
             return Err(EBUSY);
         }
         args.slots = args.slots.next_power_of_two().max(SLOTS_PER_PAGE as u32);
-        let queue = Queue::new(args.slots)?;
+        let queue = Queue::new(args.slots, args.flags)?;
         args.size = queue.map_size() as u64;
         // Before the queue can be used, so that a failure changes nothing.
         write(arg, &args)?;
@@ -145,6 +158,12 @@ impl AnonFile for KeventFile {
         }
     }
 
+    fn flush(&self) {
+        if let Some(queue) = self.queue.as_ref() {
+            queue.pass_on();
+        }
+    }
+
     fn release(this: Arc<Self>) {
         if let Some(queue) = this.queue.as_ref() {
             queue.close();
@@ -167,6 +186,28 @@ impl DeviceFile for KeventFile {
             },
             GFP_KERNEL_ACCOUNT,
         )?)
+    }
+}
+
+/// What the module registers for queues. It is dropped in this order when no queue is left.
+#[pin_data]
+pub(crate) struct Registrations {
+    #[pin]
+    device: miscdev::Registration,
+    closes: closes::Registration<Poller<Watched>>,
+    deferred: irq_work::Registration<DeferQueue<Queue>>,
+}
+
+impl Registrations {
+    /// Registers the device and what its queues need.
+    ///
+    /// Context: task, may sleep. Errors: those of the parts.
+    pub(crate) fn new() -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            deferred: queue::register_deferred()?,
+            closes: poller::register_closes()?,
+            device <- miscdev::Registration::files::<KeventFile>(),
+        })
     }
 }
 

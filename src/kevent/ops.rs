@@ -3,7 +3,10 @@
 //! The operations of `KEVENT_IOC_SUBMIT`.
 
 use super::{
-    delivered::Place,
+    delivered::{
+        Place,
+        FIRED, //
+    },
     port::Port,
     queue::{
         Kevents,
@@ -104,7 +107,7 @@ fn add(
 ) -> Result<Done> {
     let kind = Kind::of(op.type_)?;
     check(op, kind)?;
-    if op.handle != 0 || (op.arg != [0; 3] && !kind.takes_arguments()) {
+    if op.arg != [0; 3] && !kind.takes_arguments() {
         return Err(EINVAL);
     }
     let flags = kept(op.flags.into(), kind.needs_walk(op));
@@ -218,19 +221,19 @@ fn rearm(queue: &Queue, op: &uapi::kevent_op) -> Result<Done> {
     let kevents = queue.lock();
     let (number, source) = live(queue, &kevents, op)?;
     let (_, place) = queue.slot(number).ok_or(ENOENT)?;
-    let flags = place.flags.load(Relaxed);
-    enable(place);
-    place.flags.store(kept(flags, op.arg[1] != 0), Relaxed);
-    let events = source
-        .rearm(op)
-        .inspect_err(|_| place.flags.store(flags, Relaxed))?;
+    let events = source.rearm(op, &|| {
+        enable(place);
+        let flags = kept(place.flags.load(Relaxed), op.arg[1] != 0);
+        place.flags.store(flags, Relaxed);
+    })?;
     Ok(Done { handle: 0, events })
 }
 
 /// Lets a kevent with DISPATCH raise events again.
 fn enable(place: &Place) {
     if place.flags.load(Relaxed) & DISPATCH != 0 {
-        place.fired.store(0, Relaxed);
+        // Fails if there was no event, or if the file was closed.
+        let _ = place.fired.cmpxchg(FIRED, 0, Full);
     }
 }
 

@@ -32,16 +32,34 @@ impl Port {
         }
     }
 
-    /// Raises `events`, as far as the program wants them. Context: any, NMI included.
+    /// Raises `events`, as far as the program wants them. Returns false if it drops them because
+    /// the kevent has had its event, with ONESHOT or DISPATCH. Context: any, NMI included.
     #[inline(always)]
-    pub(crate) fn raise(&self, events: u32) {
-        Queue::raise(self.queue.as_arc_borrow(), self.number, events, self.always);
+    pub(crate) fn raise(&self, events: u32) -> bool {
+        Queue::raise(self.queue.as_arc_borrow(), self.number, events, self.always)
     }
 
     /// Makes the program's next wait or poll of the queue call
     /// [`Source::recheck`](super::source::Source::recheck). Context: any, NMI included.
     pub(crate) fn recheck_later(&self) {
         Queue::look_later(self.queue.as_arc_borrow(), self.number);
+    }
+
+    /// Whether the queue ends kevents of closed files wherever it can.
+    pub(crate) fn removes_closed(&self) -> bool {
+        self.queue.removes_closed()
+    }
+
+    /// Ends the kevent, and takes back its events. Context: any, NMI included.
+    pub(crate) fn end(&self) {
+        self.queue.end_later(self.number);
+    }
+
+    /// Whether the kevent is looked at again after an event: see [`Source::needs_walk`].
+    ///
+    /// [`Source::needs_walk`]: super::source::Source::needs_walk
+    pub(crate) fn has_level(&self) -> bool {
+        self.queue.has_level(self.number)
     }
 
     /// The events that the program wants now.

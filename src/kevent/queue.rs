@@ -6,7 +6,10 @@
 use super::{
     delivered::{
         Delivered,
-        Place, //
+        Place,
+        Why,
+        CLOSED,
+        FIRED, //
     },
     layout::{
         Header,
@@ -47,7 +50,6 @@ use crate::{
                 WaitQueue, //
             }, //
         },
-        task::signal, //
     },
     new_wait_queue,
     uapi, //
@@ -120,9 +122,11 @@ pub(crate) struct Queue {
     /// Made when a kevent or the program needs them.
     chunks: KVVec<SetOnce<Chunk>>,
     layout: Layout,
+    /// `KEVENT_SETUP_*`.
+    flags: u32,
     delivered: Delivered,
     /// 1 if some kevent got a wake-up without events, so that its source must be looked at.
-    look: Atomic<u32>,
+    wants_look: Atomic<u32>,
     /// 1 if a poller waits for the next entry.
     armed: Atomic<u32>,
     /// The number of kevents.
@@ -140,10 +144,11 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    /// Makes a queue for `slots` kevents, a power of two that is at least [`SLOTS_PER_PAGE`].
+    /// Makes a queue for `slots` kevents, a power of two that is at least [`SLOTS_PER_PAGE`], with
+    /// `KEVENT_SETUP_*` flags.
     ///
     /// Context: task, may sleep. Errors: `ENOMEM`, and those of [`DeferQueue::link`].
-    pub(crate) fn new(slots: u32) -> Result<Arc<Self>> {
+    pub(crate) fn new(slots: u32, flags: u32) -> Result<Arc<Self>> {
         let layout = Layout::of(slots as usize);
         let header = Shared::<Header>::new(1)?;
         let fixed = &header[0];
@@ -169,8 +174,9 @@ impl Queue {
                 ring,
                 chunks,
                 layout,
+                flags,
                 delivered: Delivered::new(),
-                look: Atomic::new(0),
+                wants_look: Atomic::new(0),
                 armed: Atomic::new(0),
                 used: Atomic::new(0),
                 link,
@@ -181,6 +187,11 @@ impl Queue {
             }),
             GFP_KERNEL_ACCOUNT,
         )
+    }
+
+    /// Whether it ends kevents of closed files wherever it can.
+    pub(super) fn removes_closed(&self) -> bool {
+        self.flags & uapi::KEVENT_SETUP_AUTOREMOVE != 0
     }
 
     /// The size of the mapping.
@@ -232,7 +243,13 @@ impl Queue {
         want: u32,
         flags: u32,
     ) -> Result<u32> {
-        let (number, generation) = kevents.reserve(|number| self.is_queued(number))?;
+        let mut reserved = kevents.reserve(|number| self.is_queued(number));
+        if reserved == Err(ENOSPC) {
+            // Kevents that have had their only event may have slots.
+            self.walk_locked(kevents);
+            reserved = kevents.reserve(|number| self.is_queued(number));
+        }
+        let (number, generation) = reserved?;
         self.chunk_or_new(number as usize / SLOTS_PER_PAGE)?;
         let (slot, place) = self.slot(number).ok_or(ENOSPC)?;
         slot.begin(key.user, want, key.kind, generation);
@@ -241,10 +258,12 @@ impl Queue {
         Ok(number)
     }
 
-    /// Whether the kevent in slot `number` has had its only event. The next walk removes it.
+    /// Whether the kevent in slot `number` has had its only event, or its file was closed. The next
+    /// walk removes it.
     pub(super) fn has_ended(&self, number: u32) -> bool {
         self.slot(number).is_some_and(|(_, place)| {
-            place.fired.load(Relaxed) != 0 && place.flags.load(Relaxed) & ONESHOT != 0
+            let fired = place.fired.load(Relaxed);
+            fired == CLOSED || fired == FIRED && place.flags.load(Relaxed) & ONESHOT != 0
         })
     }
 
@@ -258,39 +277,41 @@ impl Queue {
     }
 
     /// Adds `events` to the kevent in slot `number`, as far as the program wants them or they are
-    /// in `always`, and queues it.
+    /// in `always`, and queues it. Returns false if it drops them because the kevent has had its
+    /// event, with ONESHOT or DISPATCH.
     ///
     /// Wait-free except for wake-ups and for the list of delivered kevents. Context: any, NMI
     /// included.
     #[inline(always)]
-    pub(super) fn raise(this: ArcBorrow<'_, Self>, number: u32, events: u32, always: u32) {
+    pub(super) fn raise(this: ArcBorrow<'_, Self>, number: u32, events: u32, always: u32) -> bool {
         let Some((slot, place)) = this.slot(number) else {
-            return;
+            return true;
         };
         // The program widens the set by a store, and then looks at the source itself or asks for
         // KEVENT_OP_RECHECK. Either comes after the change of the source, or this load comes after
         // the store (`tests/litmus/kevent-want.litmus`).
         let wanted = events & (slot.want() | always);
         if wanted == 0 {
-            return;
+            return true;
         }
         let flags = read_once(&place.flags);
         if flags & (ONESHOT | DISPATCH | WALK) != 0 && !this.may_raise(number, flags, place) {
-            return;
+            return false;
         }
         if slot.add(wanted) {
             Self::publish(this, number);
         }
+        true
     }
 
     /// Whether a kevent that is not plainly edge-triggered may raise an event. Lists it.
     fn may_raise(&self, number: u32, flags: u32, place: &Place) -> bool {
         // Two wait queues of a file may raise events at once, and only the first counts.
-        if flags & (ONESHOT | DISPATCH) != 0 && xchg_full(&place.fired, 1) != 0 {
+        if flags & (ONESHOT | DISPATCH) != 0 && place.fired.cmpxchg(0, FIRED, Full).is_err() {
             return false;
         }
         if flags & (ONESHOT | WALK) != 0 {
-            self.delivered.push(number, place);
+            self.delivered.push(number, place, Why::Event);
         }
         true
     }
@@ -331,10 +352,32 @@ impl Queue {
         let Some((_, place)) = this.slot(number) else {
             return;
         };
-        this.delivered.push(number, place);
+        this.delivered.push(number, place, Why::Look);
         // Full: a task that clears it sees the list.
-        xchg_full(&this.look, 1);
+        xchg_full(&this.wants_look, 1);
+        this.header[0].look.store(1, Relaxed);
         Self::wake(this);
+    }
+
+    /// Ends the kevent in slot `number` and takes back its events. Context: any, NMI included.
+    pub(super) fn end_later(&self, number: u32) {
+        let Some((slot, place)) = self.slot(number) else {
+            return;
+        };
+        place.fired.store(CLOSED, Relaxed);
+        slot.clear();
+        self.delivered.push(number, place, Why::Event);
+    }
+
+    /// Does what [`Queue::look_later`] has asked for, and walks. Context: task, may sleep.
+    fn look(&self) {
+        let hint = &self.header[0].look;
+        if read_once(&self.wants_look) != 0 || read_once(hint) != 0 {
+            hint.store(0, Relaxed);
+            // Full: the walk sees what was listed before.
+            xchg_full(&self.wants_look, 0);
+        }
+        self.walk();
     }
 
     /// Looks at the sources of all delivered kevents that are not edge-triggered. Those that are
@@ -342,20 +385,31 @@ impl Queue {
     ///
     /// Context: task, may sleep.
     fn walk(&self) {
-        if self.delivered.is_empty() {
-            return;
+        if !self.delivered.is_empty() {
+            self.walk_locked(&mut self.kevents.lock());
         }
-        let mut kevents = self.kevents.lock();
+    }
+
+    /// Like [`Queue::walk`], with the kevents locked.
+    fn walk_locked(&self, kevents: &mut Kevents) {
         self.delivered.walk(
             |number| self.slot(number).map(|(_, place)| place),
-            |number| {
+            |number, why| {
                 if self.has_ended(number) {
-                    self.end(&mut kevents, number);
-                } else if let Some(source) = kevents.source(number) {
-                    source.recheck();
+                    self.end(kevents, number);
+                } else if why == Why::Look || self.has_level(number) {
+                    if let Some(source) = kevents.source(number) {
+                        source.recheck();
+                    }
                 }
             },
         );
+    }
+
+    /// Whether the kevent in slot `number` is looked at again after an event.
+    pub(super) fn has_level(&self, number: u32) -> bool {
+        self.slot(number)
+            .is_some_and(|(_, place)| place.flags.load(Relaxed) & WALK != 0)
     }
 
     /// Removes the kevent in slot `number` and detaches its source.
@@ -380,8 +434,7 @@ impl Queue {
     /// Context: task, may sleep. Errors: `ERESTARTSYS` if a signal is pending; `ETIME`.
     pub(super) fn wait(&self, head: u64, min: u32, limit: &Limit) -> Result {
         loop {
-            xchg_full(&self.look, 0);
-            self.walk();
+            self.look();
             if self.is_ready(head, min) {
                 return Ok(());
             }
@@ -389,18 +442,24 @@ impl Queue {
             // Full: a program that raises a slot afterwards sees it.
             sleeping.fetch_add(1, Full);
             let result = self.tasks.wait_exclusive(
-                || self.is_ready(head, min) || read_once(&self.look) != 0,
+                || self.is_ready(head, min) || read_once(&self.wants_look) != 0,
                 limit,
             );
             sleeping.fetch_sub(1, Full);
             result?;
-            // The wake-up may have been for this task alone, which will not consume.
-            if signal::is_being_killed() && self.tasks.is_active() {
-                self.tasks.try_wake_task();
-            }
             if self.is_ready(head, min) {
                 return Ok(());
             }
+        }
+    }
+
+    /// Wakes another task if there is an event: a process that ends may have been woken for it. That
+    /// process is being killed, or it closes a descriptor.
+    ///
+    /// Context: task.
+    pub(crate) fn pass_on(&self) {
+        if self.tasks.is_active() && self.ring.tail() != self.header[0].head.load(Relaxed) {
+            self.tasks.try_wake_task();
         }
     }
 
@@ -423,8 +482,7 @@ impl Queue {
         // that is ready now may wait for the next event.
         xchg_full(&self.armed, 1);
         xchg_full(&header.polled, 1);
-        xchg_full(&self.look, 0);
-        self.walk();
+        self.look();
         let head = header.head.load(Relaxed);
         let ready = self.ring.tail() != head || read_once(&header.raised) != 0;
         Events::IN.when(ready)

@@ -4,6 +4,7 @@
 
 use super::layout::Slot;
 use crate::abstractions::sync::atomic::{
+    and_full,
     or_full,
     read_once,
     test_and_set_top, //
@@ -61,6 +62,11 @@ impl Slot {
             }
         }
         0
+    }
+
+    /// Like [`Slot::retract`], in any context.
+    pub(crate) fn clear(&self) {
+        and_full(&self.ready, QUEUED);
     }
 
     /// Whether the slot may be in the ring. If not, the consumer has ended with its last kevent:

@@ -23,9 +23,12 @@ pub(crate) trait Source: Send + Sync {
         false
     }
 
-    /// Sets a timer anew, for `KEVENT_OP_REARM`. Returns the events that it takes back. Errors:
-    /// `EINVAL` if the source is no timer or the setting is invalid.
-    fn rearm(&self, _op: &uapi::kevent_op) -> Result<u32> {
+    /// Sets a timer anew, for `KEVENT_OP_REARM`. Returns the events that it takes back. Calls `reset`
+    /// when the old setting has ended, and before the new one begins.
+    ///
+    /// Errors: `EINVAL` if the source is no timer or the setting is invalid; others of the source.
+    /// Nothing has changed then.
+    fn rearm(&self, _op: &uapi::kevent_op, _reset: &dyn Fn()) -> Result<u32> {
         Err(EINVAL)
     }
 

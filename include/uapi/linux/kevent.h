@@ -39,6 +39,7 @@
  * @head: position of the next entry of the index ring to consume
  * @sleeping: number of threads that wait
  * @polled: 1 if the queue was polled since the last event
+ * @look: 1 if the kernel must look at a source, which it does when the program waits or polls
  * @raised: byte offset + 1 of the slot that was raised last, or 0
  *
  * The kernel writes the first and third line of 64 bytes, the program the others.
@@ -63,7 +64,8 @@ struct kevent_header {
 
 	__u32 sleeping;
 	__u32 polled;
-	__u32 reserved2[14];
+	__u32 look;
+	__u32 reserved2[13];
 
 	__u32 raised;
 	__u32 reserved3[15];
@@ -104,9 +106,18 @@ struct kevent_slot {
 #define KEVENT_PHASE		(1U << 31)
 
 /**
+ * DOC: Flags of &struct kevent_setup
+ *
+ * %KEVENT_SETUP_AUTOREMOVE: the close of a watched pipe or internet socket ends its kevent. Without
+ * the flag, a kevent holds its file open. The close of a watched unix socket always ends its kevent,
+ * and other files are always held. A file is closed when its last descriptor is.
+ */
+#define KEVENT_SETUP_AUTOREMOVE	0x1
+
+/**
  * struct kevent_setup - argument of %KEVENT_IOC_SETUP
  * @slots: highest number of kevents, 1 to %KEVENT_MAX_SLOTS; the kernel rounds it up to a
- *	power of two
+ *	power of two that fills a page
  * @flags: KEVENT_SETUP_* flags
  * @size: set by the kernel: size of the mapping in bytes
  * @reserved: 0
@@ -152,7 +163,8 @@ struct kevent_setup {
  * %KEVENT_OP_REMOVE: remove the kevent and its unconsumed events. Sets @events to these. If there
  * were none, another thread may be handling one.
  *
- * %KEVENT_OP_READY: raise the events @want of a %KEVENT_USER. Without a handle, wake a waiter
+ * %KEVENT_OP_READY: raise the events @want of a %KEVENT_USER. With %KEVENT_DISPATCH, events that come
+ * too early wait for %KEVENT_OP_RECHECK. Without a handle, wake a waiter
  * that has slept through slots raised by the program.
  *
  * %KEVENT_OP_RECHECK: look at the source now, and queue the kevent if it has an event. Enables a
@@ -179,7 +191,8 @@ struct kevent_setup {
  *
  * %KEVENT_TIMER_ABSTIME: for ADD and REARM of a timer, the first expiration is an absolute time.
  *
- * %KEVENT_DISPATCH: after an event, no more events until %KEVENT_OP_RECHECK or %KEVENT_OP_MOD.
+ * %KEVENT_DISPATCH: after an event, no more events until %KEVENT_OP_RECHECK or %KEVENT_OP_MOD. Not
+ * with %KEVENT_ONESHOT.
  */
 #define KEVENT_ONESHOT		0x1
 #define KEVENT_ET		0x4
@@ -195,7 +208,7 @@ struct kevent_setup {
  * @id: what is watched; the type says how to read it
  * @user: for ADD, any value; the slot shows it
  * @arg: depends on the type; 0 otherwise
- * @handle: a result of ADD, and an argument of the other operations
+ * @handle: set by ADD, and an argument of the other operations
  * @result: set by the kernel: 0, or a negative error number
  * @events: set by the kernel: the events that REMOVE took back, otherwise 0
  */
@@ -268,7 +281,8 @@ struct kevent_submit {
  * Does the operations in order, each with a result of its own, then waits. Returns the number of
  * operations done, or -1 and errno:
  *
- * EFAULT: the argument, the first operation or the signal mask is not readable memory
+ * EFAULT: the argument, the first operation or the signal mask is not readable memory, or the first
+ *	result cannot be written
  * EINTR: a signal ended the wait; the operations are done
  * EINVAL: unknown flags; an invalid clock, timeout or sigsetsize; too many operations; reserved is
  *	not 0; the queue has not been set up. No operation is done.
@@ -279,10 +293,11 @@ struct kevent_submit {
  * EBADF: ADD: id is not an open descriptor
  * EEXIST: ADD: the queue has a kevent with this type, id and user
  * EINVAL: an unknown operation, type or flag; a field without a meaning for it is not 0
- * ELOOP: ADD: the descriptor is a queue or an epoll instance
+ * ELOOP: ADD: the descriptor is a queue, an epoll or an io_uring instance
  * ENOENT: there is no kevent with this handle
  * ENOMEM: ADD: not enough kernel memory
  * ENOSPC: ADD: the queue has no free slot
+ * EOPNOTSUPP: ADD: this kernel does not notify of the close of the file
  * EPERM: ADD: the descriptor cannot be polled; an alarm clock, and the caller does not have
  *	CAP_WAKE_ALARM
  */

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `KEVENT_POLL`: any file that can be polled. The queue holds a reference on the file.
+//! `KEVENT_POLL`: any file that can be polled.
+//!
+//! The queue holds a reference on the file, except on unix sockets, and on internet sockets and
+//! pipes of a queue with `KEVENT_SETUP_AUTOREMOVE`. The close of such a file ends the kevent.
 
 use crate::{
     abstractions::file::{
@@ -8,6 +11,7 @@ use crate::{
         events::Events,
         poller::{
             self,
+            Hold,
             Poller,
             Woken, //
         }, //
@@ -30,21 +34,38 @@ pub(super) const ALWAYS: u32 = Events::ERR.bits() | Events::HUP.bits();
 /// The events of poll(2) and epoll(7), without epoll's flags.
 pub(super) const EVENTS: u32 = 0x3fff;
 
+/// The events that a wake-up may name although they are not there: sockets wake for any data with
+/// `POLLPRI` and `POLLRDBAND`.
+const HINTS: u32 = 0x2 | 0x80 | 0x200;
+
 /// The owner of the poller.
-struct Watched(Port);
+pub(crate) struct Watched(Port);
 
 impl Woken for Watched {
     fn woken(&self, events: Option<Events>) {
-        match events {
-            Some(events) => self.0.raise(events.bits()),
-            None => self.0.recheck_later(),
+        let Some(events) = events else {
+            self.0.recheck_later();
+            return;
+        };
+        self.0.raise(events.bits() & !HINTS);
+        if events.bits() & HINTS & self.0.wanted() != 0 {
+            self.0.recheck_later();
         }
+    }
+
+    fn closed(&self) {
+        self.0.end();
     }
 }
 
 /// Whether a kevent with these flags gets an event for a level.
 pub(super) fn needs_walk(flags: u32) -> bool {
     flags & uapi::KEVENT_ET == 0
+}
+
+/// The key of a poll. Files such as pipes wake edge-triggered pollers more often than others.
+fn key(wanted: u32, port: &Port) -> Events {
+    Events::from_bits(wanted) | Events::EDGES.when(!port.has_level())
 }
 
 impl Source for Poller<Watched> {
@@ -54,14 +75,15 @@ impl Source for Poller<Watched> {
 
     fn recheck(&self) {
         let port = &self.owner().0;
-        let events = self.look(Events::from_bits(port.wanted()));
+        let events = self.look(key(port.wanted(), port));
         port.raise(events.bits());
     }
 }
 
 /// Makes the source for the descriptor `op.id`.
 ///
-/// Errors: `EBADF`, `ELOOP`, `EPERM`, `ENOMEM`.
+/// Errors: `EBADF`, `ELOOP`, `EPERM`, `ENOMEM`; `EOPNOTSUPP` if this kernel does not notify of the
+/// close of a file that the queue must not hold.
 pub(super) fn make(
     op: &uapi::kevent_op,
     port: Port,
@@ -71,11 +93,15 @@ pub(super) fn make(
     if !poller::can_poll(&file) {
         return Err(EPERM);
     }
-    if is_queue(&file) || poller::is_epoll(&file) {
+    if is_queue(&file) || poller::is_epoll(&file) || poller::is_io_uring(&file) {
         return Err(ELOOP);
     }
-    let wanted = Events::from_bits(op.want);
-    let (source, events) = Poller::start(file, Watched(port), wanted)?;
+    // A message in a unix socket may hold the queue. If the queue held the socket, neither would
+    // ever be released.
+    let weak = poller::is_unix_socket(&file) || port.removes_closed() && poller::can_be_weak(&file);
+    let hold = if weak { Hold::Weak } else { Hold::Strong };
+    let wanted = key(op.want, &port);
+    let (source, events) = Poller::start(&file, hold, Watched(port), wanted)?;
     source.owner().0.raise(events.bits());
     Ok(source)
 }

@@ -9,6 +9,8 @@ mod file;
 mod timer;
 mod user;
 
+pub(crate) use file::Watched;
+
 use super::{
     port::Port,
     source::Source, //

@@ -126,6 +126,20 @@ impl Fired for Deadline {
     }
 }
 
+/// A kind of kernel timer.
+trait Kind: RawTimer + 'static {
+    /// Whether it wakes the system from suspend, which needs a capability.
+    const WAKES_SYSTEM: bool;
+}
+
+impl Kind for HrTimer {
+    const WAKES_SYSTEM: bool = false;
+}
+
+impl Kind for Alarm {
+    const WAKES_SYSTEM: bool = true;
+}
+
 /// A timer of a queue.
 type Timer<T> = Once<T, Deadline>;
 
@@ -160,7 +174,7 @@ fn set<T: RawTimer>(timer: &Timer<T>, setting: &Setting) {
     start(timer, first);
 }
 
-impl<T: RawTimer + 'static> Source for Timer<T> {
+impl<T: Kind> Source for Timer<T> {
     fn recheck(&self) {
         let owner = self.owner();
         let Some(last) = owner.rests() else {
@@ -188,10 +202,14 @@ impl<T: RawTimer + 'static> Source for Timer<T> {
         self.owner().interval.load(Relaxed) != 0
     }
 
-    fn rearm(&self, op: &uapi::kevent_op) -> Result<u32> {
+    fn rearm(&self, op: &uapi::kevent_op, reset: &dyn Fn()) -> Result<u32> {
         let setting = Setting::of(op)?;
+        if T::WAKES_SYSTEM {
+            clock::may_wake_system()?;
+        }
         self.cancel();
         let taken = self.owner().port.retract();
+        reset();
         set(self, &setting);
         Ok(taken)
     }
@@ -210,18 +228,16 @@ pub(super) fn make(op: &uapi::kevent_op, port: Port) -> Result<Arc<dyn Source>> 
         clock => clock,
     };
     if alarm {
-        clock::may_wake_system()?;
         make_on::<Alarm>(clock, port, &setting)
     } else {
         make_on::<HrTimer>(clock, port, &setting)
     }
 }
 
-fn make_on<T: RawTimer + 'static>(
-    clock: Clock,
-    port: Port,
-    setting: &Setting,
-) -> Result<Arc<dyn Source>> {
+fn make_on<T: Kind>(clock: Clock, port: Port, setting: &Setting) -> Result<Arc<dyn Source>> {
+    if T::WAKES_SYSTEM {
+        clock::may_wake_system()?;
+    }
     let owner = Deadline {
         port,
         next: Atomic::new(0),

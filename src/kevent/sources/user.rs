@@ -8,21 +8,41 @@ use crate::kevent::{
 };
 use kernel::{
     prelude::*,
-    sync::Arc, //
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
+    }, //
 };
 
 /// The source of a `KEVENT_USER`.
-struct User(Port);
+struct User {
+    port: Port,
+    /// Events that came while DISPATCH held the kevent. Operations use it, one at a time.
+    early: Atomic<u32>,
+}
 
 impl Source for User {
+    fn recheck(&self) {
+        let events = self.early.load(Relaxed);
+        if events != 0 && self.port.raise(events) {
+            self.early.store(0, Relaxed);
+        }
+    }
+
     fn ready(&self, events: u32) -> Result {
-        self.0.raise(events);
+        if !self.port.raise(events) {
+            self.early.store(self.early.load(Relaxed) | events, Relaxed);
+        }
         Ok(())
     }
 }
 
 /// Makes the source. Errors: `ENOMEM`.
 pub(super) fn make(port: Port) -> Result<Arc<dyn Source>> {
-    let source = Arc::new(User(port), GFP_KERNEL_ACCOUNT)?;
+    let early = Atomic::new(0);
+    let source = Arc::new(User { port, early }, GFP_KERNEL_ACCOUNT)?;
     Ok(source)
 }

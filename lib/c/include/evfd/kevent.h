@@ -318,6 +318,18 @@ static inline bool kevent_next_shared(const struct kevent_queue *q, struct keven
 	return true;
 }
 
+/**
+ * kevent_wants_look() - whether a loop that never waits should do so with a limit of 0
+ * @q: the queue
+ *
+ * Some wake-ups do not say which events have occurred, such as the end of a TCP connect(). The
+ * kernel then looks at the source in the next kevent_wait() or poll of the queue.
+ */
+static inline bool kevent_wants_look(const struct kevent_queue *q)
+{
+	return __atomic_load_n(&q->header->look, __ATOMIC_RELAXED);
+}
+
 /* The data of a slot. Read it after the event was taken. */
 static inline __u64 kevent_data(const struct kevent_queue *q, __u32 slot)
 {
