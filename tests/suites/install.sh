@@ -40,7 +40,9 @@ list() {
 installed() {
 	sed "s|^|$1/|" <<-'END'
 		bin/evfd-run
+		include/evfd/kevent.h
 		include/linux/evfd.h
+		include/linux/kevent.h
 		lib/evfd/installed
 		lib/evfd/lib/i386-linux-gnu/libevfd-preload.so
 		lib/evfd/lib/x86_64-linux-gnu/libevfd-preload.so

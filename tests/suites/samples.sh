@@ -29,6 +29,13 @@ for line in 'eventfd: the worker has posted [1-3]' 'timerfd: a tick' \
 	'Shut down after 3 posts and some ticks'; do
 	tap_check "demo's event loop prints '$line'" grep -qx "$line" "$log"
 done
+for loop in kevent epoll; do
+	tap_check "demo's loop on $loop has all events" grep -qxE \
+		"$loop: 1000[0-9]{2} socket events, some ticks and wake-ups" "$log"
+done
+# 10,000 events for each call to wait.
+tap_check "demo's loop on kevent hardly ever waits" \
+	grep -qE '^kevent: [0-9]+ calls: [0-9] to wait, ' "$log"
 tap_check "demo reports memory pressure" grep -qE \
 	'^Notified of memory pressure after [0-9]+ MiB, and released them$' "$log"
 

@@ -290,7 +290,10 @@ TEST_F(queue, closing_ends_its_kevents)
 	ASSERT_NE(0, queue_add_poll(&self->q, pipes[0], POLLIN, 0));
 	ASSERT_EQ(0, close(pipes[0]));
 	EXPECT_EQ(1, write(pipes[1], "", 1));
+	/* The mapping holds the queue. */
 	ASSERT_EQ(0, close(self->q.fd));
+	EXPECT_EQ(1, write(pipes[1], "", 1));
+	kevent_unmap(&self->q);
 	EXPECT_EQ(-EPIPE, result(write(pipes[1], "", 1)));
 }
 

@@ -5,88 +5,12 @@
  */
 #define ALL_KINDS
 #include "any.h"
+#include "ends.h"
 #include "queue.h"
 
-#include <net/if.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <sys/timerfd.h>
 
 /* Sorts of descriptors */
-
-/* The loopback interface of a guest may be down. */
-static bool loopback_up(void)
-{
-	int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ifreq request = { .ifr_name = "lo" };
-	bool good;
-
-	good = sock >= 0 && !ioctl(sock, SIOCGIFFLAGS, &request);
-	if (good && !(request.ifr_flags & IFF_UP)) {
-		request.ifr_flags |= IFF_UP;
-		good = !ioctl(sock, SIOCSIFFLAGS, &request);
-	}
-	close(sock);
-	return good;
-}
-
-/* Listens on a free port of the loopback interface, and sets the address. */
-static int tcp_listen(struct sockaddr_in *address)
-{
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	socklen_t size = sizeof(*address);
-
-	*address = (struct sockaddr_in){
-		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	if (!loopback_up() || bind(fd, (struct sockaddr *)address, sizeof(*address)) ||
-	    listen(fd, 8) || getsockname(fd, (struct sockaddr *)address, &size))
-		return -1;
-	return fd;
-}
-
-static int tcp_socket(void)
-{
-	return socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-}
-
-/* Starts or makes a connection. */
-static bool tcp_connect(int fd, const struct sockaddr_in *address)
-{
-	return !connect(fd, (const struct sockaddr *)address, sizeof(*address)) ||
-	       errno == EINPROGRESS;
-}
-
-/* Makers of a descriptor to read from and a descriptor to write to */
-
-static bool make_pipe(int fds[2])
-{
-	return !pipe2(fds, O_CLOEXEC | O_NONBLOCK);
-}
-
-static bool make_stream(int fds[2])
-{
-	return !socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds);
-}
-
-static bool make_datagrams(int fds[2])
-{
-	return !socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds);
-}
-
-static bool make_tcp(int fds[2])
-{
-	struct sockaddr_in address;
-	int listening = tcp_listen(&address);
-	struct pollfd pfd = { .fd = listening, .events = POLLIN };
-
-	fds[1] = tcp_socket();
-	if (listening < 0 || !tcp_connect(fds[1], &address) || poll(&pfd, 1, DEADLINE_MS) != 1)
-		return false;
-	fds[0] = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	close(listening);
-	return fds[0] >= 0;
-}
 
 static bool make_native_eventfd(int fds[2])
 {
@@ -354,13 +278,22 @@ TEST_F(watch, remove_retracts_an_event)
 
 TEST_F(watch, one_descriptor_in_two_kevents)
 {
+	int users = 0;
+
 	ASSERT_NE(0, queue_add(&self->q, KEVENT_POLL, self->in, 1, POLLIN, KEVENT_ET));
 	ASSERT_NE(0, queue_add(&self->q, KEVENT_POLL, self->in, 2, POLLIN, KEVENT_ET));
 	EXPECT_EQ(0, queue_add(&self->q, KEVENT_POLL, self->in, 2, POLLIN, KEVENT_ET));
 	EXPECT_EQ(EEXIST, errno);
 	ASSERT_TRUE(fill(self->out));
-	EXPECT_TRUE(queue_waits_for(&self->q, 1, POLLIN));
-	EXPECT_TRUE(queue_waits_for(&self->q, 2, POLLIN));
+	ASSERT_EQ(0, kevent_wait(&self->q, NULL, 0, DEADLINE_NS, 2));
+	for (int i = 0; i < 2; i++) {
+		struct kevent_event event;
+
+		ASSERT_TRUE(kevent_next(&self->q, &event));
+		EXPECT_EQ(POLLIN, event.events);
+		users |= 1 << event.user;
+	}
+	EXPECT_EQ(1 << 1 | 1 << 2, users);
 	EXPECT_TRUE(queue_stays_empty(&self->q));
 }
 
@@ -811,6 +744,49 @@ TEST_F(poll, flags_of_epoll)
 		EXPECT_EQ(EINVAL, errno);
 		EXPECT_EQ(-EINVAL, queue_mod(&self->q, handle, POLLIN | bad[i], 0));
 	}
+}
+
+/* A socket wakes for plain data with the bits of urgent data, too. */
+TEST(plain_data_is_not_urgent)
+{
+	struct kevent_event event;
+	struct kevent_queue q;
+	uint32_t seen = 0;
+	int fds[2];
+
+	ASSERT_EQ(0, kevent_open(&q, 1, 0));
+	ASSERT_TRUE(make_tcp(fds));
+	ASSERT_NE(0, queue_add_poll(&q, fds[0], POLLIN | POLLPRI, KEVENT_ET));
+	ASSERT_EQ(1, write(fds[1], "", 1));
+	EXPECT_TRUE(queue_waits_for(&q, fds[0], POLLIN));
+	EXPECT_TRUE(queue_stays_empty(&q));
+	ASSERT_EQ(1, send(fds[1], "", 1, MSG_OOB));
+	while (!(seen & POLLPRI)) {
+		ASSERT_EQ(0, kevent_wait(&q, NULL, 0, DEADLINE_NS, 0));
+		ASSERT_TRUE(kevent_next(&q, &event));
+		seen |= event.events;
+	}
+	kevent_close(&q);
+}
+
+/* The end of a connect() wakes without events. A loop that does not wait learns of it. */
+TEST(a_look_is_wanted)
+{
+	struct sockaddr_in address;
+	int listening = tcp_listen(&address), fd = tcp_socket();
+	struct kevent_queue q;
+
+	ASSERT_EQ(0, kevent_open(&q, 1, 0));
+	ASSERT_NE(0, queue_add_poll(&q, fd, POLLIN, KEVENT_ET));
+	/* A socket that is not connected has hung up. */
+	queue_stays_empty(&q);
+	EXPECT_FALSE(kevent_wants_look(&q));
+	ASSERT_GE(listening, 0);
+	ASSERT_TRUE(tcp_connect(fd, &address));
+	EXPECT_TRUE(wait_for(kevent_wants_look(&q)));
+	ASSERT_EQ(0, kevent_wait(&q, NULL, 0, 0, 0));
+	EXPECT_FALSE(kevent_wants_look(&q));
+	kevent_close(&q);
 }
 
 TEST_HARNESS_MAIN

@@ -541,13 +541,30 @@ TEST_F(user, fields_without_a_meaning)
 	EXPECT_EQ(0, queue_remove(&self->q, handle));
 }
 
+TEST_F(user, dispatch_keeps_early_events)
+{
+	uint64_t handle = queue_add_user(&self->q, 1, 7, KEVENT_DISPATCH);
+
+	ASSERT_EQ(0, queue_ready(&self->q, handle, 1));
+	ASSERT_EQ(0, queue_ready(&self->q, handle, 2));
+	ASSERT_EQ(0, queue_ready(&self->q, handle, 4));
+	ASSERT_TRUE(queue_gives(&self->q, 1, 1));
+	EXPECT_TRUE(queue_stays_empty(&self->q));
+	ASSERT_EQ(0, queue_recheck(&self->q, handle));
+	EXPECT_TRUE(queue_gives(&self->q, 1, 2 | 4));
+	ASSERT_EQ(0, queue_recheck(&self->q, handle));
+	EXPECT_TRUE(queue_is_empty(&self->q));
+}
+
 TEST_F(user, add_with_a_handle)
 {
 	struct kevent_op op = kevent_op_add(KEVENT_USER, 1, 1, 1, 0);
 
+	/* A result of an earlier ADD, for instance. */
 	op.handle = 1;
-	EXPECT_EQ(-EINVAL, queue_do(&self->q, &op));
-	EXPECT_NE(0, queue_add_user(&self->q, 1, 1, 0));
+	ASSERT_EQ(0, queue_do(&self->q, &op));
+	EXPECT_NE(1, op.handle);
+	EXPECT_EQ(0, queue_remove(&self->q, op.handle));
 }
 
 TEST_F(user, events_without_a_handle)

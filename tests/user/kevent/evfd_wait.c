@@ -503,11 +503,12 @@ TEST_F(wait, a_waiter_that_is_interrupted_passes_the_event_on)
 
 		for (int i = 0; i < 2; i++)
 			ASSERT_TRUE(waiter_sleeps(&waiters[i], &self->q));
+		/* The thread may have returned, and ended, before the signal. */
 		if (round % 2)
-			ASSERT_EQ(0, signal_thread(waiters[0].call.tid, SIGUSR1));
+			signal_thread(waiters[0].call.tid, SIGUSR1);
 		ASSERT_EQ(0, queue_ready(&self->q, handle, 1));
 		if (round % 2 == 0)
-			ASSERT_EQ(0, signal_thread(waiters[0].call.tid, SIGUSR1));
+			signal_thread(waiters[0].call.tid, SIGUSR1);
 		ret = waiter_returns(&waiters[0]);
 		EXPECT_TRUE(ret == 0 || ret == -EINTR);
 		if (ret == 0) {
