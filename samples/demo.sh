@@ -32,7 +32,7 @@ check() {
 section "A Debian kernel as Debian ships it, with evfd.ko loaded"
 uname -rv
 grep '^evfd ' /proc/modules
-ls -l /dev/evfd
+ls -l /dev/evfd /dev/kevent
 
 section "Two processes: each read takes the sum of earlier writes"
 run tutorial -t 100 1 2 3 4 5
@@ -80,6 +80,9 @@ run clocks
 
 section "Posts, ticks and signals in one epoll loop, until SIGTERM"
 run eventloop
+
+section "The same loop on /dev/kevent and on epoll: calls to learn of 100,000 events"
+run loops
 
 section "A kernel module in C posts on memory pressure, a program waits in epoll"
 insmod "$share/evfd_shrinker.ko"

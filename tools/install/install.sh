@@ -50,7 +50,11 @@ put() {
 
 put_system() {
 	local files=$TOP/tools/install/files
-	put 644 "$TOP/include/uapi/linux/evfd.h" "$prefix/include/linux/evfd.h"
+	local header
+	for header in evfd.h kevent.h; do
+		put 644 "$TOP/include/uapi/linux/$header" "$prefix/include/linux/$header"
+	done
+	put 644 "$TOP/lib/c/include/evfd/kevent.h" "$prefix/include/evfd/kevent.h"
 	put 644 "$files/70-evfd.rules" "$prefix/lib/udev/rules.d/70-evfd.rules"
 	put 644 "$files/evfd.conf" "$prefix/lib/modules-load.d/evfd.conf"
 }
