@@ -12,7 +12,20 @@
 #define SOON_NS		INT64_C(20000000)
 #define NEVER		INT64_MAX
 
-QUEUE_FIXTURE(timers, MIN_SLOTS)
+FIXTURE(timers)
+{
+	struct kevent_queue q;
+};
+
+FIXTURE_SETUP(timers)
+{
+	ASSERT_EQ(0, kevent_open(&self->q, MIN_SLOTS, 0));
+}
+
+FIXTURE_TEARDOWN(timers)
+{
+	kevent_close(&self->q);
+}
 
 /* Adds a timer, whose user word is its id. Returns its handle, or 0 and errno. */
 static uint64_t add_timer(const struct kevent_queue *q, uint64_t id, int64_t first,
