@@ -100,7 +100,7 @@ impl WaitQueue {
         fence(Ordering::SeqCst);
     }
 
-    fn wait_until(&self, events: Events, exclusive: bool, condition: impl Fn() -> bool) {
+    pub(crate) fn wait_until(&self, events: Events, exclusive: bool, condition: impl Fn() -> bool) {
         let woken = Arc::new(Notify::new());
         loop {
             self.prepare(events, exclusive, &woken);

@@ -36,6 +36,32 @@ pub(crate) mod sync {
 
         pub(crate) struct Full;
         pub(crate) struct Relaxed;
+        pub(crate) struct Acquire;
+        pub(crate) struct Release;
+
+        pub(crate) trait LoadOrder {
+            const LOAD: Ordering;
+        }
+
+        impl LoadOrder for Relaxed {
+            const LOAD: Ordering = Ordering::Relaxed;
+        }
+
+        impl LoadOrder for Acquire {
+            const LOAD: Ordering = Ordering::Acquire;
+        }
+
+        pub(crate) trait StoreOrder {
+            const STORE: Ordering;
+        }
+
+        impl StoreOrder for Relaxed {
+            const STORE: Ordering = Ordering::Relaxed;
+        }
+
+        impl StoreOrder for Release {
+            const STORE: Ordering = Ordering::Release;
+        }
 
         /// The order of an operation that changes the value.
         pub(crate) trait Order {
@@ -114,16 +140,17 @@ pub(crate) mod sync {
         }
 
         impl<T: Word> Atomic<T> {
-            fn inner(&self) -> &AtomicU64 {
+            /// The atomic of C11, for models of a program that shares the memory.
+            pub(crate) fn inner(&self) -> &AtomicU64 {
                 self.1.get_or_init(|| AtomicU64::new(self.0.to()))
             }
 
-            pub(crate) fn load(&self, _: Relaxed) -> T {
-                T::of(self.inner().load(Ordering::Relaxed))
+            pub(crate) fn load<O: LoadOrder>(&self, _: O) -> T {
+                T::of(self.inner().load(O::LOAD))
             }
 
-            pub(crate) fn store(&self, value: T, _: Relaxed) {
-                self.inner().store(value.to(), Ordering::Relaxed);
+            pub(crate) fn store<O: StoreOrder>(&self, value: T, _: O) {
+                self.inner().store(value.to(), O::STORE);
             }
 
             /// Does not order anything if it fails, like in the kernel.
@@ -152,6 +179,12 @@ pub(crate) mod sync {
 
             pub(crate) fn fetch_add<O: Order>(&self, n: T, _: O) -> T {
                 let old = self.inner().fetch_add(n.to(), O::OPERATION);
+                O::barrier();
+                T::of(old)
+            }
+
+            pub(crate) fn fetch_or<O: Order>(&self, bits: T, _: O) -> T {
+                let old = self.inner().fetch_or(bits.to(), O::OPERATION);
                 O::barrier();
                 T::of(old)
             }
@@ -308,6 +341,55 @@ pub(crate) mod irq_work {
     impl<H: Handler> Drop for Registration<H> {
         fn drop(&mut self) {
             *self.0.handler.lock().unwrap() = None;
+        }
+    }
+}
+
+pub(crate) mod page {
+    pub(crate) const PAGE_SIZE: usize = 4096;
+}
+
+/// The macro of `src/abstractions/mm/shared.rs`. Atomics of loom are larger than their values, so
+/// the sizes and offsets are those of this shim only.
+macro_rules! shared_words {
+    (
+        $(#[$attr:meta])*
+        $vis:vis struct $name:ident {
+            $($field_vis:vis $field:ident: $word:tt $(x $count:literal)?,)*
+        }
+    ) => {
+        $(#[$attr])*
+        #[repr(C)]
+        $vis struct $name {
+            $($field_vis $field: $crate::shared_words!(@type $word $($count)?),)*
+        }
+
+        impl $crate::abstractions::mm::shared::SharedWords for $name {
+            fn zeroed() -> Self {
+                Self {
+                    $($field: $crate::abstractions::mm::shared::SharedWords::zeroed(),)*
+                }
+            }
+        }
+    };
+    (@type $word:tt) => { $crate::sync::atomic::Atomic<$word> };
+    (@type $word:tt $count:literal) => { [$crate::sync::atomic::Atomic<$word>; $count] };
+}
+pub(crate) use shared_words;
+
+/// The structures of the UAPI header. `layout.rs` compares itself with their layout, which the
+/// build of the module checks.
+#[allow(dead_code, non_camel_case_types)]
+pub(crate) mod uapi {
+    pub(crate) use crate::kevent::layout::Header as kevent_header;
+
+    super::shared_words! {
+        pub(crate) struct kevent_slot {
+            pub(crate) ready: u64,
+            pub(crate) user: u64,
+            pub(crate) data: u64,
+            pub(crate) want: u32,
+            pub(crate) type_: u32,
         }
     }
 }
