@@ -19,16 +19,16 @@
 //! `Documentation/design/kevent.rst` has the design.
 
 mod delivered;
-mod layout;
-mod ops;
-mod port;
-mod queue;
+pub(crate) mod layout;
+pub(crate) mod ops;
+pub(crate) mod port;
+pub(crate) mod queue;
 mod ring;
 mod slot;
-mod source;
+pub(crate) mod source;
 mod sources;
 mod submit;
-mod table;
+pub(crate) mod table;
 
 use crate::{
     abstractions::{

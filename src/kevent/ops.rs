@@ -35,15 +35,15 @@ use kernel::{
 
 /// The results of an operation that has succeeded.
 #[derive(Default)]
-pub(super) struct Done {
-    pub(super) handle: u64,
-    pub(super) events: u32,
+pub(crate) struct Done {
+    pub(crate) handle: u64,
+    pub(crate) events: u32,
 }
 
 /// Does an operation. `is_queue` says whether a file is a queue.
 ///
 /// Context: task, may sleep. Errors: see `KEVENT_IOC_SUBMIT` in the UAPI header.
-pub(super) fn apply(
+pub(crate) fn apply(
     queue: ArcBorrow<'_, Queue>,
     op: &uapi::kevent_op,
     is_queue: fn(&File) -> bool,

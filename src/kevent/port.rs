@@ -24,7 +24,7 @@ pub(crate) struct Port {
 
 impl Port {
     /// The port of the kevent in slot `number`, which must end before the slot has another one.
-    pub(super) fn new(queue: Arc<Queue>, number: u32, always: u32) -> Self {
+    pub(crate) fn new(queue: Arc<Queue>, number: u32, always: u32) -> Self {
         Self {
             queue,
             number,

@@ -74,10 +74,10 @@ use kernel::{
     }, //
 };
 
-pub(super) const ONESHOT: u32 = uapi::KEVENT_ONESHOT;
-pub(super) const DISPATCH: u32 = uapi::KEVENT_DISPATCH;
+pub(crate) const ONESHOT: u32 = uapi::KEVENT_ONESHOT;
+pub(crate) const DISPATCH: u32 = uapi::KEVENT_DISPATCH;
 /// Kept beside the flags of the program: see [`Source::needs_walk`].
-pub(super) const WALK: u32 = 1 << 31;
+pub(crate) const WALK: u32 = 1 << 31;
 
 /// Deferred wake-ups of tasks and of pollers.
 const WAKE_TASK: u32 = 1;
@@ -112,7 +112,7 @@ impl Chunk {
 }
 
 /// The kevents of a queue.
-pub(super) type Kevents = Table<Arc<dyn Source>>;
+pub(crate) type Kevents = Table<Arc<dyn Source>>;
 
 /// A queue whose size is known.
 #[pin_data]
@@ -226,7 +226,7 @@ impl Queue {
 
     /// A slot that a kevent has or has had, and its private part.
     #[inline(always)]
-    pub(super) fn slot(&self, number: u32) -> Option<(&Slot, &Place)> {
+    pub(crate) fn slot(&self, number: u32) -> Option<(&Slot, &Place)> {
         let chunk = self
             .chunks
             .get(number as usize / SLOTS_PER_PAGE)?
@@ -236,7 +236,7 @@ impl Queue {
     }
 
     /// Gives a free slot to a new kevent. Context: task, may sleep. Errors: `ENOMEM`.
-    pub(super) fn begin(
+    pub(crate) fn begin(
         &self,
         kevents: &mut Kevents,
         key: &Key,
@@ -260,7 +260,7 @@ impl Queue {
 
     /// Whether the kevent in slot `number` has had its only event, or its file was closed. The next
     /// walk removes it.
-    pub(super) fn has_ended(&self, number: u32) -> bool {
+    pub(crate) fn has_ended(&self, number: u32) -> bool {
         self.slot(number).is_some_and(|(_, place)| {
             let fired = place.fired.load(Relaxed);
             fired == CLOSED || fired == FIRED && place.flags.load(Relaxed) & ONESHOT != 0
@@ -268,7 +268,7 @@ impl Queue {
     }
 
     /// Counts a kevent that is in the table now.
-    pub(super) fn added(&self) {
+    pub(crate) fn added(&self) {
         self.used.fetch_add(1, Relaxed);
     }
 
@@ -413,7 +413,7 @@ impl Queue {
     }
 
     /// Removes the kevent in slot `number` and detaches its source.
-    pub(super) fn end(&self, kevents: &mut Kevents, number: u32) {
+    pub(crate) fn end(&self, kevents: &mut Kevents, number: u32) {
         if let Some(source) = kevents.take(number) {
             // The source may queue the slot until it is gone.
             drop(source);
@@ -432,7 +432,7 @@ impl Queue {
     /// Waits until the ring has `min` entries after `head`, or the list of raised slots has one.
     ///
     /// Context: task, may sleep. Errors: `ERESTARTSYS` if a signal is pending; `ETIME`.
-    pub(super) fn wait(&self, head: u64, min: u32, limit: &Limit) -> Result {
+    pub(crate) fn wait(&self, head: u64, min: u32, limit: &Limit) -> Result {
         loop {
             self.look();
             if self.is_ready(head, min) {
@@ -466,7 +466,7 @@ impl Queue {
     /// Wakes a task that waits and all pollers, for the list of raised slots.
     ///
     /// Context: task.
-    pub(super) fn wake_for_raised(&self) {
+    pub(crate) fn wake_for_raised(&self) {
         // Before the wake-up: a poller that it wakes arms again.
         xchg_full(&self.armed, 0);
         xchg_full(&self.header[0].polled, 0);
@@ -489,7 +489,7 @@ impl Queue {
     }
 
     /// Locks the kevents, for an operation. Context: task, may sleep.
-    pub(super) fn lock(&self) -> MutexGuard<'_, Kevents> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Kevents> {
         self.kevents.lock()
     }
 
@@ -537,5 +537,38 @@ impl Deferred for Queue {
         if bits & WAKE_POLLERS != 0 {
             self.pollers.wake(Events::IN);
         }
+    }
+}
+
+#[cfg(CONFIG_KUNIT = "y")]
+impl Queue {
+    /// The header, for tests.
+    pub(crate) fn header(&self) -> &Header {
+        &self.header[0]
+    }
+
+    /// The ring, for tests.
+    pub(crate) fn ring(&self) -> &Ring {
+        &self.ring
+    }
+
+    /// The wait queue of tasks, for tests.
+    pub(crate) fn tasks(&self) -> &WaitQueue {
+        &self.tasks
+    }
+
+    /// The wait queue of pollers, for tests. A wake-up needs [`Queue::arm`], too.
+    pub(crate) fn pollers(&self) -> &WaitQueue {
+        &self.pollers
+    }
+
+    /// Arms the pollers like [`Queue::poll`], for tests, which have no poll table.
+    pub(crate) fn arm(&self) {
+        xchg_full(&self.armed, 1);
+    }
+
+    /// Waits for all deferred wake-ups, for tests.
+    pub(crate) fn flush_deferred() {
+        DEFERRED.flush();
     }
 }

@@ -4,5 +4,6 @@
 
 mod abstractions;
 mod eventfd;
+mod kevent;
 mod signalfd;
 mod timerfd;

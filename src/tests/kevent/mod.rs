@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Queues of kevents.
+
+mod queue;
+mod table;
