@@ -8,15 +8,19 @@
 /* Fully ordered, like the other operations here. */
 void evfd_helper_or(__u64 *word, __u64 bits)
 {
+	/* atomic64_or() has no order of its own. */
 	smp_mb__before_atomic();
 	atomic64_or(bits, (atomic64_t *)word);
+	/* See above. */
 	smp_mb__after_atomic();
 }
 
 void evfd_helper_and(__u64 *word, __u64 bits)
 {
+	/* See evfd_helper_or(). */
 	smp_mb__before_atomic();
 	atomic64_and(bits, (atomic64_t *)word);
+	/* See evfd_helper_or(). */
 	smp_mb__after_atomic();
 }
 

@@ -33,6 +33,7 @@ static evfd_closed_fn evfd_closed;
  * other, because the release of a pipe frees its queues at once.
  */
 static struct evfd_file_lock {
+	/* Held to leave the queues of a file, and during the notification. */
 	struct mutex lock;
 	atomic_t pollers;
 } evfd_file_locks[256];

@@ -178,6 +178,8 @@ fn modify(queue: &Queue, op: &uapi::kevent_op) -> Result<Done> {
         .flags
         .store(kept(flags, source.needs_walk(flags)), Relaxed);
     slot.want.store(op.want, Relaxed);
+    // An event may have come between the two, with DISPATCH and so without a place in the list.
+    queue.list_if_ended(number);
     look(source);
     Ok(Done::default())
 }

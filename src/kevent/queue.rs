@@ -267,6 +267,13 @@ impl Queue {
         })
     }
 
+    /// Lets the next walk remove the kevent in slot `number` if it has ended.
+    pub(super) fn list_if_ended(&self, number: u32) {
+        if let (true, Some((_, place))) = (self.has_ended(number), self.slot(number)) {
+            self.delivered.push(number, place, Why::Event);
+        }
+    }
+
     /// Counts a kevent that is in the table now.
     pub(crate) fn added(&self) {
         self.used.fetch_add(1, Relaxed);
@@ -334,11 +341,12 @@ impl Queue {
         if this.tasks.is_active() && !this.tasks.try_wake_task() {
             deferred |= WAKE_TASK;
         }
-        if read_once(&this.armed) != 0
-            && xchg_full(&this.armed, 0) != 0
-            && !this.pollers.try_wake(Events::IN)
-        {
-            deferred |= WAKE_POLLERS;
+        if read_once(&this.armed) != 0 {
+            // Before `armed`: a poller that sets both in between is woken.
+            xchg_full(&this.header[0].polled, 0);
+            if xchg_full(&this.armed, 0) != 0 && !this.pollers.try_wake(Events::IN) {
+                deferred |= WAKE_POLLERS;
+            }
         }
         if deferred != 0 {
             DEFERRED.push(this, deferred);
@@ -468,8 +476,8 @@ impl Queue {
     /// Context: task.
     pub(crate) fn wake_for_raised(&self) {
         // Before the wake-up: a poller that it wakes arms again.
-        xchg_full(&self.armed, 0);
         xchg_full(&self.header[0].polled, 0);
+        xchg_full(&self.armed, 0);
         self.pollers.wake(Events::IN);
         self.tasks.try_wake_task();
     }

@@ -31,7 +31,7 @@ impl Slot {
         self.data.store(0, Relaxed);
         self.want.store(want, Relaxed);
         self.type_and_gen
-            .store(u32::from(kind) | generation << 16, Relaxed);
+            .store(u32::from(kind) | (generation << 16), Relaxed);
         // A consumer that sees the new kevent in the ring sees its user word by the ring's order.
         self.ready.store(0, Release);
     }

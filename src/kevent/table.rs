@@ -25,16 +25,16 @@ impl Key {
     }
 }
 
-/// A slot number + 1, or 0 for none.
+/// A slot number + 1, or 0.
 type LinkTo = u32;
 
 /// The private part of a slot.
 struct Entry<S> {
-    /// The kevent's source. None: the slot is free.
+    /// The kevent's source, unless the slot is free.
     source: Option<S>,
     id: u64,
     user: u64,
-    /// That of the last kevent's handle: 0 if there was none.
+    /// That of the last kevent's handle, or 0.
     generation: u32,
     /// The next entry of the bucket, or of the list of free or of waiting slots.
     next: LinkTo,
@@ -105,7 +105,7 @@ impl<S> Table<S> {
     }
 
     /// The slot of a handle, and its source unless the kevent has ended. Errors: `ENOENT` if the
-    /// slot has had another kevent since, or none.
+    /// slot has had another kevent since, or has never had one.
     pub(crate) fn get(&self, handle: u64) -> Result<(u32, Option<&S>)> {
         let number = handle as u32;
         let entry = self.entries.get(number as usize).ok_or(ENOENT)?;
@@ -147,12 +147,15 @@ impl<S> Table<S> {
     /// Finds a slot for a kevent, and returns its number and the generation of its next handle. The
     /// slot stays free until [`Table::fill`]. `is_queued` says whether a slot may be in the ring.
     ///
-    /// Context: task, may sleep. Errors: `ENOSPC` if there is none, `ENOMEM`.
+    /// Context: task, may sleep. Errors: `ENOSPC` if all are in use, `ENOMEM`.
     pub(crate) fn reserve(&mut self, is_queued: impl Fn(u32) -> bool) -> Result<(u32, u32)> {
+        let mut sorted = false;
         loop {
             let full = self.entries.len() == self.slots as usize;
-            if self.free == 0 && (full || self.waiting_len >= self.sort_at) {
+            // Once only, because the program can set and clear QUEUED all the time.
+            if self.free == 0 && !sorted && (full || self.waiting_len >= self.sort_at) {
                 self.sort_waiting(&is_queued);
+                sorted = true;
             }
             let Some(number) = self.free.checked_sub(1) else {
                 if full {

@@ -3,8 +3,8 @@
  * kevent: one queue for events, which a program reads from memory.
  *
  * Each open of /dev/kevent is a queue. KEVENT_IOC_SETUP gives it its size, and
- * mmap(2) of the queue shows its events to the program. KEVENT_IOC_SUBMIT adds and
- * removes kevents, and waits. Consuming an event needs no system call: see
+ * mmap(2) of the queue shows its events to the program. KEVENT_IOC_SUBMIT adds
+ * and removes kevents, and waits. Consuming an event needs no system call: see
  * <evfd/kevent.h>, which has the functions for it.
  *
  * Every structure has the same layout for 32-bit and 64-bit programs.
@@ -39,12 +39,13 @@
  * @head: position of the next entry of the index ring to consume
  * @sleeping: number of threads that wait
  * @polled: 1 if the queue was polled since the last event
- * @look: 1 if the kernel must look at a source, which it does when the program waits or polls
+ * @look: 1 if the kernel must look at a source, which it does when the program
+ *	waits or polls
  * @raised: byte offset + 1 of the slot that was raised last, or 0
  *
- * The kernel writes the first and third line of 64 bytes, the program the others.
- * The kernel never relies on what the program writes. A program that raises a slot
- * calls %KEVENT_OP_READY if @sleeping or @polled is not 0.
+ * The kernel writes the first and third line of 64 bytes, the program the
+ * others. The kernel never relies on what the program writes. A program that
+ * raises a slot calls %KEVENT_OP_READY if @sleeping or @polled is not 0.
  */
 struct kevent_header {
 	__u32 magic;
@@ -99,25 +100,27 @@ struct kevent_slot {
 #define KEVENT_QUEUED		(1ULL << 63)
 
 /*
- * An entry of the index ring, a __u32: byte offset of a slot from the first slot,
- * and in this bit the phase. An entry at a position is there if its phase is bit
- * log2(ring_entries) of the position. The first position is ring_entries.
+ * An entry of the index ring, a __u32: byte offset of a slot from the first
+ * slot, and in this bit the phase. An entry at a position is there if its phase
+ * is bit log2(ring_entries) of the position. The first position is
+ * ring_entries.
  */
 #define KEVENT_PHASE		(1U << 31)
 
 /**
  * DOC: Flags of &struct kevent_setup
  *
- * %KEVENT_SETUP_AUTOREMOVE: the close of a watched pipe or internet socket ends its kevent. Without
- * the flag, a kevent holds its file open. The close of a watched unix socket always ends its kevent,
- * and other files are always held. A file is closed when its last descriptor is.
+ * %KEVENT_SETUP_AUTOREMOVE: the close of a watched pipe or internet socket ends
+ * its kevent. Without the flag, a kevent holds its file open. The close of a
+ * watched unix socket always ends its kevent, and other files are always held.
+ * A file is closed when its last descriptor is.
  */
 #define KEVENT_SETUP_AUTOREMOVE	0x1
 
 /**
  * struct kevent_setup - argument of %KEVENT_IOC_SETUP
- * @slots: highest number of kevents, 1 to %KEVENT_MAX_SLOTS; the kernel rounds it up to a
- *	power of two that fills a page
+ * @slots: highest number of kevents, 1 to %KEVENT_MAX_SLOTS; the kernel rounds
+ *	it up to a power of two that fills a page
  * @flags: KEVENT_SETUP_* flags
  * @size: set by the kernel: size of the mapping in bytes
  * @reserved: 0
@@ -132,13 +135,15 @@ struct kevent_setup {
 /**
  * DOC: Types of kevents
  *
- * %KEVENT_TIMER: a timer on the clock in the low half of @id; the high half is the program's.
- * %KEVENT_OP_ADD takes its setting in @arg: first expiration, interval (0 for a single expiration)
- * and slack (below 2^32), in nanoseconds. With an interval, @data of the slot is the number of
- * expirations so far, and an expiration that passes while the program does not wait for the queue
- * counts when it waits next. Without one, @data is the absolute deadline, or 0 when that has passed.
- * The program may exchange it for a later one, or for 2^63-1 to disarm the timer. If the exchange
- * gives 0, the timer has expired already.
+ * %KEVENT_TIMER: a timer on the clock in the low half of @id; the high half is
+ * the program's. %KEVENT_OP_ADD takes its setting in @arg: first expiration,
+ * interval (0 for a single expiration) and slack (below 2^32), in nanoseconds.
+ * With an interval, @data of the slot is the number of expirations so far, and
+ * an expiration that passes while the program does not wait for the queue
+ * counts when it waits next. Without one, @data is the absolute deadline, or 0
+ * when that has passed. The program may exchange it for a later one, or for
+ * 2^63-1 to disarm the timer. If the exchange gives 0, the timer has expired
+ * already.
  *
  * %KEVENT_POLL: the file of a descriptor, @id. The events are those of poll(2).
  *
@@ -156,22 +161,24 @@ struct kevent_setup {
 /**
  * DOC: Operations
  *
- * %KEVENT_OP_ADD: add the kevent @type, @id, @user, for the events @want. Sets @handle.
+ * %KEVENT_OP_ADD: add the kevent @type, @id, @user, for the events @want. Sets
+ * @handle.
  *
  * %KEVENT_OP_MOD: change @want and @flags.
  *
- * %KEVENT_OP_REMOVE: remove the kevent and its unconsumed events. Sets @events to these. If there
- * were none, another thread may be handling one.
+ * %KEVENT_OP_REMOVE: remove the kevent and its unconsumed events. Sets @events
+ * to these. If there were none, another thread may be handling one.
  *
- * %KEVENT_OP_READY: raise the events @want of a %KEVENT_USER. With %KEVENT_DISPATCH, events that come
- * too early wait for %KEVENT_OP_RECHECK. Without a handle, wake a waiter
- * that has slept through slots raised by the program.
+ * %KEVENT_OP_READY: raise the events @want of a %KEVENT_USER. With
+ * %KEVENT_DISPATCH, events that come too early wait for %KEVENT_OP_RECHECK.
+ * Without a handle, wake a waiter that has slept through slots raised by the
+ * program.
  *
- * %KEVENT_OP_RECHECK: look at the source now, and queue the kevent if it has an event. Enables a
- * kevent with %KEVENT_DISPATCH again.
+ * %KEVENT_OP_RECHECK: look at the source now, and queue the kevent if it has an
+ * event. Enables a kevent with %KEVENT_DISPATCH again.
  *
- * %KEVENT_OP_REARM: give a %KEVENT_TIMER a new setting. Sets @events to the unconsumed events, which
- * it takes back.
+ * %KEVENT_OP_REARM: give a %KEVENT_TIMER a new setting. Sets @events to the
+ * unconsumed events, which it takes back.
  */
 #define KEVENT_OP_ADD		0
 #define KEVENT_OP_REMOVE	1
@@ -183,16 +190,18 @@ struct kevent_setup {
 /**
  * DOC: Flags of a kevent
  *
- * %KEVENT_ONESHOT: the kevent ends with its first event. Its slot is free again when the program
- * has consumed the event.
+ * %KEVENT_ONESHOT: the kevent ends with its first event. Its slot is free again
+ * when the program has consumed the event.
  *
- * %KEVENT_ET: an event for each wake-up of the source. Without it, a source that is still ready
- * when the program waits or polls the queue gives another event.
+ * %KEVENT_ET: an event for each wake-up of the source. Without it, a source
+ * that is still ready when the program waits or polls the queue gives another
+ * event.
  *
- * %KEVENT_TIMER_ABSTIME: for ADD and REARM of a timer, the first expiration is an absolute time.
+ * %KEVENT_TIMER_ABSTIME: for ADD and REARM of a timer, the first expiration is
+ * an absolute time.
  *
- * %KEVENT_DISPATCH: after an event, no more events until %KEVENT_OP_RECHECK or %KEVENT_OP_MOD. Not
- * with %KEVENT_ONESHOT.
+ * %KEVENT_DISPATCH: after an event, no more events until %KEVENT_OP_RECHECK or
+ * %KEVENT_OP_MOD. Not with %KEVENT_ONESHOT.
  */
 #define KEVENT_ONESHOT		0x1
 #define KEVENT_ET		0x4
@@ -228,7 +237,8 @@ struct kevent_op {
 /**
  * DOC: Flags of &struct kevent_submit
  *
- * %KEVENT_WAIT: wait for an event after the operations, unless one of these has failed.
+ * %KEVENT_WAIT: wait for an event after the operations, unless one of these has
+ * failed.
  *
  * %KEVENT_ABSTIME: timeout is an absolute time.
  */
@@ -240,12 +250,15 @@ struct kevent_op {
  * @ops: pointer to @nr &struct kevent_op
  * @nr: number of operations, 0 to %KEVENT_MAX_OPS
  * @flags: %KEVENT_WAIT, %KEVENT_ABSTIME
- * @head: with %KEVENT_WAIT, the position up to which the program has consumed the ring
- * @timeout: with %KEVENT_WAIT, nanoseconds on @clock; -1: no limit; 0 and not absolute: do not
- *	sleep
+ * @head: with %KEVENT_WAIT, the position up to which the program has consumed
+ *	the ring
+ * @timeout: with %KEVENT_WAIT, nanoseconds on @clock; -1: no limit; 0 and not
+ *	absolute: do not sleep
  * @clock: CLOCK_MONOTONIC, CLOCK_REALTIME, CLOCK_BOOTTIME or CLOCK_TAI
- * @min_nr: with %KEVENT_WAIT, the number of entries in the ring to wait for; 0 means 1
- * @sigmask: pointer to a set of signals that replaces the thread's mask while it waits, or 0
+ * @min_nr: with %KEVENT_WAIT, the number of entries in the ring to wait for; 0
+ *	means 1
+ * @sigmask: pointer to a set of signals that replaces the thread's mask while
+ *	it waits, or 0
  * @sigsetsize: 8 with @sigmask, otherwise 0
  * @reserved: 0
  */
@@ -278,28 +291,30 @@ struct kevent_submit {
 #define KEVENT_IOC_SETUP	_IOWR(KEVENT_IOC_MAGIC, 0x40, struct kevent_setup)
 
 /*
- * Does the operations in order, each with a result of its own, then waits. Returns the number of
- * operations done, or -1 and errno:
+ * Does the operations in order, each with a result of its own, then waits.
+ * Returns the number of operations done, or -1 and errno:
  *
- * EFAULT: the argument, the first operation or the signal mask is not readable memory, or the first
- *	result cannot be written
+ * EFAULT: the argument, the first operation or the signal mask is not readable
+ *	memory, or the first result cannot be written
  * EINTR: a signal ended the wait; the operations are done
- * EINVAL: unknown flags; an invalid clock, timeout or sigsetsize; too many operations; reserved is
- *	not 0; the queue has not been set up. No operation is done.
+ * EINVAL: unknown flags; an invalid clock, timeout or sigsetsize; too many
+ *	operations; reserved is not 0; the queue has not been set up. No
+ *	operation is done.
  *
- * An operation that cannot be read, or whose result cannot be written, ends the call. It does not
- * count as done, and an ADD is undone. Results of operations:
+ * An operation that cannot be read, or whose result cannot be written, ends the
+ * call. It does not count as done, and an ADD is undone. Results of operations:
  *
  * EBADF: ADD: id is not an open descriptor
  * EEXIST: ADD: the queue has a kevent with this type, id and user
- * EINVAL: an unknown operation, type or flag; a field without a meaning for it is not 0
+ * EINVAL: an unknown operation, type or flag; a field without a meaning for it
+ *	is not 0
  * ELOOP: ADD: the descriptor is a queue, an epoll or an io_uring instance
  * ENOENT: there is no kevent with this handle
  * ENOMEM: ADD: not enough kernel memory
  * ENOSPC: ADD: the queue has no free slot
  * EOPNOTSUPP: ADD: this kernel does not notify of the close of the file
- * EPERM: ADD: the descriptor cannot be polled; an alarm clock, and the caller does not have
- *	CAP_WAKE_ALARM
+ * EPERM: ADD: the descriptor cannot be polled; an alarm clock, and the caller
+ *	does not have CAP_WAKE_ALARM
  */
 #define KEVENT_IOC_SUBMIT	_IOWR(KEVENT_IOC_MAGIC, 0x41, struct kevent_submit)
 

@@ -102,7 +102,7 @@ mod suite {
 
     impl Open {
         fn new() -> Result<Self> {
-            Ok(Self(Queue::new(SLOTS)?))
+            Ok(Self(Queue::new(SLOTS, 0)?))
         }
 
         /// Adds a kevent whose user word is `user`.

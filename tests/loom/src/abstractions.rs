@@ -16,6 +16,7 @@ pub(crate) mod helpers {
     pub(crate) const EPOLLERR: u32 = 0x8;
     pub(crate) const EPOLLHUP: u32 = 0x10;
     pub(crate) const POLLFREE: u32 = 0x4000;
+    pub(crate) const EPOLLET: u32 = 1 << 31;
 }
 
 pub(crate) mod mm {
@@ -126,6 +127,11 @@ pub(crate) mod sync {
             } else {
                 atomic.fetch_or(bits, Full);
             }
+        }
+
+        /// No test calls it.
+        pub(crate) fn and_full(_: &Atomic<u64>, _: u64) {
+            unimplemented!();
         }
 
         pub(crate) fn test_and_set_top(atomic: &Atomic<u64>) -> bool {

@@ -19,7 +19,8 @@ use crate::{
     kevent::{
         delivered::{
             Delivered,
-            Place, //
+            Place,
+            Why, //
         },
         layout::{
             Header,
@@ -135,13 +136,16 @@ impl Queue {
 
     /// Lists the kevent in slot `number`, like a source for which the level counts.
     pub(crate) fn list(&self, number: u32) {
-        self.delivered.push(number, &self.places[number as usize]);
+        self.delivered
+            .push(number, &self.places[number as usize], Why::Event);
     }
 
     /// Calls `look` for each slot in the list.
-    pub(crate) fn walk(&self, look: impl FnMut(u32)) {
-        self.delivered
-            .walk(|number| self.places.get(number as usize), look);
+    pub(crate) fn walk(&self, mut look: impl FnMut(u32)) {
+        self.delivered.walk(
+            |number| self.places.get(number as usize),
+            |number, _| look(number),
+        );
     }
 
     /// Waits for an entry after `head`.
