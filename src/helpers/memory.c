@@ -22,6 +22,17 @@ void evfd_helper_free_shared(void *memory, size_t size)
 		vfree(memory);
 }
 
+/* References on the page of memory that is a single page. */
+void evfd_helper_get_shared(void *address)
+{
+	get_page(virt_to_page(address));
+}
+
+void evfd_helper_put_shared(void *address)
+{
+	put_page(virt_to_page(address));
+}
+
 /*
  * Prepares a mapping of a part of @size bytes. The mapping must be shared, because
  * a copy of a page would get no events. It can't grow past the end by mremap(2).

@@ -6,8 +6,10 @@
 //! full barrier, and then looks at the source. So a source that gets ready later lists the kevent
 //! again, and the walk sees one that got ready before (`tests/litmus/kevent-level.litmus`).
 
+use super::layout::SlotRef;
 use crate::abstractions::sync::atomic::{
     read_once,
+    write_once,
     xchg_full, //
 };
 use kernel::sync::atomic::{
@@ -15,6 +17,11 @@ use kernel::sync::atomic::{
     Full,
     Relaxed, //
 };
+
+/// A bit of [`Place::flags`] beside the flags of the program: [`Source::needs_walk`].
+///
+/// [`Source::needs_walk`]: super::source::Source::needs_walk
+pub(crate) const WALK: u32 = 1 << 31;
 
 /// A value of [`Place::fired`].
 pub(crate) const FIRED: u32 = 1;
@@ -32,16 +39,26 @@ pub(crate) struct Place {
     listed: Atomic<u32>,
     /// The next slot of the list + 1.
     next: Atomic<u32>,
+    /// The number of the slot.
+    pub(crate) number: u32,
+    pub(crate) slot: SlotRef,
 }
 
 impl Place {
-    /// The place of a slot without a kevent.
-    pub(crate) const fn new() -> Self {
+    /// Whether the kevent is looked at again after an event.
+    pub(crate) fn has_level(&self) -> bool {
+        self.flags.load(Relaxed) & WALK != 0
+    }
+
+    /// The place of slot `number`, without a kevent.
+    pub(crate) const fn new(number: u32, slot: SlotRef) -> Self {
         Self {
             flags: Atomic::new(0),
             fired: Atomic::new(0),
             listed: Atomic::new(0),
             next: Atomic::new(0),
+            number,
+            slot,
         }
     }
 }
@@ -69,8 +86,8 @@ impl Delivered {
         }
     }
 
-    /// Adds slot `number` with its `place`, unless it is listed already. Context: any, NMI included.
-    pub(crate) fn push(&self, number: u32, place: &Place, why: Why) {
+    /// Adds a slot, unless it is listed already. Context: any, NMI included.
+    pub(crate) fn push(&self, place: &Place, why: Why) {
         let listed = match why {
             Why::Event => place.listed.cmpxchg(0, Why::Event as u32, Full).is_err(),
             Why::Look => xchg_full(&place.listed, Why::Look as u32) != 0,
@@ -78,11 +95,11 @@ impl Delivered {
         if listed {
             return;
         }
-        let mut first = self.first.load(Relaxed);
+        let mut first = read_once(&self.first);
         loop {
-            place.next.store(first, Relaxed);
+            write_once(&place.next, first);
             // Full: the walk that takes the list sees `next`.
-            match self.first.cmpxchg(first, number + 1, Full) {
+            match self.first.cmpxchg(first, place.number + 1, Full) {
                 Ok(_) => return,
                 Err(now) => first = now,
             }

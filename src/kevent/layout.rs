@@ -6,6 +6,7 @@
 //! and never uses a value of it as an index, a length or a pointer.
 
 use crate::{
+    abstractions::mm::shared::SharedRef,
     shared_words,
     uapi, //
 };
@@ -63,6 +64,9 @@ same_offsets!(Header, kevent_header: magic version slot_size ring_entries slots 
 same_offsets!(Slot, kevent_slot: ready user data want);
 const _: () = assert!(offset_of!(Slot, type_and_gen) == offset_of!(uapi::kevent_slot, type_));
 const _: () = assert!(cfg!(target_endian = "little"));
+
+/// A slot that lives as long as the reference.
+pub(crate) type SlotRef = SharedRef<Slot>;
 
 /// The number of slots in a page.
 pub(crate) const SLOTS_PER_PAGE: usize = PAGE_SIZE / size_of::<Slot>();

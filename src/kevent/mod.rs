@@ -18,7 +18,7 @@
 //!
 //! `Documentation/design/kevent.rst` has the design.
 
-mod delivered;
+pub(crate) mod delivered;
 pub(crate) mod layout;
 pub(crate) mod ops;
 pub(crate) mod port;
@@ -76,7 +76,10 @@ use kernel::{
     uaccess::UserPtr, //
 };
 use layout::SLOTS_PER_PAGE;
-use queue::Queue;
+use queue::{
+    Pollers,
+    Queue, //
+};
 use sources::Watched;
 
 static OPS: FileOperations<KeventFile> = FileOperations::build_for_device();
@@ -85,6 +88,7 @@ static OPS: FileOperations<KeventFile> = FileOperations::build_for_device();
 pub(crate) struct KeventFile {
     /// Set by `KEVENT_IOC_SETUP`.
     queue: SetOnce<Arc<Queue>>,
+    pollers: Arc<Pollers>,
 }
 
 impl KeventFile {
@@ -109,7 +113,7 @@ impl KeventFile {
             return Err(EBUSY);
         }
         args.slots = args.slots.next_power_of_two().max(SLOTS_PER_PAGE as u32);
-        let queue = Queue::new(args.slots, args.flags)?;
+        let queue = Queue::new(args.slots, args.flags, self.pollers.clone())?;
         args.size = queue.map_size() as u64;
         // Before the queue can be used, so that a failure changes nothing.
         write(arg, &args)?;
@@ -145,10 +149,11 @@ impl AnonFile for KeventFile {
     }
 
     fn poll<'a>(&'a self, table: &PollTable<'a>) -> Events {
-        match self.queue.as_ref() {
-            Some(queue) => queue.poll(table),
-            None => Events::ERR,
-        }
+        self.pollers.join(table);
+        // Its first event wakes pollers that have come before.
+        self.queue
+            .as_ref()
+            .map_or(Events::NONE, |queue| queue.poll())
     }
 
     fn show_fdinfo(&self, m: &SeqFile) {
@@ -183,6 +188,7 @@ impl DeviceFile for KeventFile {
         Ok(Arc::new(
             Self {
                 queue: SetOnce::new(),
+                pollers: Pollers::new()?,
             },
             GFP_KERNEL_ACCOUNT,
         )?)

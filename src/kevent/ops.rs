@@ -5,15 +5,15 @@
 use super::{
     delivered::{
         Place,
-        FIRED, //
+        FIRED,
+        WALK, //
     },
     port::Port,
     queue::{
         Kevents,
         Queue,
         DISPATCH,
-        ONESHOT,
-        WALK, //
+        ONESHOT, //
     },
     source::Source,
     sources::Kind,
@@ -92,9 +92,14 @@ fn check_unused(op: &uapi::kevent_op) -> Result {
     Ok(())
 }
 
+fn has_arguments(op: &uapi::kevent_op) -> bool {
+    let [first, second, third] = op.arg;
+    first | second | third != 0
+}
+
 /// Like [`check_unused`], for operations without arguments.
 fn check_no_arguments(op: &uapi::kevent_op) -> Result {
-    if op.arg != [0; 3] {
+    if has_arguments(op) {
         return Err(EINVAL);
     }
     check_unused(op)
@@ -107,7 +112,7 @@ fn add(
 ) -> Result<Done> {
     let kind = Kind::of(op.type_)?;
     check(op, kind)?;
-    if op.arg != [0; 3] && !kind.takes_arguments() {
+    if has_arguments(op) && !kind.takes_arguments() {
         return Err(EINVAL);
     }
     let flags = kept(op.flags.into(), kind.needs_walk(op));
@@ -124,7 +129,7 @@ fn add(
         queue.end(&mut kevents, number);
     }
     let number = queue.begin(&mut kevents, &key, op.want, flags)?;
-    let port = Port::new(queue.into(), number, kind.always());
+    let port = Port::new(queue.into(), number)?;
     let source = kind.make(op, port, is_queue).inspect_err(|_| {
         // It may have raised events before it failed.
         if let Some((slot, _)) = queue.slot(number) {
@@ -143,7 +148,7 @@ fn remove(queue: &Queue, op: &uapi::kevent_op) -> Result<Done> {
     }
     let mut kevents = queue.lock();
     let (number, source) = kevents.get(op.handle)?;
-    let ended = source.is_none();
+    let ended = source.is_none() || queue.has_ended(number);
     queue.end(&mut kevents, number);
     let events = queue.slot(number).map_or(0, |(slot, _)| slot.retract());
     if ended && events == 0 {

@@ -3,107 +3,103 @@
 //! The end of a queue that a source holds: all that a source needs to know of the queue.
 
 use super::{
+    delivered::Place,
     layout::Slot,
-    queue::Queue, //
+    queue::{
+        Queue,
+        Raise, //
+    }, //
 };
-use kernel::sync::{
+use crate::abstractions::sync::{
     atomic::{
-        Full,
-        Relaxed, //
+        fetch_add_full,
+        read_once,
+        try_cmpxchg_full, //
     },
-    Arc, //
+    part::Part, //
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::Relaxed,
+        Arc, //
+    }, //
 };
 
 /// A place for the events of one kevent.
-pub(crate) struct Port {
-    queue: Arc<Queue>,
-    number: u32,
-    /// Events that the program gets whether it wants them or not.
-    always: u32,
-}
+pub(crate) struct Port(Part<Queue, Place>);
 
 impl Port {
     /// The port of the kevent in slot `number`, which must end before the slot has another one.
-    pub(crate) fn new(queue: Arc<Queue>, number: u32, always: u32) -> Self {
-        Self {
-            queue,
-            number,
-            always,
-        }
+    pub(crate) fn new(queue: Arc<Queue>, number: u32) -> Result<Self> {
+        Part::new(queue, |queue| queue.place(number))
+            .map(Self)
+            .ok_or(ENOSPC)
     }
 
-    /// Raises `events`, as far as the program wants them. Returns false if it drops them because
-    /// the kevent has had its event, with ONESHOT or DISPATCH. Context: any, NMI included.
+    /// Raises events. Returns false if it drops them because the kevent has had its event, with
+    /// ONESHOT or DISPATCH. Context: any, NMI included.
     #[inline(always)]
-    pub(crate) fn raise(&self, events: u32) -> bool {
-        Queue::raise(self.queue.as_arc_borrow(), self.number, events, self.always)
+    pub(crate) fn raise(&self, raise: Raise) -> bool {
+        Queue::raise(self.0.owner(), &self.0, raise)
     }
 
     /// Makes the program's next wait or poll of the queue call
     /// [`Source::recheck`](super::source::Source::recheck). Context: any, NMI included.
+    #[cold]
     pub(crate) fn recheck_later(&self) {
-        Queue::look_later(self.queue.as_arc_borrow(), self.number);
+        Queue::look_later(self.0.owner(), &self.0);
     }
 
     /// Whether the queue ends kevents of closed files wherever it can.
     pub(crate) fn removes_closed(&self) -> bool {
-        self.queue.removes_closed()
+        self.0.owner().removes_closed()
     }
 
     /// Ends the kevent, and takes back its events. Context: any, NMI included.
     pub(crate) fn end(&self) {
-        self.queue.end_later(self.number);
+        self.0.owner().end_later(&self.0);
     }
 
     /// Whether the kevent is looked at again after an event: see [`Source::needs_walk`].
     ///
     /// [`Source::needs_walk`]: super::source::Source::needs_walk
     pub(crate) fn has_level(&self) -> bool {
-        self.queue.has_level(self.number)
+        self.0.has_level()
     }
 
     /// The events that the program wants now.
-    pub(crate) fn wanted(&self) -> u32 {
-        let want = self
-            .queue
-            .slot(self.number)
-            .map_or(0, |(slot, _)| slot.want());
-        want | self.always
+    pub(crate) fn want(&self) -> u32 {
+        self.slot().want()
     }
 
-    fn slot(&self) -> Option<&Slot> {
-        self.queue.slot(self.number).map(|(slot, _)| slot)
+    #[inline(always)]
+    fn slot(&self) -> &Slot {
+        &self.0.slot
     }
 
     /// The slot's `data`, which the program may have written.
     pub(crate) fn data(&self) -> u64 {
-        self.slot().map_or(0, |slot| slot.data.load(Relaxed))
+        read_once(&self.slot().data)
     }
 
     /// Sets `data`.
     pub(crate) fn set_data(&self, data: u64) {
-        if let Some(slot) = self.slot() {
-            slot.data.store(data, Relaxed);
-        }
+        self.slot().data.store(data, Relaxed);
     }
 
     /// Adds `n` to `data`. An event that is raised afterwards shows it.
     pub(crate) fn add_data(&self, n: u64) {
-        if let Some(slot) = self.slot() {
-            slot.data.fetch_add(n, Full);
-        }
+        fetch_add_full(&self.slot().data, n);
     }
 
-    /// Sets `data` to `new` if it is `old`. Otherwise returns it.
-    pub(crate) fn swap_data(&self, old: u64, new: u64) -> Result<(), u64> {
-        let Some(slot) = self.slot() else {
-            return Ok(());
-        };
-        slot.data.cmpxchg(old, new, Full).map(|_| ())
+    /// Sets `data` to `new` and returns true if it is `old`.
+    pub(crate) fn swap_data(&self, old: u64, new: u64) -> bool {
+        try_cmpxchg_full(&self.slot().data, old, new)
     }
 
     /// Takes back the events that the program has not consumed, while the source raises none.
     pub(crate) fn retract(&self) -> u32 {
-        self.slot().map_or(0, Slot::retract)
+        self.slot().retract()
     }
 }

@@ -9,7 +9,8 @@ use super::{
         Place,
         Why,
         CLOSED,
-        FIRED, //
+        FIRED,
+        WALK, //
     },
     layout::{
         Header,
@@ -76,8 +77,6 @@ use kernel::{
 
 pub(crate) const ONESHOT: u32 = uapi::KEVENT_ONESHOT;
 pub(crate) const DISPATCH: u32 = uapi::KEVENT_DISPATCH;
-/// Kept beside the flags of the program: see [`Source::needs_walk`].
-pub(crate) const WALK: u32 = 1 << 31;
 
 /// Deferred wake-ups of tasks and of pollers.
 const WAKE_TASK: u32 = 1;
@@ -92,22 +91,67 @@ pub(crate) fn register_deferred() -> Result<irq_work::Registration<DeferQueue<Qu
     DEFERRED.register()
 }
 
-/// A page of slots, with their private parts.
+/// Events to raise, and how.
+#[derive(Clone, Copy)]
+pub(crate) struct Raise {
+    events: u32,
+    always: u32,
+    hints: u32,
+    preemptible: bool,
+}
+
+impl Raise {
+    /// The events that the program wants of `events`.
+    #[inline(always)]
+    pub(crate) const fn new(events: u32) -> Self {
+        Self {
+            events,
+            always: 0,
+            hints: 0,
+            preemptible: true,
+        }
+    }
+
+    /// Those in `always` count as wanted.
+    #[inline(always)]
+    pub(crate) const fn always(self, always: u32) -> Self {
+        Self { always, ..self }
+    }
+
+    /// Those in `hints` may not have occurred. If the program wants one, its source is looked at
+    /// by the next wait.
+    #[inline(always)]
+    pub(crate) const fn hints(self, hints: u32) -> Self {
+        Self { hints, ..self }
+    }
+
+    /// The caller is a callback of a wait queue or of a timer. Preemption is disabled there, except
+    /// on `PREEMPT_RT`.
+    #[inline(always)]
+    pub(crate) const fn in_callback(self) -> Self {
+        Self {
+            preemptible: cfg!(CONFIG_PREEMPT_RT),
+            ..self
+        }
+    }
+}
+
+/// A page of slots, with their places.
 struct Chunk {
     slots: Shared<Slot>,
     places: KVec<Place>,
 }
 
 impl Chunk {
-    fn new() -> Result<Self> {
+    /// A page of slots from number `first` on. Context: task, may sleep. Errors: `ENOMEM`.
+    fn new(first: usize) -> Result<Self> {
+        let slots = Shared::new(SLOTS_PER_PAGE)?;
         let mut places = KVec::with_capacity(SLOTS_PER_PAGE, GFP_KERNEL_ACCOUNT)?;
-        for _ in 0..SLOTS_PER_PAGE {
-            places.push_within_capacity(Place::new())?;
+        for index in 0..SLOTS_PER_PAGE {
+            let slot = slots.get_ref(index).ok_or(ENOMEM)?;
+            places.push_within_capacity(Place::new((first + index) as u32, slot))?;
         }
-        Ok(Self {
-            slots: Shared::new(SLOTS_PER_PAGE)?,
-            places,
-        })
+        Ok(Self { slots, places })
     }
 }
 
@@ -139,8 +183,29 @@ pub(crate) struct Queue {
     /// Tasks that wait for entries.
     #[pin]
     tasks: WaitQueue,
+    pollers: Arc<Pollers>,
+}
+
+/// The wait queue of an open file's pollers. It is older than the file's queue.
+#[pin_data]
+pub(crate) struct Pollers {
     #[pin]
-    pollers: WaitQueue,
+    queue: WaitQueue,
+}
+
+impl Pollers {
+    /// Makes it. Context: task, may sleep. Errors: `ENOMEM`.
+    pub(crate) fn new() -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Self { queue <- new_wait_queue!(c"kevent_pollers") }),
+            GFP_KERNEL_ACCOUNT,
+        )
+    }
+
+    /// Puts a poller on it.
+    pub(crate) fn join<'a>(&'a self, table: &PollTable<'a>) {
+        table.wait(&self.queue);
+    }
 }
 
 impl Queue {
@@ -148,7 +213,7 @@ impl Queue {
     /// `KEVENT_SETUP_*` flags.
     ///
     /// Context: task, may sleep. Errors: `ENOMEM`, and those of [`DeferQueue::link`].
-    pub(crate) fn new(slots: u32, flags: u32) -> Result<Arc<Self>> {
+    pub(crate) fn new(slots: u32, flags: u32, pollers: Arc<Pollers>) -> Result<Arc<Self>> {
         let layout = Layout::of(slots as usize);
         let header = Shared::<Header>::new(1)?;
         let fixed = &header[0];
@@ -160,6 +225,7 @@ impl Queue {
         fixed.off_ring.store(layout.ring as u32, Relaxed);
         fixed.off_slots.store(layout.slots as u32, Relaxed);
         fixed.head.store(slots.into(), Relaxed);
+        fixed.polled.store(1, Relaxed);
         let pages = slots as usize / SLOTS_PER_PAGE;
         let mut chunks = KVVec::with_capacity(pages, GFP_KERNEL_ACCOUNT)?;
         for _ in 0..pages {
@@ -177,13 +243,14 @@ impl Queue {
                 flags,
                 delivered: Delivered::new(),
                 wants_look: Atomic::new(0),
-                armed: Atomic::new(0),
+                // A poller may have joined before.
+                armed: Atomic::new(1),
                 used: Atomic::new(0),
                 link,
                 new_chunk <- new_mutex!((), "kevent_chunk"),
                 kevents <- new_mutex!(kevents, "kevents"),
                 tasks <- new_wait_queue!(c"kevent_tasks"),
-                pollers <- new_wait_queue!(c"kevent_pollers"),
+                pollers,
             }),
             GFP_KERNEL_ACCOUNT,
         )
@@ -219,20 +286,21 @@ impl Queue {
         }
         let _lock = self.new_chunk.lock();
         if place.as_ref().is_none() {
-            place.populate(Chunk::new()?);
+            place.populate(Chunk::new(index * SLOTS_PER_PAGE)?);
         }
         place.as_ref().ok_or(ENOMEM)
     }
 
-    /// A slot that a kevent has or has had, and its private part.
-    #[inline(always)]
+    /// The place of a slot that a kevent has or has had.
+    pub(super) fn place(&self, number: u32) -> Option<&Place> {
+        let index = number as usize;
+        let chunk = self.chunks.get(index / SLOTS_PER_PAGE)?.as_ref()?;
+        chunk.places.get(index % SLOTS_PER_PAGE)
+    }
+
+    /// Such a slot and its place.
     pub(crate) fn slot(&self, number: u32) -> Option<(&Slot, &Place)> {
-        let chunk = self
-            .chunks
-            .get(number as usize / SLOTS_PER_PAGE)?
-            .as_ref()?;
-        let index = number as usize % SLOTS_PER_PAGE;
-        Some((chunk.slots.get(index)?, chunk.places.get(index)?))
+        self.place(number).map(|place| (&*place.slot, place))
     }
 
     /// Gives a free slot to a new kevent. Context: task, may sleep. Errors: `ENOMEM`.
@@ -270,7 +338,7 @@ impl Queue {
     /// Lets the next walk remove the kevent in slot `number` if it has ended.
     pub(super) fn list_if_ended(&self, number: u32) {
         if let (true, Some((_, place))) = (self.has_ended(number), self.slot(number)) {
-            self.delivered.push(number, place, Why::Event);
+            self.delivered.push(place, Why::Event);
         }
     }
 
@@ -283,54 +351,52 @@ impl Queue {
         self.slot(number).is_some_and(|(slot, _)| slot.is_queued())
     }
 
-    /// Adds `events` to the kevent in slot `number`, as far as the program wants them or they are
-    /// in `always`, and queues it. Returns false if it drops them because the kevent has had its
-    /// event, with ONESHOT or DISPATCH.
+    /// Raises events of the kevent in `place`. Returns false if it drops them because the kevent has
+    /// had its event, with ONESHOT or DISPATCH.
     ///
     /// Wait-free except for wake-ups and for the list of delivered kevents. Context: any, NMI
     /// included.
     #[inline(always)]
-    pub(super) fn raise(this: ArcBorrow<'_, Self>, number: u32, events: u32, always: u32) -> bool {
-        let Some((slot, place)) = this.slot(number) else {
-            return true;
-        };
+    pub(super) fn raise(this: ArcBorrow<'_, Self>, place: &Place, raise: Raise) -> bool {
         // The program widens the set by a store, and then looks at the source itself or asks for
         // KEVENT_OP_RECHECK. Either comes after the change of the source, or this load comes after
         // the store (`tests/litmus/kevent-want.litmus`).
-        let wanted = events & (slot.want() | always);
+        let mut wanted = raise.events & (place.slot.want() | raise.always);
+        if wanted & raise.hints != 0 {
+            Self::look_later(this, place);
+            wanted &= !raise.hints;
+        }
         if wanted == 0 {
             return true;
         }
         let flags = read_once(&place.flags);
-        if flags & (ONESHOT | DISPATCH | WALK) != 0 && !this.may_raise(number, flags, place) {
+        if flags & (ONESHOT | DISPATCH | WALK) != 0 && !this.may_raise(place, flags) {
             return false;
         }
-        if slot.add(wanted) {
-            Self::publish(this, number);
+        if place.slot.add(wanted) {
+            this.ring.push(
+                place.number.wrapping_mul(size_of::<Slot>() as u32),
+                raise.preemptible,
+            );
+            // `push()` is a full barrier: a waiter that joins later sees the new tail.
+            if this.tasks.is_active() || read_once(&this.armed) != 0 {
+                Self::wake(this);
+            }
         }
         true
     }
 
     /// Whether a kevent that is not plainly edge-triggered may raise an event. Lists it.
-    fn may_raise(&self, number: u32, flags: u32, place: &Place) -> bool {
+    #[inline(never)]
+    fn may_raise(&self, place: &Place, flags: u32) -> bool {
         // Two wait queues of a file may raise events at once, and only the first counts.
         if flags & (ONESHOT | DISPATCH) != 0 && place.fired.cmpxchg(0, FIRED, Full).is_err() {
             return false;
         }
         if flags & (ONESHOT | WALK) != 0 {
-            self.delivered.push(number, place, Why::Event);
+            self.delivered.push(place, Why::Event);
         }
         true
-    }
-
-    /// Puts a slot in the ring and wakes waiters.
-    #[inline(always)]
-    fn publish(this: ArcBorrow<'_, Self>, number: u32) {
-        this.ring.push(number * size_of::<Slot>() as u32);
-        // `push()` is a full barrier: a waiter that joins later sees the new tail.
-        if this.tasks.is_active() || read_once(&this.armed) != 0 {
-            Self::wake(this);
-        }
     }
 
     /// Wakes a task, and the pollers if they are armed. Context: any, NMI included.
@@ -344,7 +410,7 @@ impl Queue {
         if read_once(&this.armed) != 0 {
             // Before `armed`: a poller that sets both in between is woken.
             xchg_full(&this.header[0].polled, 0);
-            if xchg_full(&this.armed, 0) != 0 && !this.pollers.try_wake(Events::IN) {
+            if xchg_full(&this.armed, 0) != 0 && !this.pollers.queue.try_wake(Events::IN) {
                 deferred |= WAKE_POLLERS;
             }
         }
@@ -353,28 +419,23 @@ impl Queue {
         }
     }
 
-    /// Makes the next [`Queue::wait`] or [`Queue::poll`] look at the source of slot `number`, and
-    /// wakes those that sleep in one. Context: like [`Queue::raise`].
+    /// Makes the next [`Queue::wait`] or [`Queue::poll`] look at the source of the kevent in `place`,
+    /// and wakes those that sleep in one. Context: like [`Queue::raise`].
     #[cold]
-    pub(super) fn look_later(this: ArcBorrow<'_, Self>, number: u32) {
-        let Some((_, place)) = this.slot(number) else {
-            return;
-        };
-        this.delivered.push(number, place, Why::Look);
+    #[inline(never)]
+    pub(super) fn look_later(this: ArcBorrow<'_, Self>, place: &Place) {
+        this.delivered.push(place, Why::Look);
         // Full: a task that clears it sees the list.
         xchg_full(&this.wants_look, 1);
         this.header[0].look.store(1, Relaxed);
         Self::wake(this);
     }
 
-    /// Ends the kevent in slot `number` and takes back its events. Context: any, NMI included.
-    pub(super) fn end_later(&self, number: u32) {
-        let Some((slot, place)) = self.slot(number) else {
-            return;
-        };
+    /// Ends the kevent in `place` and takes back its events. Context: any, NMI included.
+    pub(super) fn end_later(&self, place: &Place) {
         place.fired.store(CLOSED, Relaxed);
-        slot.clear();
-        self.delivered.push(number, place, Why::Event);
+        place.slot.clear();
+        self.delivered.push(place, Why::Event);
     }
 
     /// Does what [`Queue::look_later`] has asked for, and walks. Context: task, may sleep.
@@ -401,23 +462,17 @@ impl Queue {
     /// Like [`Queue::walk`], with the kevents locked.
     fn walk_locked(&self, kevents: &mut Kevents) {
         self.delivered.walk(
-            |number| self.slot(number).map(|(_, place)| place),
+            |number| self.place(number),
             |number, why| {
                 if self.has_ended(number) {
                     self.end(kevents, number);
-                } else if why == Why::Look || self.has_level(number) {
-                    if let Some(source) = kevents.source(number) {
+                } else if let Some(source) = kevents.source(number) {
+                    if why == Why::Look || self.place(number).is_some_and(Place::has_level) {
                         source.recheck();
                     }
                 }
             },
         );
-    }
-
-    /// Whether the kevent in slot `number` is looked at again after an event.
-    pub(super) fn has_level(&self, number: u32) -> bool {
-        self.slot(number)
-            .is_some_and(|(_, place)| place.flags.load(Relaxed) & WALK != 0)
     }
 
     /// Removes the kevent in slot `number` and detaches its source.
@@ -478,14 +533,16 @@ impl Queue {
         // Before the wake-up: a poller that it wakes arms again.
         xchg_full(&self.header[0].polled, 0);
         xchg_full(&self.armed, 0);
-        self.pollers.wake(Events::IN);
+        self.pollers.queue.wake(Events::IN);
         self.tasks.try_wake_task();
     }
 
-    /// Puts a poller on the queue. It is ready if the ring has an entry after the header's `head`.
-    pub(crate) fn poll<'a>(&'a self, table: &PollTable<'a>) -> Events {
+    /// Arms the queue for a poller that has [joined](Pollers::join). It is ready if the ring has an
+    /// entry after the header's `head`.
+    ///
+    /// Context: task, may sleep.
+    pub(crate) fn poll(&self) -> Events {
         let header = &self.header[0];
-        table.wait(&self.pollers);
         // Both full: a producer that has not seen them is seen below. Always, because a poller
         // that is ready now may wait for the next event.
         xchg_full(&self.armed, 1);
@@ -530,6 +587,9 @@ impl Queue {
         for number in 0..kevents.len() {
             self.end(&mut kevents, number);
         }
+        drop(kevents);
+        // A deferred wake-up would otherwise drop the last reference in an interrupt.
+        DEFERRED.flush();
     }
 }
 
@@ -543,7 +603,7 @@ impl Deferred for Queue {
             self.tasks.try_wake_task();
         }
         if bits & WAKE_POLLERS != 0 {
-            self.pollers.wake(Events::IN);
+            self.pollers.queue.wake(Events::IN);
         }
     }
 }
@@ -567,7 +627,7 @@ impl Queue {
 
     /// The wait queue of pollers, for tests. A wake-up needs [`Queue::arm`], too.
     pub(crate) fn pollers(&self) -> &WaitQueue {
-        &self.pollers
+        &self.pollers.queue
     }
 
     /// Arms the pollers like [`Queue::poll`], for tests, which have no poll table.

@@ -74,13 +74,14 @@ impl Ring {
     /// set it. The caller may look for waiters afterwards: the store is a full barrier.
     ///
     /// Wait-free. Preemption is disabled between the two steps, because a producer that is
-    /// preempted there hides all later entries. Context: any, NMI included.
+    /// preempted there hides all later entries. `preemptible` says that the caller may not have
+    /// disabled it already. Context: any, NMI included.
     #[inline(always)]
-    pub(crate) fn push(&self, offset: u32) {
+    pub(crate) fn push(&self, offset: u32, preemptible: bool) {
         let entries: &[Atomic<u32>] = &self.entries;
-        let _preempt = preempt::disable();
+        let _preempt = preemptible.then(preempt::disable);
         let position = fetch_add_full(&self.tail, 1);
-        let index = position as usize & (entries.len() - 1);
+        let index = position as usize & entries.len().wrapping_sub(1);
         // The phase is the bit of the position above those of the index.
         let phase = if position as usize & entries.len() != 0 {
             PHASE

@@ -42,12 +42,14 @@ use kernel::{
 
 /// The owner of a [`Poller`].
 pub trait Woken: Send + Sync {
-    /// Runs for each wake-up on the file's wait queues. `None` means that the wake-up did not say
-    /// which events have occurred.
+    /// Runs for each wake-up on the file's wait queues that says which events have occurred.
     ///
     /// Context: any in which wait queues are woken, with the lock of the queue held. Must not
     /// sleep, and must not take a lock in which this file's queues are woken.
-    fn woken(&self, events: Option<Events>);
+    fn woken(&self, events: Events);
+
+    /// Runs for each wake-up that does not say it. Context: like that of [`Woken::woken`].
+    fn woken_without_events(&self);
 
     /// Runs when a file is closed that is watched [`weakly`](Hold::Weak). Nothing else runs
     /// afterwards. Context: like that of [`Woken::woken`].
@@ -274,21 +276,38 @@ impl<W: Woken> Poller<W> {
         _flags: c_int,
         key: *mut c_void,
     ) -> c_int {
-        // SAFETY: The entry is the first field of a `Place`, which leaves the queue before it is
-        // freed. The lock of the queue is held.
-        let place = unsafe { &*entry.cast::<Place<W>>() };
-        // SAFETY: The poller lives as long as its places.
-        let owner = unsafe { &(*place.poller).owner };
         let events = Events::from_bits(key.addr() as u32);
-        if events.intersects(Events::POLLFREE) {
-            owner.woken(Some(Events::HUP));
-            // SAFETY: The lock of the queue is held, and the entry is on it. Nothing uses the
-            // place afterwards.
-            unsafe { helpers::evfd_helper_queue_is_freed(place.head.get(), entry) };
-        } else {
-            owner.woken((!key.is_null()).then_some(events));
+        if events == Events::NONE || events.intersects(Events::POLLFREE) {
+            // SAFETY: By the safety requirement.
+            unsafe { Self::wake_slowpath(entry, events) };
+            return 1;
         }
+        // SAFETY: The entry is the first field of a `Place`, which leaves the queue before it is
+        // freed. The poller lives as long as its places. The lock of the queue is held.
+        let owner = unsafe { &(*(*entry.cast::<Place<W>>()).poller).owner };
+        owner.woken(events);
         1
+    }
+
+    /// # Safety
+    ///
+    /// Like that of `wake()`.
+    #[cold]
+    #[inline(never)]
+    unsafe fn wake_slowpath(entry: *mut bindings::wait_queue_entry, events: Events) {
+        // SAFETY: See `wake()`.
+        let (place, owner) = unsafe {
+            let place = &*entry.cast::<Place<W>>();
+            (place, &(*place.poller).owner)
+        };
+        if events == Events::NONE {
+            owner.woken_without_events();
+            return;
+        }
+        owner.woken(Events::HUP);
+        // SAFETY: The lock of the queue is held, and the entry is on it. Nothing uses the place
+        // afterwards.
+        unsafe { helpers::evfd_helper_queue_is_freed(place.head.get(), entry) };
     }
 
     /// The events of `wanted`, and the errors, that are there now. A closed file has none.

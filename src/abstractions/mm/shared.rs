@@ -130,6 +130,49 @@ impl<T: SharedWords> Drop for Shared<T> {
     }
 }
 
+/// A reference to a value in a [`Shared`], with a reference on its page.
+///
+/// # Invariants
+///
+/// The value is in a page on which this holds a reference.
+pub struct SharedRef<T: SharedWords>(NonNull<T>);
+
+// SAFETY: A `T` is atomic words, and any task may drop the reference on the page.
+unsafe impl<T: SharedWords> Send for SharedRef<T> {}
+// SAFETY: See above.
+unsafe impl<T: SharedWords> Sync for SharedRef<T> {}
+
+impl<T: SharedWords> Shared<T> {
+    /// A reference to value `index` that may outlive this. The memory must be a single page.
+    pub fn get_ref(&self, index: usize) -> Option<SharedRef<T>> {
+        if self.size() > PAGE_SIZE {
+            return None;
+        }
+        let value = NonNull::from(self.get(index)?);
+        // SAFETY: The address is in a page, which is allocated.
+        unsafe { helpers::evfd_helper_get_shared(value.as_ptr().cast()) };
+        // INVARIANT: The reference was just taken.
+        Some(SharedRef(value))
+    }
+}
+
+impl<T: SharedWords> Deref for SharedRef<T> {
+    type Target = T;
+
+    #[inline(always)]
+    fn deref(&self) -> &T {
+        // SAFETY: By the type invariant the page is allocated. Any bytes are valid atomic words.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl<T: SharedWords> Drop for SharedRef<T> {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant this has a reference on the page.
+        unsafe { helpers::evfd_helper_put_shared(self.0.as_ptr().cast()) };
+    }
+}
+
 /// A page of a [`Shared`].
 ///
 /// # Invariants

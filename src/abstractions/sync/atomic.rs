@@ -20,6 +20,28 @@ pub fn read_once<T: AtomicType>(atomic: &Atomic<T>) -> T {
     unsafe { atomic.as_ptr().read_volatile() }
 }
 
+/// Stores like `store(Relaxed)`: C's `WRITE_ONCE()`.
+#[inline(always)]
+pub fn write_once<T: AtomicType>(atomic: &Atomic<T>, value: T) {
+    // SAFETY: The pointer is valid and aligned. See `read_once()` for the size and for concurrent
+    // accesses.
+    unsafe { atomic.as_ptr().write_volatile(value) }
+}
+
+/// Stores like `store(Release)`.
+#[inline(always)]
+pub fn store_release(atomic: &Atomic<i64>, value: i64) {
+    #[cfg(target_arch = "x86_64")]
+    if INLINE {
+        // The processor does not reorder a store with an earlier access, and the compiler does not
+        // reorder a volatile access with this fence.
+        core::sync::atomic::compiler_fence(core::sync::atomic::Ordering::Release);
+        write_once(atomic, value);
+        return;
+    }
+    atomic.store(value, kernel::sync::atomic::Release);
+}
+
 /// Stores `new` and returns true if the value is `old`, like `cmpxchg(old, new, Full)`.
 ///
 /// It does not return the old value, so the processor's flag is the whole result. The inline form

@@ -7,6 +7,7 @@
 //! | [`atomic`] | atomic loads without a call |
 //! | [`defer`] | deferred work |
 //! | [`irq_work`] | self-interrupts, one `struct irq_work` per CPU |
+//! | [`part`] | references to parts of reference-counted values |
 //! | [`preempt`] | preemption |
 //! | [`roster`] | lists that objects leave when they are dropped, `struct list_head` |
 //! | [`wait`] | `struct wait_queue_head`, woken with an event mask |
@@ -14,6 +15,7 @@
 pub mod atomic;
 pub mod defer;
 pub mod irq_work;
+pub mod part;
 pub mod preempt;
 pub mod roster;
 pub mod wait;

@@ -18,6 +18,7 @@ use crate::{
     },
     kevent::{
         port::Port,
+        queue::Raise,
         source::Source, //
     },
     uapi, //
@@ -29,7 +30,7 @@ use kernel::{
 };
 
 /// The errors, which poll(2) reports unasked.
-pub(super) const ALWAYS: u32 = Events::ERR.bits() | Events::HUP.bits();
+const ALWAYS: u32 = Events::ERR.bits() | Events::HUP.bits();
 
 /// The events of poll(2) and epoll(7), without epoll's flags.
 pub(super) const EVENTS: u32 = 0x3fff;
@@ -42,15 +43,14 @@ const HINTS: u32 = 0x2 | 0x80 | 0x200;
 pub(crate) struct Watched(Port);
 
 impl Woken for Watched {
-    fn woken(&self, events: Option<Events>) {
-        let Some(events) = events else {
-            self.0.recheck_later();
-            return;
-        };
-        self.0.raise(events.bits() & !HINTS);
-        if events.bits() & HINTS & self.0.wanted() != 0 {
-            self.0.recheck_later();
-        }
+    #[inline(always)]
+    fn woken(&self, events: Events) {
+        let raise = Raise::new(events.bits()).always(ALWAYS).hints(HINTS);
+        self.0.raise(raise.in_callback());
+    }
+
+    fn woken_without_events(&self) {
+        self.0.recheck_later();
     }
 
     fn closed(&self) {
@@ -75,8 +75,8 @@ impl Source for Poller<Watched> {
 
     fn recheck(&self) {
         let port = &self.owner().0;
-        let events = self.look(key(port.wanted(), port));
-        port.raise(events.bits());
+        let events = self.look(key(port.want(), port));
+        port.raise(Raise::new(events.bits()).always(ALWAYS));
     }
 }
 
@@ -102,6 +102,9 @@ pub(super) fn make(
     let hold = if weak { Hold::Weak } else { Hold::Strong };
     let wanted = key(op.want, &port);
     let (source, events) = Poller::start(&file, hold, Watched(port), wanted)?;
-    source.owner().0.raise(events.bits());
+    source
+        .owner()
+        .0
+        .raise(Raise::new(events.bits()).always(ALWAYS));
     Ok(source)
 }

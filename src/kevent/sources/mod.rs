@@ -50,14 +50,6 @@ impl Kind {
         }
     }
 
-    /// The events that the program gets whether it wants them or not.
-    pub(crate) fn always(self) -> u32 {
-        match self {
-            Self::Poll => file::ALWAYS,
-            Self::Timer | Self::User => 0,
-        }
-    }
-
     /// Makes the source of the kevent that `op` adds. It may raise events at once. `is_queue` says
     /// whether a file is a queue, which no queue may watch.
     ///

@@ -12,6 +12,10 @@
 //! until the program waits or polls. A deadline of 0 says that the timer has expired.
 
 use crate::{
+    abstractions::sync::atomic::{
+        read_once,
+        store_release, //
+    },
     abstractions::time::{
         clock::{
             self,
@@ -30,6 +34,7 @@ use crate::{
     },
     kevent::{
         port::Port,
+        queue::Raise,
         source::Source, //
     },
     timerfd::{
@@ -47,8 +52,7 @@ use kernel::{
         atomic::{
             Acquire,
             Atomic,
-            Relaxed,
-            Release, //
+            Relaxed, //
         },
         Arc, //
     }, //
@@ -110,19 +114,20 @@ const _: () = assert!(size_of::<Once<HrTimer, Deadline>>() <= 120);
 
 impl Fired for Deadline {
     fn fired(&self) {
-        let next = self.next.load(Relaxed);
-        let periodic = self.interval.load(Relaxed) != 0;
+        let next = read_once(&self.next);
+        let periodic = read_once(&self.interval) != 0;
         // Release: a walk that sees it may set the timer anew, after the loads.
-        self.next.store(-next, Release);
+        store_release(&self.next, next.wrapping_neg());
         if periodic {
             self.port.add_data(1);
-        } else if let Err(later) = self.port.swap_data(next as u64, 0) {
-            if later != 0 {
+        } else if !self.port.swap_data(next as u64, 0) {
+            if self.port.data() != 0 {
                 self.port.recheck_later();
             }
             return;
         }
-        self.port.raise(EVENTS);
+        // Preemption is disabled here, except on PREEMPT_RT.
+        self.port.raise(Raise::new(EVENTS).in_callback());
     }
 }
 
@@ -193,7 +198,7 @@ impl<T: Kind> Source for Timer<T> {
         let (next, missed) = forward(due, interval, now);
         if missed != 0 {
             owner.port.add_data(missed);
-            owner.port.raise(EVENTS);
+            owner.port.raise(Raise::new(EVENTS));
         }
         start(self, next);
     }

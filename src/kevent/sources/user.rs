@@ -4,6 +4,7 @@
 
 use crate::kevent::{
     port::Port,
+    queue::Raise,
     source::Source, //
 };
 use kernel::{
@@ -27,13 +28,13 @@ struct User {
 impl Source for User {
     fn recheck(&self) {
         let events = self.early.load(Relaxed);
-        if events != 0 && self.port.raise(events) {
+        if events != 0 && self.port.raise(Raise::new(events)) {
             self.early.store(0, Relaxed);
         }
     }
 
     fn ready(&self, events: u32) -> Result {
-        if !self.port.raise(events) {
+        if !self.port.raise(Raise::new(events)) {
             self.early.store(self.early.load(Relaxed) | events, Relaxed);
         }
         Ok(())

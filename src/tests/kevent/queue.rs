@@ -21,6 +21,7 @@ mod suite {
             time::clock::Clock, //
         },
         kevent::{
+            delivered::WALK,
             layout::{
                 Slot,
                 SLOTS_PER_PAGE, //
@@ -28,10 +29,11 @@ mod suite {
             ops,
             port::Port,
             queue::{
+                Pollers,
                 Queue,
+                Raise,
                 DISPATCH,
-                ONESHOT,
-                WALK, //
+                ONESHOT, //
             },
             source::Source,
             table::Key, //
@@ -55,14 +57,21 @@ mod suite {
     /// A source with a level, which the test sets.
     struct Level {
         port: Port,
+        always: u32,
         events: Atomic<u32>,
         rechecks: Atomic<u32>,
+    }
+
+    impl Level {
+        fn raise(&self, events: u32) {
+            self.port.raise(Raise::new(events).always(self.always));
+        }
     }
 
     impl Source for Level {
         fn recheck(&self) {
             self.rechecks.fetch_add(1, Full);
-            self.port.raise(self.events.load(Relaxed));
+            self.raise(self.events.load(Relaxed));
         }
     }
 
@@ -75,7 +84,7 @@ mod suite {
 
     impl Kevent {
         fn raise(&self, events: u32) {
-            self.source.port.raise(events);
+            self.source.raise(events);
         }
 
         fn rechecks(&self) -> u32 {
@@ -102,7 +111,7 @@ mod suite {
 
     impl Open {
         fn new() -> Result<Self> {
-            Ok(Self(Queue::new(SLOTS, 0)?))
+            Ok(Self(Queue::new(SLOTS, 0, Pollers::new()?)?))
         }
 
         /// Adds a kevent whose user word is `user`.
@@ -116,7 +125,8 @@ mod suite {
             let number = self.begin(&mut kevents, &key, want, flags)?;
             let source = Arc::new(
                 Level {
-                    port: Port::new(self.0.clone(), number, always),
+                    port: Port::new(self.0.clone(), number)?,
+                    always,
                     events: Atomic::new(0),
                     rechecks: Atomic::new(0),
                 },
@@ -449,7 +459,7 @@ mod suite {
         if let Some((slot, _)) = queue.slot(kevent.number) {
             slot.want.store(0b10, Relaxed);
         }
-        assert_eq!(kevent.source.port.wanted(), 0b1010);
+        assert_eq!(kevent.source.port.want(), 0b10);
         kevent.raise(0b1);
         assert!(program.consume().is_none());
         kevent.raise(0b11);
