@@ -34,11 +34,13 @@ struct fault {
 	bool alike;		/* each request takes 1 of the attribute's "space" */
 };
 
-enum { SLAB, COPY, FAULTS };
+/* faults_runs makes the first two. */
+enum { SLAB, COPY, FAULTS_OF_RUNS, PAGES = FAULTS_OF_RUNS, FAULTS };
 
 static const struct fault faults[FAULTS] = {
 	[SLAB] = { "memory", "failslab", ENOMEM },
 	[COPY] = { "copy", "fail_usercopy", EFAULT, .alike = true },
+	[PAGES] = { "pages", "fail_page_alloc", ENOMEM },
 };
 
 static inline void put_file(const char *path, const char *text)
@@ -105,6 +107,8 @@ static inline void fault_choose(const struct fault *fault)
 	closedir(dir);
 	if (fault->err == ENOMEM)
 		put_attribute(fault->attribute, "ignore-gfp-wait", "N");
+	if (fault == &faults[PAGES])
+		put_attribute(fault->attribute, "min-order", "0");
 	put_attribute(fault->attribute, "verbose", "1");
 	put_attribute(fault->attribute, "times", "-1");
 	put_attribute(fault->attribute, "require-start", MODULES_START);

@@ -154,12 +154,14 @@ int main(void)
 
 	setenv("EVFD_IMPL", "evfd", 1);
 	ksft_print_header();
-	ksft_set_plan(2 * ARRAY_SIZE(operations) + ARRAY_SIZE(amounts));
+	ksft_set_plan(FAULTS * ARRAY_SIZE(operations) + ARRAY_SIZE(amounts));
 	faults_prepare();
 	strike_prepare();
 	allow_many_descriptors();
 	nth_choose(&faults[COPY]);
 	run_all(&faults[COPY]);
+	nth_choose(&faults[PAGES]);
+	run_all(&faults[PAGES]);
 	nth_choose(&faults[SLAB]);
 	run_all(&faults[SLAB]);
 	for (size_t i = 0; i < ARRAY_SIZE(amounts); i++) {

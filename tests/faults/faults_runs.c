@@ -27,7 +27,7 @@ static int most_runs = 1000, most_seconds = 3600;
  * The count of each attribute towards its interval, after settle(). The kernel does not
  * report it.
  */
-static long counted[FAULTS];
+static long counted[FAULTS_OF_RUNS];
 
 /* More requests than other threads make while a fault is reported. */
 #define SLACK		64
@@ -324,11 +324,11 @@ int main(int argc, char **argv)
 	ksft_print_header();
 	for (; optind < argc; optind++)
 		add_tests(argv[optind]);
-	ksft_set_plan(FAULTS * test_count);
+	ksft_set_plan(FAULTS_OF_RUNS * test_count);
 	faults_prepare();
 	strike_prepare();
 	for (size_t i = 0; i < test_count; i++) {
-		for (size_t fault = 0; fault < FAULTS; fault++)
+		for (size_t fault = 0; fault < FAULTS_OF_RUNS; fault++)
 			run_series(tests[i].program, tests[i].name, fault);
 	}
 	sites_print();

@@ -4,6 +4,7 @@
 #define EVFD_TESTS_OPERATIONS_H
 
 #include "epoll.h"
+#include "kevent_raw.h"
 #include "signal.h"
 #include "timer.h"
 #include "uring.h"
@@ -14,6 +15,12 @@ struct scene {
 	/* The number of signals lost by the fault, which the design allows. */
 	int lost;
 	struct uring ring;
+	/* The queue of /dev/kevent, and a pipe that it watches. */
+	struct raw_queue queue;
+	int pipe[2];
+	/* The number of attempts, and whether a failed attempt left something. */
+	int attempts;
+	bool spoilt;
 	uint64_t memory[64];
 };
 
@@ -471,6 +478,298 @@ static bool has_id(struct scene *scene, long ret)
 	return ret == 0 && id_of(scene->fd) >= 0;
 }
 
+/* Queues */
+
+static long open_queue(struct scene *scene)
+{
+	(void)scene;
+	return raw_queue_open();
+}
+
+static bool an_open_queue(struct scene *scene)
+{
+	scene->fd = raw_queue_open();
+	return scene->fd >= 0;
+}
+
+/* Whether an open queue is still without a size. */
+static bool is_not_set_up(int fd)
+{
+	return poll_now(fd) == POLLERR && raw_queue_used(fd) == 0;
+}
+
+static long setup_queue(struct scene *scene)
+{
+	if (scene->attempts++)
+		scene->spoilt = !is_not_set_up(scene->fd);
+	return raw_queue_setup(scene->fd, 1);
+}
+
+/* Its ring is larger than a page. */
+static long setup_large_queue(struct scene *scene)
+{
+	if (scene->attempts++)
+		scene->spoilt = !is_not_set_up(scene->fd);
+	return raw_queue_setup(scene->fd, 4096);
+}
+
+static bool queue_works(struct scene *scene)
+{
+	struct kevent_op op = raw_add(KEVENT_USER, 1, POLLIN);
+
+	if (raw_do(scene->queue.fd, &op))
+		return false;
+	op = (struct kevent_op){
+		.op = KEVENT_OP_READY, .handle = op.handle, .want = POLLIN,
+	};
+	return !raw_do(scene->queue.fd, &op) && raw_drain(&scene->queue) == 1;
+}
+
+static bool queue_is_set_up(struct scene *scene, long ret)
+{
+	return !scene->spoilt && raw_map(&scene->queue, scene->fd, ret) &&
+	       raw_queue_used(scene->fd) == 0 && queue_works(scene) &&
+	       raw_queue_setup(scene->fd, 1) < 0 && errno == EBUSY;
+}
+
+static bool a_queue(struct scene *scene)
+{
+	return raw_queue_make(&scene->queue, 1) && !pipe2(scene->pipe, O_NONBLOCK);
+}
+
+static bool with_fd(struct scene *scene)
+{
+	scene->fd = scene->queue.fd;
+	return true;
+}
+
+static bool a_queue_with_fd(struct scene *scene)
+{
+	return a_queue(scene) && with_fd(scene);
+}
+
+/*
+ * Lets a system call read the first byte of each part of the mapping. A program that reads
+ * a page without memory gets SIGBUS, and a system call gets EFAULT.
+ */
+static long touch_queue(struct scene *scene)
+{
+	const struct kevent_header *header = raw_header(&scene->queue);
+	size_t offsets[] = { 0, header->off_ring, header->off_slots };
+
+	for (size_t i = 0; i < ARRAY_SIZE(offsets); i++) {
+		if (write(scene->pipe[1], scene->queue.map + offsets[i], 1) != 1) {
+			errno = errno == EFAULT ? ENOMEM : errno;
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static bool queue_is_whole(struct scene *scene, long ret)
+{
+	return ret == 0 && raw_queue_used(scene->queue.fd) == 0 && queue_works(scene);
+}
+
+/* A failed ADD leaves no kevent and no event, and the same ADD is possible again. */
+static long add_kevent(struct scene *scene, struct kevent_op op)
+{
+	int ret;
+
+	if (scene->attempts++)
+		scene->spoilt = raw_queue_used(scene->queue.fd) || raw_drain(&scene->queue);
+	ret = raw_do(scene->queue.fd, &op);
+	scene->memory[0] = op.handle;
+	return ret;
+}
+
+/* There is a kevent, and it gives a single event. */
+static bool gives_an_event(struct scene *scene)
+{
+	return !scene->spoilt && raw_queue_used(scene->queue.fd) == 1 &&
+	       raw_wait(&scene->queue, DEADLINE_MS * NS_PER_MS) && raw_drain(&scene->queue) == 1;
+}
+
+static long add_user(struct scene *scene)
+{
+	return add_kevent(scene, raw_add(KEVENT_USER, 5, POLLIN));
+}
+
+static bool user_is_added(struct scene *scene, long ret)
+{
+	struct kevent_op op = {
+		.op = KEVENT_OP_READY, .handle = scene->memory[0], .want = POLLIN,
+	};
+
+	return ret == 0 && raw_drain(&scene->queue) == 0 && !raw_do(scene->queue.fd, &op) &&
+	       gives_an_event(scene);
+}
+
+static long add_pipe(struct scene *scene)
+{
+	return add_kevent(scene, raw_add(KEVENT_POLL, scene->pipe[0], POLLIN));
+}
+
+static bool pipe_is_added(struct scene *scene, long ret)
+{
+	return ret == 0 && raw_drain(&scene->queue) == 0 &&
+	       write(scene->pipe[1], "", 1) == 1 && gives_an_event(scene);
+}
+
+/* A pipe that is open for reading and writing has two wait queues. */
+static bool a_queue_and_two_ways(struct scene *scene)
+{
+	char path[64];
+
+	if (!a_queue(scene))
+		return false;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", scene->pipe[0]);
+	scene->fd = open(path, O_RDWR | O_NONBLOCK);
+	return scene->fd >= 0;
+}
+
+static long add_two_ways(struct scene *scene)
+{
+	return add_kevent(scene, raw_add(KEVENT_POLL, scene->fd, POLLIN));
+}
+
+static bool a_queue_and_an_eventfd(struct scene *scene)
+{
+	return a_queue(scene) && an_eventfd(scene);
+}
+
+/* An event is there already, and the ADD raises it. */
+static long add_eventfd(struct scene *scene)
+{
+	return add_kevent(scene, raw_add(KEVENT_POLL, scene->fd, POLLIN));
+}
+
+static bool event_is_there(struct scene *scene, long ret)
+{
+	return ret == 0 && gives_an_event(scene);
+}
+
+/* The timer expires within the attempt, or later. */
+static long add_timer(struct scene *scene)
+{
+	return add_kevent(scene, raw_add_timer(CLOCK_MONOTONIC, 1000, 0));
+}
+
+static long add_alarm(struct scene *scene)
+{
+	return add_kevent(scene, raw_add_timer(CLOCK_BOOTTIME_ALARM, 1000, 0));
+}
+
+static bool a_queue_with_a_timer(struct scene *scene)
+{
+	struct kevent_op op = raw_add_timer(CLOCK_MONOTONIC, FAR_NS, 0);
+
+	if (!a_queue(scene) || raw_do(scene->queue.fd, &op))
+		return false;
+	scene->memory[0] = op.handle;
+	return true;
+}
+
+/* A REARM whose result can't be written has set the timer. */
+static long rearm_timer(struct scene *scene)
+{
+	struct kevent_op op = {
+		.op = KEVENT_OP_REARM, .handle = scene->memory[0], .arg = { 1000 },
+	};
+
+	return raw_do(scene->queue.fd, &op);
+}
+
+/* A REMOVE whose result can't be written has removed the kevent. */
+static long remove_timer(struct scene *scene)
+{
+	struct kevent_op op = { .op = KEVENT_OP_REMOVE, .handle = scene->memory[0] };
+	int ret = raw_do(scene->queue.fd, &op);
+
+	return scene->attempts++ && ret && errno == ENOENT ? 0 : ret;
+}
+
+static bool queue_is_empty(struct scene *scene, long ret)
+{
+	return ret == 0 && raw_queue_used(scene->queue.fd) == 0 &&
+	       raw_drain(&scene->queue) == 0;
+}
+
+/* Two ADDs. If the second can't be read or written, the call reports the first. */
+static long add_two(struct scene *scene)
+{
+	struct kevent_op ops[] = {
+		raw_add(KEVENT_USER, 1, POLLIN), raw_add(KEVENT_USER, 2, POLLIN),
+	};
+	int ret = raw_submit(scene->queue.fd, ops, 2, 0, 0);
+
+	for (int i = 0; i < ret; i++) {
+		if (ops[i].result && ops[i].result != -ENOMEM)
+			scene->spoilt = true;
+		scene->memory[0] += !ops[i].result;
+	}
+	return ret;
+}
+
+static bool those_are_added(struct scene *scene, long ret)
+{
+	return ret >= 1 && !scene->spoilt &&
+	       raw_queue_used(scene->queue.fd) == (long)scene->memory[0];
+}
+
+static bool a_queue_with_an_event(struct scene *scene)
+{
+	struct kevent_op op = raw_add(KEVENT_POLL, 0, POLLIN);
+
+	if (!a_queue_and_an_eventfd(scene))
+		return false;
+	op.id = scene->fd;
+	return !raw_do(scene->queue.fd, &op);
+}
+
+/* A wait with a mask. The signal has no effect while it is blocked. */
+static long wait_for_event(struct scene *scene)
+{
+	uint64_t mask = sig_bit(SIGUSR1);
+	struct kevent_op op = { .op = KEVENT_OP_READY };
+	struct kevent_submit arg = {
+		.ops = (uintptr_t)&op,
+		.nr = 1,
+		.flags = KEVENT_WAIT,
+		.head = scene->queue.head,
+		.timeout = -1,
+		.clock = CLOCK_MONOTONIC,
+		.sigmask = (uintptr_t)&mask,
+		.sigsetsize = sizeof(mask),
+	};
+
+	return ioctl(scene->queue.fd, KEVENT_IOC_SUBMIT, &arg);
+}
+
+static bool event_was_waited_for(struct scene *scene, long ret)
+{
+	sigset_t blocked;
+
+	pthread_sigmask(SIG_BLOCK, NULL, &blocked);
+	return ret == 1 && !sigismember(&blocked, SIGUSR1) && gives_an_event(scene);
+}
+
+static long look_at_queue(struct scene *scene)
+{
+	raw_queue_used(scene->queue.fd);
+	return 0;
+}
+
+static bool has_a_kevent(struct scene *scene, long ret)
+{
+	return ret == 0 && raw_queue_used(scene->queue.fd) == 1;
+}
+
+static bool epoll_queue(struct scene *scene)
+{
+	return a_queue_with_an_event(scene) && with_fd(scene) && with_epoll(scene);
+}
+
 static const struct operation operations[] = {
 	{ "look at fdinfo of an eventfd", an_eventfd, look_at_id, has_id },
 	{ "make an eventfd", nothing, make_eventfd, is_descriptor },
@@ -513,6 +812,24 @@ static const struct operation operations[] = {
 	{ "poll many", an_empty_eventfd, poll_many, is_0 },
 	{ "read by io_uring", uring_eventfd, uring_read, was_3 },
 	{ "poll by io_uring", uring_empty_eventfd, uring_wait_for, uring_tells },
+	{ "open a queue", nothing, open_queue, is_descriptor },
+	{ "open a queue, table full", fill_table, open_queue, is_descriptor },
+	{ "set up a queue", an_open_queue, setup_queue, queue_is_set_up },
+	{ "set up a large queue", an_open_queue, setup_large_queue, queue_is_set_up },
+	{ "touch a queue", a_queue, touch_queue, queue_is_whole },
+	{ "add a user kevent", a_queue, add_user, user_is_added },
+	{ "add a pipe", a_queue, add_pipe, pipe_is_added },
+	{ "add a pipe, two wait queues", a_queue_and_two_ways, add_two_ways, pipe_is_added },
+	{ "add an eventfd", a_queue_and_an_eventfd, add_eventfd, event_is_there },
+	{ "add a timer", a_queue, add_timer, event_is_there },
+	{ "add an alarm timer", a_queue, add_alarm, event_is_there },
+	{ "add two kevents", a_queue, add_two, those_are_added },
+	{ "rearm a timer", a_queue_with_a_timer, rearm_timer, event_is_there },
+	{ "remove a timer", a_queue_with_a_timer, remove_timer, queue_is_empty },
+	{ "wait for a kevent", a_queue_with_an_event, wait_for_event, event_was_waited_for },
+	{ "look at fdinfo of a queue", a_queue_with_a_timer, look_at_queue, has_a_kevent },
+	{ "watch a queue", epoll_queue, add_to_epoll, epoll_tells },
+	{ "poll many queues", a_queue_with_fd, poll_many, is_0 },
 };
 
 #endif /* EVFD_TESTS_OPERATIONS_H */

@@ -13,6 +13,9 @@ import sys
 # reserved.
 MAY_FAIL = {
     "rust_helper_krealloc_node_align",
+    "rust_helper_kvrealloc_node_align",
+    "get_zeroed_page_noprof",
+    "__vmalloc_noprof",
     "__kmalloc_cache_noprof",
     "anon_inode_getfile_fmode",
     "get_unused_fd_flags",
@@ -22,29 +25,39 @@ MAY_FAIL = {
     "should_fail_usercopy",
     "_copy_to_iter",
 }
-# Left out: KUnit's code. Code that frees memory by reallocating to size 0.
-# Initialisation, which is freed before a trace could name it. Copies of functions that
-# are inlined where they are called.
+# These free memory if they are called without flags.
+REALLOCATE = {"rust_helper_krealloc_node_align", "rust_helper_kvrealloc_node_align"}
+# Left out: KUnit's code. Copies of functions that only free memory. Initialisation, which
+# is freed before a trace could name it. Copies of functions that are inlined where they
+# are called.
 LEFT_OUT = re.compile(
     r"4evfd5tests|6MembermE|^evfd_helper_watch|drop_in_place|4drop4Drop4drop"
     r"|^init_module|8AnonFile4poll$"
 )
 FUNCTION = re.compile(r"^([0-9a-f]+) <(.*)>:$")
 INSTRUCTION = re.compile(r"^\s*[0-9a-f]+:\t[0-9a-f ]+\t(\w+)")
+NO_FLAGS = re.compile(r"\txor +%ecx,%ecx$")
 RELOCATION = re.compile(r"^\s*([0-9a-f]+): R_X86_64_(?:PLT32|PC32)\s+(\w+)-0x4$")
 
 
 def branches(lines):
-    """Yield all calls and jumps: function, mnemonic, offset of the next, target."""
+    """Yield all calls and jumps: function, mnemonic, offset of the next, target.
+
+    Leave out calls that free memory by reallocating. Their fourth argument, the flags, is 0.
+    """
     start = 0
+    frees = False
     function = mnemonic = ""
     for line in lines:
         if match := FUNCTION.match(line):
             start = int(match[1], 16)
             function = match[2]
         elif match := INSTRUCTION.match(line):
+            frees = bool(NO_FLAGS.search(line)) or (frees and mnemonic != "call")
             mnemonic = match[1]
         elif match := RELOCATION.match(line):
+            if frees and match[2] in REALLOCATE:
+                continue
             # The relocation covers the last four bytes of the instruction.
             yield function, mnemonic, int(match[1], 16) + 4 - start, match[2]
 
