@@ -6,6 +6,7 @@
 #ifndef STRESS_RACE_H
 #define STRESS_RACE_H
 
+#include "kevent_raw.h"
 #include "signal.h"
 #include "timer.h"
 #include "uring.h"
@@ -19,6 +20,7 @@ enum kind {
 	TIMER_2007,
 	SIGNAL,
 	EVENTFS,
+	QUEUE,
 	KINDS,
 };
 
@@ -98,6 +100,49 @@ static inline uint64_t signal_mask(unsigned int n)
 		       sig_bit(SIG_READ);
 }
 
+/* Every queue has as many slots, and so the same size. Some queues are not set up. */
+#define RACE_SLOTS	256
+#define RACE_QUEUE_SIZE	(4 * 4096)
+
+/* A random ADD, possible in most cases. */
+static inline struct kevent_op race_add(unsigned int n)
+{
+	static const int clocks[] = {
+		CLOCK_MONOTONIC, CLOCK_REALTIME, CLOCK_BOOTTIME_ALARM, CLOCK_TAI,
+	};
+	static const unsigned int flags[] = {
+		0, KEVENT_ET, KEVENT_ONESHOT, KEVENT_DISPATCH | KEVENT_ET,
+	};
+	struct kevent_op op;
+
+	switch (n % 3) {
+	case 0:
+		op = raw_add(KEVENT_USER, n / 3 % 8, 0xff);
+		op.flags = flags[n / 24 % 4] & ~KEVENT_ET;
+		return op;
+	case 1:
+		op = raw_add(KEVENT_POLL, SLOT_FIRST + n / 3 % KINDS, POLLIN | POLLOUT);
+		op.flags = flags[n / 24 % 4];
+		return op;
+	default:
+		op = raw_add_timer(clocks[n / 3 % 4], 1 + n % 300000, n % 2 * 1000);
+		op.flags = flags[n / 24 % 4] & ~KEVENT_ET;
+		return op;
+	}
+}
+
+static inline int fresh_queue(unsigned int n)
+{
+	struct kevent_op ops[] = { race_add(n), race_add(n + 1), race_add(n + 2) };
+	int fd = raw_queue_open();
+
+	if (fd >= 0 && n % 8) {
+		raw_queue_setup(fd, RACE_SLOTS);
+		raw_submit(fd, ops, 3, 0, 0);
+	}
+	return fd;
+}
+
 /* Makes a descriptor. Returns -1 while the module is not loaded. */
 static inline int fresh(enum kind kind, unsigned int n)
 {
@@ -126,6 +171,8 @@ static inline int fresh(enum kind kind, unsigned int n)
 		device = evfd_open();
 		return evfd_close(device, evfd_make_signalfd(device, -1, &mask, sizeof(mask),
 							     file_flags));
+	case QUEUE:
+		return fresh_queue(n);
 	default:
 		device = evfd_open();
 		return evfd_close(device, evfd_make_eventfs(device, SIG_READ, file_flags));

@@ -7,6 +7,7 @@
 #define STRESS_RACE_DISTURBERS_H
 
 #include "race.h"
+#include "race_queues.h"
 #include "fd_passing.h"
 #include "module.h"
 
@@ -94,6 +95,8 @@ static inline void start_waiters(unsigned int n)
 		wait_in_read, wait_in_epoll, wait_in_poll, wait_in_uring,
 	};
 	pthread_t thread;
+
+	pthread_create(&thread, NULL, wait_in_submit, (void *)(intptr_t)slot(QUEUE));
 
 	for (unsigned int i = 0; i < 2; i++)
 		pthread_create(&thread, NULL, waits[(n + i) % ARRAY_SIZE(waits)],
@@ -213,6 +216,7 @@ static inline bool disturb_unload(unsigned int n)
 	record->refused++;
 	for (int i = 0; i < KINDS; i++)
 		close(slot(i));
+	queue_unmap();
 	for (int i = 0; i < 20; i++) {
 		if (!unload_module("evfd")) {
 			record->unloaded++;

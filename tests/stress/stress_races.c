@@ -10,6 +10,7 @@
 #include "race_calls.h"
 #include "race_disturbers.h"
 #include "race_ioctls.h"
+#include "race_queues.h"
 
 #include <limits.h>
 
@@ -35,6 +36,8 @@ static const struct {
 	CALL(device), CALL(bad_pointer), CALL(bad_argument), CALL(settime),
 	CALL(settime_cancel), CALL(gettime), CALL(set_ticks),
 	CALL(timer_2007), CALL(mask), CALL(exclusive), CALL(post), CALL(hook),
+	CALL(queue_map), CALL(queue_unmap), CALL(queue_touch), CALL(queue_consume),
+	CALL(queue_setup), CALL(queue_add), CALL(queue_change), CALL(queue_wait),
 #undef CALL
 };
 
@@ -254,7 +257,7 @@ int main(int argc, char **argv)
 
 	record = mmap(NULL, sizeof(*record), PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (record == MAP_FAILED || prctl(PR_SET_CHILD_SUBREAPER, 1))
+	if (record == MAP_FAILED || !queues_prepare() || prctl(PR_SET_CHILD_SUBREAPER, 1))
 		ksft_exit_fail_msg("no memory\n");
 	sig_block(sig_bit(SIG_READ) | sig_bit(SIG_READ_RT));
 	catch_signal(SIG_BREAK, 0);

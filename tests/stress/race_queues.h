@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Calls on queues of /dev/kevent, and access to their memory. At a fixed address, there
+ * is a mapping of some queue or no mapping. System calls access it, because a store
+ * would end the process when another thread unmaps the queue.
+ */
+#ifndef STRESS_RACE_QUEUES_H
+#define STRESS_RACE_QUEUES_H
+
+#include "race.h"
+
+#include <sys/random.h>
+
+static char *queue_memory;
+
+/* Reserves the address. */
+static inline bool queues_prepare(void)
+{
+	queue_memory = mmap(NULL, RACE_QUEUE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+			    -1, 0);
+	return queue_memory != MAP_FAILED;
+}
+
+static inline void queue_unmap(void)
+{
+	mmap(queue_memory, RACE_QUEUE_SIZE, PROT_NONE,
+	     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+}
+
+static inline void race_queue_map(struct caller *caller)
+{
+	mmap(queue_memory, RACE_QUEUE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+	     slot(QUEUE), 0);
+	if (caller->turn % 4 == 0)
+		queue_unmap();
+}
+
+static inline void race_queue_unmap(struct caller *caller)
+{
+	race_queue_map(caller);
+	queue_unmap();
+}
+
+/* Stores random words in any part of the memory, but mostly leaves the header alone. */
+static inline void race_queue_touch(struct caller *caller)
+{
+	size_t words = RACE_QUEUE_SIZE / 8, header = caller->turn % 16 ? 512 : 0;
+
+	for (int i = 0; i < 8; i++)
+		getrandom(queue_memory + (header + dice(caller, words - header)) * 8, 8, 0);
+}
+
+/* Consumes entries. An offset in the ring may be anything. */
+static inline void race_queue_consume(struct caller *caller)
+{
+	struct raw_queue q;
+
+	if (!raw_map(&q, slot(QUEUE), RACE_QUEUE_SIZE))
+		return;
+	for (unsigned int i = 0; i < RACE_SLOTS; i++) {
+		uint32_t *ring = (void *)(q.map + 4096);
+		uint32_t entry = __atomic_load_n(&ring[i], __ATOMIC_ACQUIRE);
+		uint32_t *ready = (void *)(q.map + 2 * 4096);
+
+		ready += (entry & ~KEVENT_PHASE) / 32 % RACE_SLOTS * 8;
+		if (entry)
+			__atomic_store_n(&ready[1], 0, __ATOMIC_SEQ_CST);
+	}
+	(void)caller;
+	munmap(q.map, q.size);
+}
+
+static inline void race_queue_setup(struct caller *caller)
+{
+	raw_queue_setup(slot(QUEUE), caller->turn % 5 ? RACE_SLOTS : 0);
+}
+
+static inline void race_queue_add(struct caller *caller)
+{
+	struct kevent_op ops[4];
+
+	for (size_t i = 0; i < ARRAY_SIZE(ops); i++)
+		ops[i] = race_add(dice(caller, 1000));
+	raw_submit(slot(QUEUE), ops, ARRAY_SIZE(ops), 0, 0);
+}
+
+/* Changes kevents, whose handles are guesses, in all ways. */
+static inline void race_queue_change(struct caller *caller)
+{
+	struct kevent_op ops[8];
+
+	memset(ops, 0, sizeof(ops));
+	for (size_t i = 0; i < ARRAY_SIZE(ops); i++) {
+		uint64_t generation = 1 + dice(caller, 3);
+
+		ops[i].op = KEVENT_OP_REMOVE + dice(caller, 5);
+		ops[i].handle = generation << 32 | dice(caller, 8);
+		if (ops[i].op == KEVENT_OP_MOD || ops[i].op == KEVENT_OP_READY)
+			ops[i].want = 1;
+		if (ops[i].op == KEVENT_OP_REARM)
+			ops[i].arg[0] = 1 + dice(caller, 100000);
+	}
+	raw_submit(slot(QUEUE), ops, ARRAY_SIZE(ops), 0, 0);
+}
+
+/* Sleeps for a moment, or until a signal. */
+static inline void race_queue_wait(struct caller *caller)
+{
+	uint64_t mask = sig_bit(SIGUSR2);
+	struct kevent_submit arg = {
+		.flags = KEVENT_WAIT,
+		.head = RACE_SLOTS + dice(caller, 3),
+		.timeout = caller->turn % 3 ? (int)dice(caller, 1000000) : -1,
+		.clock = caller->turn % 2 ? CLOCK_MONOTONIC : CLOCK_REALTIME,
+		.min_nr = dice(caller, 3),
+	};
+
+	if (caller->turn % 4 == 0) {
+		arg.sigmask = (uintptr_t)&mask;
+		arg.sigsetsize = sizeof(mask);
+	}
+	ioctl(slot(QUEUE), KEVENT_IOC_SUBMIT, &arg);
+}
+
+/* A thread of a child that waits for events of a queue. */
+static inline void *wait_in_submit(void *arg)
+{
+	struct kevent_submit submit = {
+		.flags = KEVENT_WAIT, .head = RACE_SLOTS, .timeout = -1,
+		.clock = CLOCK_MONOTONIC, .min_nr = UINT32_MAX,
+	};
+
+	ioctl((intptr_t)arg, KEVENT_IOC_SUBMIT, &submit);
+	return NULL;
+}
+
+#endif /* STRESS_RACE_QUEUES_H */
