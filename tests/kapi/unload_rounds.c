@@ -5,7 +5,7 @@
  *
  *	unload_rounds ROUNDS DIRECTORY-OF-THE-MODULES
  */
-#include "descriptor.h"
+#include "kevent_raw.h"
 
 #include <err.h>
 #include <poll.h>
@@ -199,6 +199,55 @@ static void kernel_file(void)
 	kernel_reference(POST_TEST_HOLD_FILE);
 }
 
+/* Adds kevents of each type to a queue, two of which expire all the time. */
+static void fill_queue(const struct raw_queue *q, int fd)
+{
+	struct kevent_op ops[] = {
+		raw_add(KEVENT_USER, 1, 1),
+		raw_add(KEVENT_POLL, fd, EPOLLIN),
+		raw_add_timer(CLOCK_MONOTONIC, 1, 1000),
+		raw_add_timer(CLOCK_BOOTTIME_ALARM, 1, 1000),
+		raw_add_timer(CLOCK_REALTIME, 1LL << 50, 0),
+	};
+
+	must(raw_submit(q->fd, ops, ARRAY_SIZE(ops), 0, 0) == ARRAY_SIZE(ops));
+	for (size_t i = 0; i < ARRAY_SIZE(ops); i++)
+		must(ops[i].result == 0);
+}
+
+/* The queue alone keeps the descriptor that it watches. */
+static void queue_open(void)
+{
+	int fd = make_descriptor();
+	struct raw_queue q;
+
+	must(raw_queue_make(&q, 1));
+	fill_queue(&q, fd);
+	must(munmap(q.map, q.size) == 0);
+	close(fd);
+	expect_refused();
+	must(raw_submit(q.fd, NULL, 0, KEVENT_WAIT, 1000000) == 0);
+	close(q.fd);
+}
+
+/* The mapping alone keeps the queue. */
+static void queue_mapped(void)
+{
+	int fd = make_descriptor();
+	__u64 count = 1;
+	struct raw_queue q;
+
+	must(raw_queue_make(&q, 1));
+	fill_queue(&q, fd);
+	close(q.fd);
+	expect_refused();
+	must(write(fd, &count, sizeof(count)) == sizeof(count));
+	close(fd);
+	expect_refused();
+	must(raw_drain(&q) > 0);
+	must(munmap(q.map, q.size) == 0);
+}
+
 static const struct use {
 	const char *name;
 	void (*run)(void);
@@ -208,6 +257,8 @@ static const struct use {
 	{ "descriptor in a message under way", descriptor_in_a_message },
 	{ "descriptor of a child that polls", descriptor_of_a_child },
 	{ "armed timers, and a clock that was set", timers_armed },
+	{ "open queue", queue_open },
+	{ "mapped queue", queue_mapped },
 	{ "context held by another module", kernel_context },
 	{ "file held by another module", kernel_file },
 };
@@ -215,9 +266,9 @@ static const struct use {
 /* The last two uses load another module and take long, so their turn comes less often. */
 static unsigned int use_of(unsigned int round)
 {
-	unsigned int turn = round % 12;
+	unsigned int turn = round % 16;
 
-	return turn < 10 ? turn % 5 : turn - 5;
+	return turn < 14 ? turn % 7 : turn - 7;
 }
 
 static void set(const char *path, const char *value)
