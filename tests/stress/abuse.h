@@ -6,6 +6,7 @@
 #ifndef STRESS_ABUSE_H
 #define STRESS_ABUSE_H
 
+#include "kevent_raw.h"
 #include "signal.h"
 #include "timer.h"
 
@@ -64,6 +65,15 @@ static inline int64_t charged(void)
 static inline int64_t slab(void)
 {
 	return number_in("/proc/meminfo", "Slab:") * 1024;
+}
+
+/* Returns the memory of the whole system in use, without that for files, in bytes. */
+static inline int64_t used_memory(void)
+{
+	static const char meminfo[] = "/proc/meminfo";
+
+	return (number_in(meminfo, "MemTotal:") - number_in(meminfo, "MemFree:") -
+		number_in(meminfo, "Buffers:") - number_in(meminfo, "Cached:")) * 1024;
 }
 
 static inline bool cgroup_make(const char *limit)

@@ -9,7 +9,7 @@
 
 /* The user's open descriptors. */
 static struct {
-	int device, event, timer, signal;
+	int device, event, timer, signal, queue;
 } own;
 
 static inline void bad_numbers(unsigned int i)
@@ -20,7 +20,7 @@ static inline void bad_numbers(unsigned int i)
 
 static inline void bad_numbers_of_descriptors(unsigned int i)
 {
-	ioctl((&own.device)[i % 4], _IOWR(EVFD_IOC_MAGIC, i % 256, uint64_t[4]), 0);
+	ioctl((&own.device)[i % 5], _IOWR(EVFD_IOC_MAGIC, i % 256, uint64_t[4]), 0);
 }
 
 static const unsigned long made_by[] = {
@@ -67,7 +67,7 @@ static inline void bad_clocks(unsigned int i)
 
 static inline void bad_reads(unsigned int i)
 {
-	int fd = (&own.event)[i % 3];
+	int fd = (&own.event)[i % 4];
 
 	syscall(SYS_read, fd, &fd, sizeof(fd));
 	syscall(SYS_read, fd, nowhere(), RECORD_SIZE);
@@ -77,11 +77,45 @@ static inline void bad_reads(unsigned int i)
 
 static inline void bad_writes(unsigned int i)
 {
-	int fd = (&own.event)[i % 3];
+	int fd = (&own.event)[i % 4];
 
 	syscall(SYS_write, fd, &fd, sizeof(fd));
 	syscall(SYS_write, fd, nowhere(), sizeof(uint64_t));
 	efd_add(fd, UINT64_MAX);
+}
+
+/* Wrong sizes and arguments, and pointers to nowhere; mappings that are refused. */
+static inline void bad_queues(unsigned int i)
+{
+	struct kevent_setup setup = { .slots = i % 2 ? 0 : KEVENT_MAX_SLOTS + 1 };
+	int fd = raw_queue_open();
+	uint64_t bad[8];
+
+	memset(bad, 0xff, sizeof(bad));
+	ioctl(fd, KEVENT_IOC_SETUP, &setup);
+	ioctl(fd, i % 2 ? KEVENT_IOC_SETUP : KEVENT_IOC_SUBMIT, bad);
+	ioctl(fd, i % 2 ? KEVENT_IOC_SETUP : KEVENT_IOC_SUBMIT, nowhere());
+	close(fd);
+	ioctl(own.queue, KEVENT_IOC_SUBMIT, bad);
+	raw_submit(own.queue, nowhere(), 1, 0, 0);
+	mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, own.queue, 0);
+	mmap(NULL, 4096, PROT_READ, MAP_SHARED, own.queue, 1 << 30);
+}
+
+/* Operations that fail, with any number in the fields. */
+static inline void bad_operations(unsigned int i)
+{
+	struct kevent_op ops[] = {
+		{ .op = i },
+		raw_add(i % 32, i, i),
+		raw_add(KEVENT_POLL, own.queue, 1),
+		raw_add(KEVENT_POLL, own.device + 1000, 1),
+		raw_add_timer(i % 20, -1, -1),
+		{ .op = i % 6, .handle = (uint64_t)i << 32 | i, .arg = { i % 3 } },
+		{ .op = KEVENT_OP_READY, .handle = i, .flags = 0xff },
+	};
+
+	raw_submit(own.queue, ops, ARRAY_SIZE(ops), 0, 0);
 }
 
 static const struct bad {
@@ -96,6 +130,8 @@ static const struct bad {
 	{ "clocks", bad_clocks },
 	{ "reads", bad_reads },
 	{ "writes", bad_writes },
+	{ "queues", bad_queues },
+	{ "operations of queues", bad_operations },
 };
 
 static unsigned int bad_calls;
@@ -108,7 +144,8 @@ static inline void call_badly(const void *arg)
 	own.event = efd_new(0, EFD_NONBLOCK);
 	own.timer = tfd_new(CLOCK_MONOTONIC, TFD_NONBLOCK);
 	own.signal = sfd_new(sig_bit(SIGUSR1), SFD_NONBLOCK);
-	if (own.device < 0 || own.event < 0 || own.timer < 0 || own.signal < 0)
+	own.queue = raw_queue_new(1000);
+	if (own.queue < 0 || own.device < 0 || own.event < 0 || own.timer < 0 || own.signal < 0)
 		return;
 	for (unsigned int i = 0; i < bad_calls; i++)
 		bad->make(i);

@@ -18,7 +18,8 @@
 static void test_limit_quietly(const char *limit)
 {
 	write_file(PRINTK, "4");
-	test_limit(limit);
+	test_limit(limit, take_all);
+	test_limit(limit, take_large_queue);
 	write_file(PRINTK, "8");
 }
 
@@ -36,9 +37,10 @@ int main(int argc, char **argv)
 		ksft_exit_fail_msg("can't raise the limit of open files\n");
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(takes) + 2 + 1 + ARRAY_SIZE(watches) +
+	ksft_set_plan(ARRAY_SIZE(takes) + 4 + 1 + 1 + ARRAY_SIZE(watches) +
 		      ARRAY_SIZE(bads));
 	test_charges();
+	test_large_queue();
 	test_limit_quietly(argv[4]);
 	test_timers(atoll(argv[1]) * 1000);
 	test_watchers();
