@@ -6,9 +6,9 @@ use std::{env, fs, path::PathBuf, process::Command};
 
 const OPTIONS: [&str; 9] = [
     "--allowlist-type",
-    "command|(evfd|post_test)_.*",
+    "command|(evfd|kevent|post_test)_.*",
     "--allowlist-var",
-    "EVFD_(.FD|EVENTFS)_.*|POST_TEST_DRAIN",
+    "EVFD_(.FD|EVENTFS)_.*|POST_TEST_DRAIN|KEVENT_.*",
     "--no-prepend-enum-name",
     "--no-layout-tests",
     "--no-doc-comments",
@@ -51,6 +51,7 @@ fn main() {
         "uapi.h",
         "../kmod/post_test.h",
         "../../include/uapi/linux/evfd.h",
+        "../../include/uapi/linux/kevent.h",
     ] {
         println!("cargo:rerun-if-changed={file}");
     }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The input of bindgen in build.rs: the ioctls of evfd and of evfd_post_test. */
+/* The input of bindgen in build.rs: the ioctls of evfd, queues and evfd_post_test. */
 #ifndef EVFD_TESTS_FUZZ_UAPI_H
 #define EVFD_TESTS_FUZZ_UAPI_H
 
 #include "../../include/uapi/linux/evfd.h"
+#include "../../include/uapi/linux/kevent.h"
 #include "../kmod/post_test.h"
 
 #include <linux/timerfd.h>
@@ -34,6 +35,9 @@ enum command {
 	RELEASE = POST_TEST_RELEASE,
 	HOOK = POST_TEST_HOOK,
 	UNHOOK = POST_TEST_UNHOOK,
+
+	QUEUE_SETUP = KEVENT_IOC_SETUP,
+	QUEUE_SUBMIT = KEVENT_IOC_SUBMIT,
 };
 
 #endif /* EVFD_TESTS_FUZZ_UAPI_H */

@@ -5,6 +5,7 @@
 mod descriptors;
 mod files;
 mod posts;
+mod queues;
 pub mod signals;
 mod waits;
 
@@ -59,6 +60,7 @@ pub fn prepare() {
         }
     }
     files::prepare();
+    queues::prepare();
     signals::prepare();
 }
 
@@ -68,6 +70,7 @@ pub fn clear() {
         slot.store(-1, SeqCst);
     }
     files::unlimit();
+    queues::clear();
     // SAFETY: The descriptors are no longer in use. A child is left if waiting for it failed.
     unsafe {
         while libc::waitpid(-1, ptr::null_mut(), libc::WNOHANG | libc::__WALL) > 0 {}
@@ -254,8 +257,10 @@ impl Caller {
             self.waits(op, call);
         } else if number <= Op::Sleep as u8 {
             self.signals(op, call);
-        } else {
+        } else if number <= Op::Unhook as u8 {
             self.posts(op, call);
+        } else {
+            self.queues(op, call);
         }
     }
 

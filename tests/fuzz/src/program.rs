@@ -93,6 +93,15 @@ operations! {
     Release(slot: "device"),
     Hook(slot: "device", other: "watched", a: "posted", b: "amount", c: "times"),
     Unhook(slot: "device", a: "number"),
+    QueueNew(slot: "to", a: "slots", b: "parts", c: "pointer"),
+    QueueSetup(slot: "queue", a: "slots", b: "flags", c: "pointer"),
+    QueueMap(slot: "queue", other: "map", b: "part"),
+    QueueTouch(slot: "map", other: "part", a: "size", b: "place", c: "word"),
+    QueueTake(slot: "map", a: "how many"),
+    QueueAdd(slot: "queue", other: "id", a: "type and flags", b: "events", c: "user and handle"),
+    QueueChange(slot: "queue", other: "handle", a: "operation", b: "events", c: "times"),
+    QueueBatch(slot: "queue", other: "id", a: "how many", b: "operations", c: "pointer"),
+    QueueWait(slot: "queue", other: "map", a: "timeout", b: "clock and flags", c: "head and least"),
 }
 
 /// A call: its operation, thread, descriptors and arguments. `fail`, if not 0, is the number of the
@@ -128,6 +137,7 @@ impl Call {
             Op::Eventfd | Op::TimerfdCreate | Op::Timerfd | Op::Signalfd => round == 0,
             Op::EventfsSignal | Op::EpollCreate | Op::PostOpen | Op::Dup => round == 0,
             Op::Fork | Op::PassFd | Op::Fdinfo | Op::PostRun => round == 0,
+            Op::QueueNew | Op::QueueMap => round == 0,
             Op::Sleep | Op::ClockSet | Op::TaiOffset | Op::Sigtimer => round == 0,
             _ => true,
         }
@@ -138,6 +148,9 @@ impl Call {
         let op = self.op();
         let may_block = match op {
             Op::Readv | Op::Writev => self.c & 1 == 0,
+            // The program would get SIGBUS, which is blocked then.
+            Op::QueueTake => true,
+            Op::QueueWait => self.a != 0,
             Op::Fdinfo | Op::Dup | Op::Mmap | Op::PassFd => false,
             Op::EpollCreate | Op::EpollCtl | Op::UringRead | Op::UringPoll | Op::AioPoll => false,
             _ => op as u8 > Op::Ioctl as u8 && (op as u8) < Op::PostOpen as u8,

@@ -36,7 +36,7 @@ fn file_flags(call: &Call, own: &[u32]) -> u32 {
     own | (cloexec | nonblock) as u32 | any
 }
 
-fn clock(a: u8) -> i32 {
+pub(super) fn clock(a: u8) -> i32 {
     // The valid clocks, from CLOCK_REALTIME to CLOCK_TAI. The two commonest are in it twice.
     const CLOCKS: [i32; 8] = [1, 0, 7, 11, 8, 9, 1, 0];
     if a < 0xf0 {

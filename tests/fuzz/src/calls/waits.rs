@@ -12,7 +12,7 @@ use io_uring::{
 use std::mem;
 
 /// The events to poll for. The bits are the same in poll(2) and epoll(7).
-const EVENTS: [u32; 8] = [1, 4, 5, 0x2001, 2, 8, 0x41, 0];
+pub(super) const EVENTS: [u32; 8] = [1, 4, 5, 0x2001, 2, 8, 0x41, 0];
 const AIO_PREAD: u16 = 0;
 const AIO_POLL: u16 = 5;
 

@@ -1,0 +1,501 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Queues of `/dev/kevent`: operations, waits, and access to the shared memory.
+
+use super::{descriptor, descriptors::clock, number, put, waits::EVENTS, Caller, MEMORY, PAGE};
+use crate::{
+    program::{Call, Op},
+    uapi,
+};
+use std::{
+    mem::{offset_of, size_of},
+    ptr,
+    sync::atomic::{
+        AtomicI32, AtomicU32, AtomicU64, AtomicUsize,
+        Ordering::{Relaxed, SeqCst},
+    },
+};
+
+/// A mapping that all threads use. No thread unmaps it before the end of the program.
+struct Map {
+    address: AtomicUsize,
+    slots: AtomicUsize,
+    size: AtomicUsize,
+}
+
+const MAPS: usize = 4;
+static MAP: [Map; MAPS] = [const {
+    Map {
+        address: AtomicUsize::new(0),
+        slots: AtomicUsize::new(0),
+        size: AtomicUsize::new(0),
+    }
+}; MAPS];
+
+/// The handles of the last kevents.
+static HANDLES: [AtomicU64; 16] = [const { AtomicU64::new(0) }; 16];
+
+/// A file with the words of [`word`]. Threads store these in shared memory by pread(2), which fails
+/// where a store would end the process: if there is no memory for a page.
+static WORDS: AtomicI32 = AtomicI32::new(-1);
+
+/// A word for shared memory.
+fn word(i: u8) -> u64 {
+    match i {
+        0..0x10 => number(i),
+        0x10..0x40 => uapi::KEVENT_QUEUED as u64 | (1 << (i % 48)),
+        0x40..0x80 => 1 << (i % 64),
+        // Offsets of slots, valid or not, in both phases.
+        0x80..0xc0 => (u64::from(i % 64) * 32) | (u64::from(i % 2) << 31),
+        _ => u64::MAX / u64::from(i),
+    }
+}
+
+pub fn prepare() {
+    let words: Vec<u64> = (0..=255).map(word).collect();
+    // SAFETY: The name is a string, and the buffer has the size that is passed.
+    unsafe {
+        let fd = libc::memfd_create(c"words".as_ptr(), libc::MFD_CLOEXEC);
+        let size = words.len() * size_of::<u64>();
+        assert!(libc::write(fd, words.as_ptr().cast(), size) == size as isize);
+        WORDS.store(fd, SeqCst);
+    }
+}
+
+/// Unmaps all queues. No thread may be running a program.
+pub fn clear() {
+    for map in &MAP {
+        let address = map.address.swap(0, SeqCst);
+        if address != 0 {
+            // SAFETY: It is a mapping of ours, which no thread uses any more.
+            unsafe { libc::munmap(address as *mut _, map.size.load(SeqCst)) };
+        }
+    }
+    HANDLES.iter().for_each(|handle| handle.store(0, SeqCst));
+}
+
+/// A number of slots. The largest take long.
+fn slots(a: u8) -> u32 {
+    match a {
+        0..0xe0 => [1, 128, 129, 256, 1, 2, 1000, 4096][usize::from(a % 8)],
+        _ => [0, 1 << 16, 1 << 20, (1 << 20) + 1, u32::MAX, 1 << 31][usize::from(a % 6)],
+    }
+}
+
+/// A time in nanoseconds: usually a short time.
+fn nanoseconds(x: u8) -> u64 {
+    match x {
+        0..8 => [1, 0, 1000, i64::MAX as u64, u64::MAX, 1 << 63, 1 << 32, 2][usize::from(x)],
+        8..64 => u64::from(x) * 1000,
+        _ => u64::from(x) * 10_000,
+    }
+}
+
+/// The flags of a kevent, from the high bits of `a`. Flags that some type does not have are rare.
+fn flags(a: u8, type_: u32) -> u8 {
+    let bits = a >> 3;
+    let own = match type_ {
+        uapi::KEVENT_POLL => uapi::KEVENT_ET,
+        uapi::KEVENT_TIMER => uapi::KEVENT_TIMER_ABSTIME,
+        _ => 0,
+    };
+    let once = [0, uapi::KEVENT_ONESHOT, uapi::KEVENT_DISPATCH, 0][usize::from(bits & 3)];
+    let own = if bits & 4 != 0 { own } else { 0 };
+    let any = if a >= 0xf8 { 1 << (a & 7) } else { 0 };
+    (once | own) as u8 | any
+}
+
+fn handle(which: u8) -> u64 {
+    match which {
+        0xf0.. => number(which & 15),
+        0xe0.. => HANDLES[usize::from(which % 16)].load(Relaxed) ^ (1 << 32),
+        _ => HANDLES[usize::from(which % 16)].load(Relaxed),
+    }
+}
+
+/// An ADD: `a` has the type and flags, `other` the ID, `b` events or times, `c` the user word.
+fn add(other: u8, a: u8, b: u8, c: u8) -> uapi::kevent_op {
+    let poll = uapi::KEVENT_POLL;
+    let types = [poll, uapi::KEVENT_TIMER, uapi::KEVENT_USER];
+    let type_ = match a {
+        0xf4..0xf8 => a.into(),
+        _ => types[usize::from(a & 7) % types.len()],
+    };
+    let mut op = uapi::kevent_op {
+        op: uapi::KEVENT_OP_ADD as u8,
+        flags: flags(a, type_),
+        type_: type_ as u16,
+        user: u64::from(c % 8),
+        ..Default::default()
+    };
+    match type_ {
+        uapi::KEVENT_POLL => {
+            op.id = descriptor(other) as u32 as u64;
+            op.want = EVENTS[usize::from(b % 8)];
+        }
+        uapi::KEVENT_TIMER => {
+            op.id = u64::from(clock(other) as u32) | (u64::from(c / 8) << 32);
+            op.want = u32::from(b != 0xff);
+            op.arg = times(b, c);
+        }
+        _ => {
+            op.id = u64::from(other % 16);
+            op.want = [1, 0xff, u32::MAX, 0][usize::from(b % 4)];
+        }
+    }
+    spoil(&mut op, c);
+    op
+}
+
+fn times(b: u8, c: u8) -> [u64; 3] {
+    let interval = if c & 0x30 == 0 { 0 } else { nanoseconds(c) };
+    let slack = if c & 0x40 == 0 { 0 } else { number(b % 8) };
+    [nanoseconds(b), interval, slack]
+}
+
+/// Gives a field a value that few operations take.
+fn spoil(op: &mut uapi::kevent_op, c: u8) {
+    match c {
+        0xf8 => op.arg[0] = 1,
+        0xf9 => op.arg[2] = 1 << 32,
+        0xfa => op.want = u32::MAX,
+        0xfb => op.handle = 1,
+        0xfc => op.id |= 1 << 40,
+        0xfd => op.user = u64::MAX,
+        0xfe => op.type_ = 2,
+        0xff => op.flags |= 2,
+        _ => (),
+    }
+}
+
+/// An operation on the kevent `which`.
+fn change(which: u8, a: u8, b: u8, c: u8) -> uapi::kevent_op {
+    const OPS: [u32; 8] = [
+        uapi::KEVENT_OP_REMOVE,
+        uapi::KEVENT_OP_MOD,
+        uapi::KEVENT_OP_READY,
+        uapi::KEVENT_OP_RECHECK,
+        uapi::KEVENT_OP_REARM,
+        uapi::KEVENT_OP_READY,
+        uapi::KEVENT_OP_MOD,
+        uapi::KEVENT_OP_REARM,
+    ];
+    let what = OPS[usize::from(a % 8)];
+    let mut op = uapi::kevent_op {
+        op: if a >= 0xf8 { c } else { what as u8 },
+        handle: handle(which),
+        ..Default::default()
+    };
+    match what {
+        uapi::KEVENT_OP_MOD => {
+            op.flags = flags(
+                a,
+                [uapi::KEVENT_POLL, uapi::KEVENT_TIMER][usize::from(b >> 7)],
+            );
+            op.want = [1, EVENTS[usize::from(b % 8)]][usize::from((b >> 6) & 1)];
+        }
+        uapi::KEVENT_OP_READY => op.want = [1, 0, 2, u32::MAX][usize::from(b % 4)],
+        uapi::KEVENT_OP_REARM => {
+            op.flags = if b & 1 == 0 {
+                0
+            } else {
+                uapi::KEVENT_TIMER_ABSTIME as u8
+            };
+            op.arg = times(b, c);
+        }
+        _ => (),
+    }
+    spoil(&mut op, c);
+    op
+}
+
+impl Caller {
+    fn queue_ioctl(&mut self, call: &Call, args: uapi::kevent_submit) -> i64 {
+        let argument = self.argument(call.c / 4, args);
+        self.ioctl(descriptor(call.slot), uapi::QUEUE_SUBMIT, argument, 0)
+    }
+
+    fn set_up(&mut self, fd: i32, call: &Call) {
+        let mut setup = uapi::kevent_setup {
+            slots: slots(call.a),
+            ..Default::default()
+        };
+        match call.b {
+            0xf0 => setup.flags = 1,
+            0xf1 => setup.reserved[0] = 1,
+            0xf2 => setup.reserved[1] = 1,
+            _ => (),
+        }
+        let argument = self.argument(call.c, setup);
+        self.ioctl(fd, uapi::QUEUE_SETUP, argument, call.c);
+    }
+
+    /// Maps a queue, whose size the header says.
+    fn map_queue(&mut self, fd: i32, which: u8, part: u8) {
+        let map = &MAP[usize::from(which) % MAPS];
+        let mmap = |size, protection, offset| {
+            let flags = if part >= 0xf0 {
+                libc::MAP_PRIVATE
+            } else {
+                libc::MAP_SHARED
+            };
+            [
+                0,
+                size,
+                protection as usize,
+                flags as usize,
+                fd as usize,
+                offset,
+            ]
+        };
+        let first = self.system_call(libc::SYS_mmap, mmap(PAGE, libc::PROT_READ, 0));
+        if first <= 0 {
+            return;
+        }
+        let mut header = [0u32; 8];
+        // SAFETY: The mapping has a page, which was made by SETUP.
+        unsafe {
+            ptr::copy_nonoverlapping(first as *const u32, header.as_mut_ptr(), 8);
+            libc::munmap(first as *mut _, PAGE);
+        }
+        let at = |offset: usize| header[offset / size_of::<u32>()] as usize;
+        let slots = at(offset_of!(uapi::kevent_header, slots));
+        let size = at(offset_of!(uapi::kevent_header, off_slots)) + slots * 32;
+        // A program may have written the header.
+        if !slots.is_power_of_two() || !(PAGE..128 << 20).contains(&size) {
+            return;
+        }
+        let protection = match part {
+            0xe0.. => libc::PROT_READ | libc::PROT_EXEC,
+            _ => libc::PROT_READ | libc::PROT_WRITE,
+        };
+        let offset = usize::from(part & 15 == 15) * PAGE;
+        let size = size + usize::from(part & 15 == 14) * PAGE - offset;
+        let address = self.system_call(libc::SYS_mmap, mmap(size, protection, offset));
+        if address <= 0 {
+            return;
+        }
+        // The first mapping stays until the end of the program.
+        let address = address as usize;
+        let old = map.address.compare_exchange(0, usize::MAX, SeqCst, SeqCst);
+        if offset != 0 || protection & libc::PROT_EXEC != 0 || old.is_err() {
+            if old.is_ok() {
+                map.address.store(0, SeqCst);
+            }
+            self.system_call(libc::SYS_munmap, [address, size, 0, 0, 0, 0]);
+            return;
+        }
+        map.slots.store(slots, SeqCst);
+        map.size.store(size, SeqCst);
+        map.address.store(address, SeqCst);
+    }
+
+    /// Stores words in a map: in the header, the ring, or a slot.
+    fn touch(&mut self, call: &Call) {
+        let map = &MAP[usize::from(call.slot) % MAPS];
+        let address = map.address.load(SeqCst);
+        if address == 0 || address == usize::MAX {
+            return;
+        }
+        let ring = map.slots.load(SeqCst) * size_of::<u32>();
+        let slots = (PAGE + ring).next_multiple_of(PAGE);
+        let size = map.size.load(SeqCst);
+        let b = usize::from(call.b);
+        let offset = match call.other % 8 {
+            0 => b % 48 * 4,
+            1 => [64, 128, 132, 192][b % 4],
+            2 => PAGE + b * 4,
+            3 => size - 8 - b * 4,
+            // The last: any page.
+            7 => slots + b * (size - slots) / 256 / 8 * 8,
+            _ => slots + b % 64 * 8,
+        };
+        let length = if call.a & 1 == 0 { 8 } else { 4 };
+        let words = WORDS.load(SeqCst) as usize;
+        let from = usize::from(call.c) * size_of::<u64>();
+        if offset + length <= size {
+            let arguments = [words, address + offset, length, from, 0, 0];
+            self.system_call(libc::SYS_pread64, arguments);
+        }
+    }
+
+    /// Consumes entries of the ring like a program.
+    fn take(&mut self, call: &Call) {
+        let map = &MAP[usize::from(call.slot) % MAPS];
+        let address = map.address.load(SeqCst);
+        if address == 0 || address == usize::MAX {
+            return;
+        }
+        self.calls += 1;
+        let slots = map.slots.load(SeqCst);
+        let first = (PAGE + slots * size_of::<u32>()).next_multiple_of(PAGE);
+        // SAFETY: The map has a header, a ring and slots, and is not unmapped meanwhile. All access
+        // is atomic.
+        unsafe {
+            let head = &*((address + offset_of!(uapi::kevent_header, head)) as *const AtomicU64);
+            let ring = (address + PAGE) as *const AtomicU32;
+            for _ in 0..1 + call.a % 8 {
+                let at = head.load(SeqCst);
+                let entry = (*ring.add(at as usize & (slots - 1))).load(SeqCst);
+                if (entry >> 31 != 0) != (at as usize & slots != 0) {
+                    return;
+                }
+                let slot = (entry & !uapi::KEVENT_PHASE) as usize / 32 % slots;
+                let ready = (address + first + slot * 32) as *const AtomicU64;
+                (*ready).swap(0, SeqCst);
+                head.store(at.wrapping_add(1), SeqCst);
+            }
+        }
+    }
+
+    /// Does a single operation, and keeps the handle.
+    fn operate(&mut self, call: &Call, op: uapi::kevent_op) {
+        let is_add = op.op == uapi::KEVENT_OP_ADD as u8;
+        let usual = MEMORY[self.index].load(SeqCst) + PAGE;
+        let size = size_of::<uapi::kevent_op>();
+        let at = match call.fail {
+            0xf8.. => self.pointer(11 + call.fail % 5, size),
+            _ => usual,
+        };
+        if at == usual {
+            // SAFETY: The thread's own page.
+            unsafe { ptr::write_unaligned(at as *mut uapi::kevent_op, op) };
+        }
+        let args = uapi::kevent_submit {
+            ops: at as u64,
+            nr: 1,
+            ..Default::default()
+        };
+        let argument = self.argument(0, args);
+        let done = self.ioctl(
+            descriptor(call.slot),
+            uapi::QUEUE_SUBMIT,
+            argument,
+            call.thread,
+        );
+        if done == 1 && is_add && at == usual {
+            // SAFETY: The thread's own page.
+            let op = unsafe { ptr::read_unaligned(at as *const uapi::kevent_op) };
+            if op.result == 0 {
+                HANDLES[usize::from(call.c) % HANDLES.len()].store(op.handle, Relaxed);
+            }
+        }
+    }
+
+    /// Does many operations, then perhaps waits.
+    fn batch(&mut self, call: &Call) {
+        let nr = [2, 3, 0, 8, 16, 64, 200, 4097][usize::from(call.a % 8)];
+        let mut ops: Vec<_> = (0..nr.min(200) as u8)
+            .map(|i| match call.b.wrapping_add(i) % 4 {
+                _ if nr == 200 => uapi::kevent_op {
+                    type_: uapi::KEVENT_USER as u16,
+                    want: 1,
+                    user: i.into(),
+                    ..Default::default()
+                },
+                0 | 1 => add(
+                    call.other.wrapping_add(i),
+                    call.b.wrapping_mul(i | 1),
+                    i,
+                    call.c,
+                ),
+                _ => change(i, call.b.wrapping_add(i), call.other, 0),
+            })
+            .collect();
+        let wait = call.a & 8 != 0;
+        let args = uapi::kevent_submit {
+            ops: ops.as_mut_ptr() as u64,
+            nr,
+            flags: if wait { uapi::KEVENT_WAIT } else { 0 },
+            clock: u32::from(wait),
+            ..Default::default()
+        };
+        self.queue_ioctl(call, args);
+        for (i, op) in ops.iter().enumerate() {
+            if op.op == 0 && op.result == 0 && op.handle != 0 {
+                HANDLES[i % HANDLES.len()].store(op.handle, Relaxed);
+            }
+        }
+    }
+
+    /// Waits. Only the timeout -1 has no limit, and is interrupted.
+    fn wait(&mut self, call: &Call) {
+        const TIMEOUTS: [i64; 8] = [0, 100_000, 1000, 300_000, -1, 1, -1, 50_000];
+        let absolute = call.b & 8 != 0;
+        let timeout = match call.a {
+            0xf0.. => number(call.a & 15) as i64 & 0xffff,
+            0xe0.. => i64::MIN + i64::from(call.a),
+            _ => TIMEOUTS[usize::from(call.a % 8)],
+        };
+        let mask = match call.b >> 4 {
+            1 => self.pointer(0, 8),
+            2 => self.pointer(call.c, 8),
+            _ => 0,
+        };
+        if mask == self.pointer(0, 8) {
+            // SAFETY: The thread's own page.
+            unsafe { *(mask as *mut u64) = super::signals::some_signals(call.c) };
+        }
+        let head = match MAP[usize::from(call.other) % MAPS].address.load(SeqCst) {
+            0 | usize::MAX => number(call.c % 32),
+            // SAFETY: The map has a header, and is not unmapped meanwhile.
+            address if call.c & 3 != 0 => unsafe {
+                let at = address + offset_of!(uapi::kevent_header, head);
+                (*(at as *const AtomicU64)).load(SeqCst)
+            },
+            _ => number(call.c % 32),
+        };
+        let mut args = uapi::kevent_submit {
+            flags: uapi::KEVENT_WAIT | if absolute { uapi::KEVENT_ABSTIME } else { 0 },
+            head,
+            timeout,
+            clock: [1, 0, 7, 11, 1, 1, 0, 2][usize::from(call.b % 8)],
+            min_nr: [0, 1, 2, u32::MAX][usize::from(call.c / 4 % 4)],
+            sigmask: mask as u64,
+            sigsetsize: if mask != 0 { 8 } else { 0 },
+            ..Default::default()
+        };
+        match call.b {
+            0xf0 => args.flags |= 4,
+            0xf1 => args.reserved = 1,
+            0xf2 => args.sigsetsize = 4,
+            0xf3 => args.flags = 0,
+            0xf4 => args.nr = u32::MAX,
+            0xf5 => (args.nr, args.ops) = (1, 0),
+            _ => (),
+        }
+        let argument = self.argument(0, args);
+        self.ioctl(
+            descriptor(call.slot),
+            uapi::QUEUE_SUBMIT,
+            argument,
+            call.thread,
+        );
+    }
+
+    pub(super) fn queues(&mut self, op: Op, call: &Call) {
+        match op {
+            Op::QueueNew => {
+                let path = c"/dev/kevent".as_ptr() as usize;
+                let flags = libc::O_RDWR as usize;
+                let at = libc::AT_FDCWD as usize;
+                let new = self.system_call(libc::SYS_openat, [at, path, flags, 0, 0, 0]);
+                if call.b & 1 == 0 && new >= 0 {
+                    self.set_up(new as i32, call);
+                }
+                if call.b & 2 == 0 && new >= 0 {
+                    self.map_queue(new as i32, call.slot, 0);
+                }
+                put(call.slot, new);
+            }
+            Op::QueueSetup => self.set_up(descriptor(call.slot), call),
+            Op::QueueMap => self.map_queue(descriptor(call.slot), call.other, call.b),
+            Op::QueueTouch => self.touch(call),
+            Op::QueueTake => self.take(call),
+            Op::QueueAdd => self.operate(call, add(call.other, call.a, call.b, call.c)),
+            Op::QueueChange => self.operate(call, change(call.other, call.a, call.b, call.c)),
+            Op::QueueBatch => self.batch(call),
+            _ => self.wait(call),
+        }
+    }
+}
