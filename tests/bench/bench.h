@@ -21,6 +21,7 @@ enum variant {
 	NATIVE,		/* the kernel's own descriptors */
 	EVFD,		/* evfd's descriptors */
 	PIPE,
+	URING,		/* polls of io_uring */
 	VARIANTS,
 };
 
@@ -91,6 +92,9 @@ double median(double *values, int n);
 
 /* Measures each operation on each variant, and prints the results. */
 void measure(const struct operation *operations, int n);
+
+/* The table of the program's results, "speed" unless it is set. */
+extern const char *measured_table;
 
 /* Prints a result: the instructions or nanoseconds of an operation. */
 void tell(const char *operation, const char *variant, double value);

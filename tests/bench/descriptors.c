@@ -20,3 +20,12 @@ void allow_descriptors(int n)
 	must(dup2(0, n + 63) == n + 63);
 	must(!close(n + 63));
 }
+
+void allow_watches(int n)
+{
+	FILE *file = fopen("/proc/sys/fs/epoll/max_user_watches", "we");
+
+	must(file);
+	fprintf(file, "%d", n);
+	must(!fclose(file));
+}

@@ -28,6 +28,9 @@ void open_devices(void);
 /* Raises the limit to @n descriptors, and makes the table for them in advance. */
 void allow_descriptors(int n);
 
+/* Lets epoll watch @n descriptors. */
+void allow_watches(int n);
+
 static inline int new_eventfd(enum variant variant, int flags)
 {
 	if (variant == EVFD)

@@ -215,22 +215,13 @@ static void tell_growth(const struct kind *kind, enum variant variant, int n)
 	fflush(stdout);
 }
 
-static void allow_watches(void)
-{
-	FILE *file = fopen("/proc/sys/fs/epoll/max_user_watches", "we");
-
-	must(file);
-	fprintf(file, "%d", 2 * MOST);
-	must(!fclose(file));
-}
-
 int main(void)
 {
 	static const int numbers[] = { 1000, 3000, 10000, 30000, MOST };
 
 	open_devices();
 	allow_descriptors(MOST + 2 * BALLAST);
-	allow_watches();
+	allow_watches(2 * MOST);
 	block_signal(SIGUSR1);
 	wait_for_boot();
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {

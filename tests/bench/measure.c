@@ -17,7 +17,9 @@
 #define LONG_BATCH_NS	48000000
 #define SHORT_BATCHES	25
 
-const char *const variant_names[VARIANTS] = { "floor", "native", "evfd", "pipe" };
+const char *const variant_names[VARIANTS] = { "floor", "native", "evfd", "pipe", "io_uring" };
+
+const char *measured_table = "speed";
 
 void bench_failed(const char *what, const char *file, int line)
 {
@@ -45,7 +47,7 @@ double median(double *values, int n)
 
 void tell(const char *operation, const char *variant, double value)
 {
-	printf("speed\t%s\t%s\t%.1f\n", operation, variant, value);
+	printf("%s\t%s\t%s\t%.1f\n", measured_table, operation, variant, value);
 	fflush(stdout);
 }
 

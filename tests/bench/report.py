@@ -10,8 +10,8 @@ import json
 from pathlib import Path
 
 BOUNDS = Path(__file__).with_name("bounds")
-VARIANTS = ("floor", "native", "evfd", "pipe")
-FEW, MANY = "1000", "100000"
+VARIANTS = ("floor", "native", "evfd", "pipe", "io_uring")
+FEW, MANY, MOST = "1000", "100000", "1000000"
 EMPTY = "empty call: getppid(), and an unknown ioctl"
 COMPARISONS = {
     "native": "against native",
@@ -20,12 +20,22 @@ COMPARISONS = {
     "pipe": "against a pipe",
     "above floor": "against native, above the floor",
     FEW: "100,000 against 1,000",
+    MOST: "1,000,000 against 1,000",
+    "count": "the figure",
+    "count above floor": "the figure above the floor",
 }
 
 
 def read_results(path):
     """Return nested dictionaries: ["speed"]["eventfd write"]["evfd"] is a number."""
-    results = {"speed": {}, "two": {}, "memory": {}, "growth": {}}
+    results = {
+        "speed": {},
+        "two": {},
+        "queue": {},
+        "memory": {},
+        "growth": {},
+        "queue growth": {},
+    }
     for line in Path(path).read_text().splitlines():
         if "\t" not in line:
             continue
@@ -34,7 +44,7 @@ def read_results(path):
             results["kernel"] = value
         if table not in results or not keys:
             continue
-        if table == "growth":
+        if table in ("growth", "queue growth"):
             kind, phase, variant, n = keys
             keys = (f"{kind} {phase}", variant, n)
         place = results[table]
@@ -45,7 +55,7 @@ def read_results(path):
 
 
 def compare(row, against, empty=None):
-    """Return the ratio that a bound limits, or None without figures.
+    """Return the ratio or the count that a bound limits, or None without figures.
 
     empty has the figures of an empty system call and an empty ioctl.
     """
@@ -56,8 +66,12 @@ def compare(row, against, empty=None):
         if against == "above floor":
             floor = row["floor"]
             return (row["evfd"] - floor) / (row["native"] - floor)
+        if against.startswith("count"):
+            return row["evfd"] - (row["floor"] if "floor" in against else 0)
         if against == FEW:
             return row["evfd"][MANY] / row["evfd"][FEW]
+        if against == MOST:
+            return row["evfd"][MOST] / row["evfd"][FEW]
         return row["evfd"] / row[against]
     except (KeyError, ZeroDivisionError):
         return None
@@ -118,16 +132,16 @@ def table_of(results, unit, digits=0):
     return layout(head, rows)
 
 
-def table_of_growth(growth):
-    """Return a table of the cost per descriptor among few and among many."""
-    head = ["per descriptor"]
-    for variant in ("native", "evfd"):
-        head += [f"{variant} {number(int(n))}" for n in (FEW, MANY)] + ["ratio"]
+def table_of_growth(growth, unit, variants, most):
+    """Return a table of the cost per descriptor among few and among the most."""
+    head = [unit]
+    for variant in variants:
+        head += [f"{variant} {number(int(n))}" for n in (FEW, most)] + ["ratio"]
     rows = []
     for name, row in growth.items():
         cells = []
-        for variant in ("native", "evfd"):
-            few, many = (row.get(variant, {}).get(n) for n in (FEW, MANY))
+        for variant in variants:
+            few, many = (row.get(variant, {}).get(n) for n in (FEW, most))
             ratio = many / few if few and many else None
             cells += [number(few), number(many), number(ratio, 2)]
         rows.append([name, *cells])
@@ -138,6 +152,8 @@ def what(bound):
     name = bound["name"]
     if bound["table"] == "memory":
         name += ", kernel memory"
+    if bound["table"].startswith("queue"):
+        name = f"queue: {name}"
     return f"{name}: {COMPARISONS[bound['against']]}"
 
 
@@ -168,8 +184,18 @@ def tables(results, judged):
     return [
         ("One processor, in instructions", table_of(results["speed"], "operation")),
         ("Two processors, in nanoseconds", table_of(results["two"], "operation")),
+        ("Queues of events, in instructions", table_of(results["queue"], "operation")),
         ("Kernel memory, in bytes", table_of(results["memory"], "per descriptor")),
-        ("Growth, in instructions", table_of_growth(results["growth"])),
+        (
+            "Growth, in instructions",
+            table_of_growth(
+                results["growth"], "per descriptor", ("native", "evfd"), MANY
+            ),
+        ),
+        (
+            "Growth of a queue, in instructions",
+            table_of_growth(results["queue growth"], "per kevent", ("evfd",), MOST),
+        ),
         (
             f"Bounds: {missed} of {len(judged)} missed",
             table_of_bounds(judged),

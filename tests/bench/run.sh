@@ -24,5 +24,12 @@ two_processors() {
 	guest cloud /mnt/share/bench_two
 }
 
+# The cost of events through queues, in a guest of its own to share the time limit.
+queues() {
+	guest cloud 'set -e; cd /mnt/share; insmod evfd_bench_wakes.ko
+		./bench_queue; rmmod evfd_bench_wakes; ./bench_queue_growth'
+}
+
 two_processors
 one_processor
+queues
