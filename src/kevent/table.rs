@@ -50,7 +50,7 @@ impl<S> Entry<S> {
 
 /// A table of at most `slots` kevents with sources `S`.
 ///
-/// A free slot is in one of two lists. The slots in `waiting` may still be in the ring, and are not
+/// A free slot is in either of two lists. The slots in `waiting` may still be in the ring, and are not
 /// reused before the program has consumed their entry.
 pub(crate) struct Table<S> {
     entries: KVVec<Entry<S>>,
@@ -105,7 +105,7 @@ impl<S> Table<S> {
     }
 
     /// The slot of a handle, and its source unless the kevent has ended. Errors: `ENOENT` if the
-    /// slot has had another kevent since, or has never had one.
+    /// slot has had another kevent since, or has never had a kevent.
     pub(crate) fn get(&self, handle: u64) -> Result<(u32, Option<&S>)> {
         let number = handle as u32;
         let entry = self.entries.get(number as usize).ok_or(ENOENT)?;
@@ -175,7 +175,7 @@ impl<S> Table<S> {
         }
     }
 
-    /// Adds a slot to the free ones.
+    /// Adds a free slot.
     fn grow(&mut self) -> Result {
         self.entries.push(
             Entry {
@@ -206,7 +206,7 @@ impl<S> Table<S> {
         }
     }
 
-    /// Moves the waiting slots that have left the ring to the free ones. It does so again when as
+    /// Moves the waiting slots that have left the ring to the list of free slots. It does so again when as
     /// many others wait, so that its cost for each is constant.
     fn sort_waiting(&mut self, is_queued: impl Fn(u32) -> bool) {
         self.waiting_len = 0;

@@ -30,7 +30,8 @@ pub(crate) mod mm {
         };
         use std::{
             array,
-            ops::Deref, //
+            ops::Deref,
+            sync::Arc, //
         };
 
         /// A type that may lie in shared memory, which begins as zeros.
@@ -50,11 +51,25 @@ pub(crate) mod mm {
             }
         }
 
-        pub(crate) struct Shared<T>(Vec<T>);
+        pub(crate) struct Shared<T>(Arc<Vec<T>>);
 
         impl<T: SharedWords> Shared<T> {
             pub(crate) fn new(len: usize) -> Result<Self> {
-                Ok(Self((0..len).map(|_| T::zeroed()).collect()))
+                Ok(Self(Arc::new((0..len).map(|_| T::zeroed()).collect())))
+            }
+
+            pub(crate) fn get_ref(&self, index: usize) -> SharedRef<T> {
+                SharedRef(self.0.clone(), index)
+            }
+        }
+
+        pub(crate) struct SharedRef<T>(Arc<Vec<T>>, usize);
+
+        impl<T> Deref for SharedRef<T> {
+            type Target = T;
+
+            fn deref(&self) -> &T {
+                &self.0[self.1]
             }
         }
 
@@ -101,6 +116,10 @@ pub(crate) mod sync {
 
         pub(crate) fn read_once<T: Word>(atomic: &Atomic<T>) -> T {
             atomic.load(Relaxed)
+        }
+
+        pub(crate) fn write_once<T: Word>(atomic: &Atomic<T>, value: T) {
+            atomic.store(value, Relaxed);
         }
 
         pub(crate) fn try_cmpxchg_full(atomic: &Atomic<u64>, old: u64, new: u64) -> bool {

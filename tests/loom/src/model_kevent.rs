@@ -84,10 +84,12 @@ pub(crate) struct Queue {
 impl Queue {
     /// Makes a queue of `slots` slots, with a kevent in each whose user word is 1.
     pub(crate) fn new(slots: usize) -> Arc<Self> {
+        let shared: Shared<Slot> = Shared::new(slots).unwrap();
+        let place = |number| Place::new(number as u32, shared.get_ref(number));
         let this = Self {
-            slots: Shared::new(slots).unwrap(),
             delivered: Delivered::new(),
-            places: (0..slots).map(|_| Place::new()).collect(),
+            places: (0..slots).map(place).collect(),
+            slots: shared,
             ring: Ring::new(slots).unwrap(),
             header: Shared::new(1).unwrap(),
             armed: Atomic::new(0),
@@ -119,7 +121,7 @@ impl Queue {
         }
         let was_there = self.in_ring[number as usize].swap(true, Ordering::Relaxed);
         assert!(!was_there, "a slot is in the ring twice");
-        self.ring.push(number * size_of::<Slot>() as u32);
+        self.ring.push(number * size_of::<Slot>() as u32, true);
         if self.tasks.is_active() || read_once(&self.armed) != 0 {
             self.wake();
         }
@@ -137,7 +139,7 @@ impl Queue {
     /// Lists the kevent in slot `number`, like a source for which the level counts.
     pub(crate) fn list(&self, number: u32) {
         self.delivered
-            .push(number, &self.places[number as usize], Why::Event);
+            .push(&self.places[number as usize], Why::Event);
     }
 
     /// Calls `look` for each slot in the list.
