@@ -495,7 +495,7 @@ static bool an_open_queue(struct scene *scene)
 /* Whether an open queue is still without a size. */
 static bool is_not_set_up(int fd)
 {
-	return poll_now(fd) == POLLERR && raw_queue_used(fd) == 0;
+	return poll_now(fd) == 0 && raw_queue_used(fd) == 0;
 }
 
 static long setup_queue(struct scene *scene)

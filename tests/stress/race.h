@@ -115,20 +115,16 @@ static inline struct kevent_op race_add(unsigned int n)
 	};
 	struct kevent_op op;
 
-	switch (n % 3) {
-	case 0:
+	if (n % 3 == 0)
 		op = raw_add(KEVENT_USER, n / 3 % 8, 0xff);
-		op.flags = flags[n / 24 % 4] & ~KEVENT_ET;
-		return op;
-	case 1:
+	else if (n % 3 == 1)
 		op = raw_add(KEVENT_POLL, SLOT_FIRST + n / 3 % KINDS, POLLIN | POLLOUT);
-		op.flags = flags[n / 24 % 4];
-		return op;
-	default:
+	else
 		op = raw_add_timer(clocks[n / 3 % 4], 1 + n % 300000, n % 2 * 1000);
-		op.flags = flags[n / 24 % 4] & ~KEVENT_ET;
-		return op;
-	}
+	op.flags = flags[n / 24 % 4];
+	if (n % 3 != 1)
+		op.flags &= ~KEVENT_ET;
+	return op;
 }
 
 static inline int fresh_queue(unsigned int n)

@@ -351,8 +351,9 @@ mod suite {
         let note = |events| seen.note(events);
         let first = Watch::new(queue.pollers(), false, &note)?;
         let second = Watch::new(queue.pollers(), false, &note)?;
-        for armed in [false, true, false] {
-            if armed {
+        // A new queue is armed, for pollers that joined before SETUP.
+        for (armed, arm) in [(true, false), (false, false), (true, true), (false, false)] {
+            if arm {
                 queue.arm();
             }
             kevent.raise(1);

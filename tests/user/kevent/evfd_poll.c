@@ -352,4 +352,25 @@ TEST_F(loop, wakes_for_each_event)
 	ASSERT_EQ(0, pthread_join(thread, NULL));
 }
 
+/* The pollers of an open file are older than its queue. */
+TEST(a_poller_that_came_before_setup)
+{
+	int fd = open(KEVENT_DEVICE, O_RDWR | O_CLOEXEC), ep = epoll_create1(EPOLL_CLOEXEC);
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	struct kevent_setup setup = { .slots = 1 };
+	struct kevent_queue q;
+	uint64_t handle;
+
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, fd, &event));
+	EXPECT_EQ(0, epoll_wait(ep, &event, 1, 0));
+	ASSERT_EQ(0, ioctl(fd, KEVENT_IOC_SETUP, &setup));
+	ASSERT_EQ(0, kevent_map(&q, fd));
+	handle = queue_add_user(&q, 1, 1, 0);
+	ASSERT_EQ(0, queue_ready(&q, handle, 1));
+	EXPECT_EQ(1, epoll_wait(ep, &event, 1, DEADLINE_MS));
+	close(ep);
+	kevent_close(&q);
+}
+
 TEST_HARNESS_MAIN
