@@ -120,6 +120,7 @@ impl KeventFile {
         if !self.queue.populate(queue) {
             return Err(EBUSY);
         }
+        self.queue()?.arm_for_early();
         Ok(0)
     }
 }
@@ -150,7 +151,7 @@ impl AnonFile for KeventFile {
 
     fn poll<'a>(&'a self, table: &PollTable<'a>) -> Events {
         self.pollers.join(table);
-        // Its first event wakes pollers that have come before.
+        // SETUP arms for pollers that have come before.
         self.queue
             .as_ref()
             .map_or(Events::NONE, |queue| queue.poll())

@@ -67,6 +67,7 @@ use kernel::{
             Full,
             Relaxed, //
         },
+        barrier::smp_mb,
         Arc,
         ArcBorrow,
         Mutex,
@@ -225,7 +226,6 @@ impl Queue {
         fixed.off_ring.store(layout.ring as u32, Relaxed);
         fixed.off_slots.store(layout.slots as u32, Relaxed);
         fixed.head.store(slots.into(), Relaxed);
-        fixed.polled.store(1, Relaxed);
         let pages = slots as usize / SLOTS_PER_PAGE;
         let mut chunks = KVVec::with_capacity(pages, GFP_KERNEL_ACCOUNT)?;
         for _ in 0..pages {
@@ -243,8 +243,7 @@ impl Queue {
                 flags,
                 delivered: Delivered::new(),
                 wants_look: Atomic::new(0),
-                // A poller may have joined before.
-                armed: Atomic::new(1),
+                armed: Atomic::new(0),
                 used: Atomic::new(0),
                 link,
                 new_chunk <- new_mutex!((), "kevent_chunk"),
@@ -535,6 +534,20 @@ impl Queue {
         xchg_full(&self.armed, 0);
         self.pollers.queue.wake(Events::IN);
         self.tasks.try_wake_task();
+    }
+
+    /// Arms the queue for pollers that joined before it was the file's. Context: task.
+    pub(crate) fn arm_for_early(&self) {
+        // Full: a poller that joins later sees the file's queue.
+        smp_mb(Full);
+        if self.pollers.queue.is_active() {
+            xchg_full(&self.armed, 1);
+            xchg_full(&self.header[0].polled, 1);
+            // An event may have come first.
+            if self.ring.tail() != self.header[0].head.load(Relaxed) {
+                self.pollers.queue.wake(Events::IN);
+            }
+        }
     }
 
     /// Arms the queue for a poller that has [joined](Pollers::join). It is ready if the ring has an

@@ -351,9 +351,8 @@ mod suite {
         let note = |events| seen.note(events);
         let first = Watch::new(queue.pollers(), false, &note)?;
         let second = Watch::new(queue.pollers(), false, &note)?;
-        // A new queue is armed, for pollers that joined before SETUP.
-        for (armed, arm) in [(true, false), (false, false), (true, true), (false, false)] {
-            if arm {
+        for armed in [false, true, false] {
+            if armed {
                 queue.arm();
             }
             kevent.raise(1);

@@ -381,7 +381,7 @@ TEST_F(mapping, header)
 	EXPECT_EQ(0, header->old_end);
 	EXPECT_EQ(header->ring_entries, header->head);
 	EXPECT_EQ(0, header->sleeping);
-	EXPECT_EQ(1, header->polled);
+	EXPECT_EQ(0, header->polled);
 	EXPECT_EQ(0, header->raised);
 }
 

@@ -218,16 +218,48 @@ impl Caller {
     fn set_up(&mut self, fd: i32, call: &Call) {
         let mut setup = uapi::kevent_setup {
             slots: slots(call.a),
+            flags: u32::from(call.b >> 4) & uapi::KEVENT_SETUP_AUTOREMOVE,
             ..Default::default()
         };
         match call.b {
-            0xf0 => setup.flags = 1,
+            0xf0 => setup.flags = 2,
             0xf1 => setup.reserved[0] = 1,
             0xf2 => setup.reserved[1] = 1,
             _ => (),
         }
         let argument = self.argument(call.c, setup);
         self.ioctl(fd, uapi::QUEUE_SETUP, argument, call.c);
+    }
+
+    /// Makes two connected descriptors, whose close may end their kevents.
+    fn ends(&mut self, call: &Call) {
+        let mut ends = [-1; 2];
+        self.calls += 1;
+        // SAFETY: The array has the size that the calls expect.
+        unsafe {
+            match call.a % 4 {
+                0 => libc::pipe2(ends.as_mut_ptr(), libc::O_NONBLOCK),
+                1 => libc::socketpair(
+                    libc::AF_UNIX,
+                    libc::SOCK_DGRAM | libc::SOCK_NONBLOCK,
+                    0,
+                    ends.as_mut_ptr(),
+                ),
+                2 => {
+                    ends[0] =
+                        libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_NONBLOCK, 0);
+                    ends[0]
+                }
+                _ => libc::socketpair(
+                    libc::AF_UNIX,
+                    libc::SOCK_STREAM | libc::SOCK_NONBLOCK,
+                    0,
+                    ends.as_mut_ptr(),
+                ),
+            }
+        };
+        put(call.slot, ends[0].into());
+        put(call.other, ends[1].into());
     }
 
     /// Maps a queue, whose size the header says.
@@ -475,6 +507,7 @@ impl Caller {
 
     pub(super) fn queues(&mut self, op: Op, call: &Call) {
         match op {
+            Op::QueueNew if call.b & 0xc == 0xc => self.ends(call),
             Op::QueueNew => {
                 let path = c"/dev/kevent".as_ptr() as usize;
                 let flags = libc::O_RDWR as usize;
