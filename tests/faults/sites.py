@@ -31,7 +31,7 @@ REALLOCATE = {"rust_helper_krealloc_node_align", "rust_helper_kvrealloc_node_ali
 # is freed before a trace could name it. Copies of functions that are inlined where they
 # are called.
 LEFT_OUT = re.compile(
-    r"4evfd5tests|6MembermE|^evfd_helper_watch|drop_in_place|4drop4Drop4drop"
+    r"4evfd5tests|6MembermE|5EntrymE|^evfd_helper_watch|drop_in_place|4drop4Drop4drop"
     r"|^init_module|8AnonFile4poll$"
 )
 FUNCTION = re.compile(r"^([0-9a-f]+) <(.*)>:$")

@@ -102,6 +102,7 @@ operations! {
     QueueChange(slot: "queue", other: "handle", a: "operation", b: "events", c: "times"),
     QueueBatch(slot: "queue", other: "id", a: "how many", b: "operations", c: "pointer"),
     QueueWait(slot: "queue", other: "map", a: "timeout", b: "clock and flags", c: "head and least"),
+    Ends(slot: "to", other: "to", a: "kind"),
 }
 
 /// A call: its operation, thread, descriptors and arguments. `fail`, if not 0, is the number of the
@@ -137,7 +138,7 @@ impl Call {
             Op::Eventfd | Op::TimerfdCreate | Op::Timerfd | Op::Signalfd => round == 0,
             Op::EventfsSignal | Op::EpollCreate | Op::PostOpen | Op::Dup => round == 0,
             Op::Fork | Op::PassFd | Op::Fdinfo | Op::PostRun => round == 0,
-            Op::QueueNew | Op::QueueMap => round == 0,
+            Op::QueueNew | Op::QueueMap | Op::Ends => round == 0,
             Op::Sleep | Op::ClockSet | Op::TaiOffset | Op::Sigtimer => round == 0,
             _ => true,
         }

@@ -507,7 +507,7 @@ impl Caller {
 
     pub(super) fn queues(&mut self, op: Op, call: &Call) {
         match op {
-            Op::QueueNew if call.b & 0xc == 0xc => self.ends(call),
+            Op::Ends => self.ends(call),
             Op::QueueNew => {
                 let path = c"/dev/kevent".as_ptr() as usize;
                 let flags = libc::O_RDWR as usize;
