@@ -43,6 +43,31 @@ bool evfd_helper_get_user(void *to, const void *from, size_t size)
 	return get_words(to, from, size);
 }
 
+/* get_words() for a size for which the compiler would make a loop. */
+bool evfd_helper_get_user_64_bytes(void *to, const void *from)
+{
+	const void __user *user = (__force const void __user *)from;
+	const u64 __user *word = user;
+	u64 *value = to;
+
+	might_fault();
+	if (should_fail_usercopy() || !user_read_access_begin(user, 64))
+		return false;
+	unsafe_get_user(value[0], word, fault);
+	unsafe_get_user(value[1], word + 1, fault);
+	unsafe_get_user(value[2], word + 2, fault);
+	unsafe_get_user(value[3], word + 3, fault);
+	unsafe_get_user(value[4], word + 4, fault);
+	unsafe_get_user(value[5], word + 5, fault);
+	unsafe_get_user(value[6], word + 6, fault);
+	unsafe_get_user(value[7], word + 7, fault);
+	user_read_access_end();
+	return true;
+fault:
+	user_read_access_end();
+	return false;
+}
+
 bool evfd_helper_get_user_u64(__u64 *to, const void *from)
 {
 	return get_words(to, from, sizeof(*to));

@@ -6,6 +6,7 @@
 #include <linux/uio.h>
 
 bool evfd_helper_get_user(void *to, const void *from, size_t size);
+bool evfd_helper_get_user_64_bytes(void *to, const void *from);
 bool evfd_helper_get_user_u64(__u64 *to, const void *from);
 bool evfd_helper_put_user(void *to, const void *from, size_t size);
 bool evfd_helper_put_user_u64(void *to, __u64 value);

@@ -28,6 +28,8 @@ pub fn read<T: FromBytes>(from: UserPtr) -> Result<T> {
     let copied = unsafe {
         if size_of::<T>() == size_of::<u64>() {
             helpers::evfd_helper_get_user_u64(to.cast(), from.as_const_ptr())
+        } else if size_of::<T>() == 64 {
+            helpers::evfd_helper_get_user_64_bytes(to.cast(), from.as_const_ptr())
         } else {
             helpers::evfd_helper_get_user(to.cast(), from.as_const_ptr(), size_of::<T>())
         }
