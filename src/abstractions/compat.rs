@@ -10,7 +10,9 @@ use kernel::bindings::ktime_t;
 pub use kernel::{
     error::code::{
         ECANCELED,
-        EOPNOTSUPP, //
+        ELOOP,
+        EOPNOTSUPP,
+        ETIME, //
     },
     module::{
         this_module,
@@ -43,6 +45,14 @@ pub const fn on_host(time: ktime_t) -> ktime_t {
     }
 }
 
+/// A full barrier between CPUs. Context: any.
+pub fn smp_mb() {
+    #[cfg(not(evfd_linux_7_2))]
+    kernel::sync::barrier::smp_mb(kernel::sync::atomic::Full);
+    #[cfg(evfd_linux_7_2)]
+    kernel::sync::barrier::smp_mb();
+}
+
 /// The result of a timer's function that does not restart the timer.
 #[cfg(not(evfd_linux_7_2))]
 pub const HRTIMER_NORESTART: kernel::bindings::hrtimer_restart =
@@ -63,7 +73,11 @@ mod linux_7_2 {
     /// As in 7.3's `kernel::error::code`.
     pub const ECANCELED: Error = error(bindings::ECANCELED);
     /// As in 7.3's `kernel::error::code`.
+    pub const ELOOP: Error = error(bindings::ELOOP);
+    /// As in 7.3's `kernel::error::code`.
     pub const EOPNOTSUPP: Error = error(bindings::EOPNOTSUPP);
+    /// As in 7.3's `kernel::error::code`.
+    pub const ETIME: Error = error(bindings::ETIME);
     /// In 7.3, this is a variant of the type.
     pub const HRTIMER_NORESTART: bindings::hrtimer_restart =
         bindings::hrtimer_restart_HRTIMER_NORESTART;

@@ -32,6 +32,7 @@ pub(crate) mod table;
 
 use crate::{
     abstractions::{
+        compat::EOPNOTSUPP,
         file::{
             anon_file::{
                 self,

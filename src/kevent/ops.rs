@@ -19,7 +19,10 @@ use super::{
     sources::Kind,
     table::Key, //
 };
-use crate::uapi;
+use crate::{
+    abstractions::compat::smp_mb,
+    uapi, //
+};
 use kernel::{
     fs::File,
     prelude::*,
@@ -28,7 +31,6 @@ use kernel::{
             Full,
             Relaxed, //
         },
-        barrier::smp_mb,
         ArcBorrow, //
     }, //
 };
@@ -248,6 +250,6 @@ fn enable(place: &Place) {
 fn look(source: &dyn Source) {
     // Either the look sees a change of the source, or its producer sees the change of the kevent
     // (`tests/litmus/kevent-dispatch.litmus`).
-    smp_mb(Full);
+    smp_mb();
     source.recheck();
 }

@@ -27,6 +27,7 @@ use super::{
 };
 use crate::{
     abstractions::{
+        compat::smp_mb,
         file::{
             events::Events,
             poll::PollTable, //
@@ -67,7 +68,6 @@ use kernel::{
             Full,
             Relaxed, //
         },
-        barrier::smp_mb,
         Arc,
         ArcBorrow,
         Mutex,
@@ -539,7 +539,7 @@ impl Queue {
     /// Arms the queue for pollers that joined before it was the file's. Context: task.
     pub(crate) fn arm_for_early(&self) {
         // Full: a poller that joins later sees the file's queue.
-        smp_mb(Full);
+        smp_mb();
         if self.pollers.queue.is_active() {
             xchg_full(&self.armed, 1);
             xchg_full(&self.header[0].polled, 1);

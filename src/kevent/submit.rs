@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     abstractions::{
+        compat::ETIME,
         mm::user::{
             read,
             write, //

@@ -5,6 +5,7 @@
 //! C header: [`include/linux/wait.h`](srctree/include/linux/wait.h)
 
 use crate::abstractions::{
+    compat::ETIME,
     file::events::Events,
     helpers,
     time::clock::{

@@ -6,14 +6,17 @@
 //! pipes of a queue with `KEVENT_SETUP_AUTOREMOVE`. The close of such a file ends the kevent.
 
 use crate::{
-    abstractions::file::{
-        anon_file::fget,
-        events::Events,
-        poller::{
-            self,
-            Hold,
-            Poller,
-            Woken, //
+    abstractions::{
+        compat::ELOOP,
+        file::{
+            anon_file::fget,
+            events::Events,
+            poller::{
+                self,
+                Hold,
+                Poller,
+                Woken, //
+            }, //
         }, //
     },
     kevent::{
