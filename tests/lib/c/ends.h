@@ -84,13 +84,13 @@ static inline bool make_tcp(int fds[2])
 
 static inline bool make_udp(int fds[2])
 {
-	struct sockaddr_in6 address = {
-		.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT,
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
 	socklen_t size = sizeof(address);
 
 	for (int i = 0; i < 2; i++)
-		fds[i] = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		fds[i] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	return loopback_up() && !bind(fds[0], (struct sockaddr *)&address, size) &&
 	       !getsockname(fds[0], (struct sockaddr *)&address, &size) &&
 	       !connect(fds[1], (struct sockaddr *)&address, size);

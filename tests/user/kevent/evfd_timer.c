@@ -86,10 +86,10 @@ TEST_F(timers, a_time_that_has_passed)
 		uint64_t id = CLOCK_MONOTONIC | (uint64_t)i << 32;
 
 		ASSERT_NE(0, add_timer(&self->q, id, passed[i], 0, KEVENT_TIMER_ABSTIME));
-		EXPECT_TRUE(queue_gives(&self->q, id, KEVENT_TIMER_FIRED));
+		EXPECT_TRUE(queue_waits_for(&self->q, id, KEVENT_TIMER_FIRED));
 	}
 	ASSERT_NE(0, add_timer(&self->q, CLOCK_BOOTTIME, 0, 0, 0));
-	EXPECT_TRUE(queue_gives(&self->q, CLOCK_BOOTTIME, KEVENT_TIMER_FIRED));
+	EXPECT_TRUE(queue_waits_for(&self->q, CLOCK_BOOTTIME, KEVENT_TIMER_FIRED));
 }
 
 TEST_F(timers, every_clock)

@@ -58,14 +58,17 @@ TEST_F(steps, a_relative_time_does_not)
 static bool timers_in_namespace(int id)
 {
 	struct kevent_queue q;
-	int64_t when = tfd_clock(id) + SOON_NS;
-	struct kevent_op op = kevent_op_timer(id, 7, when, 0, 0, KEVENT_TIMER_ABSTIME);
+	int64_t when = tfd_clock(id) + FAR_NS;
+	struct kevent_op op = kevent_op_timer(id, 6, when, 0, 0, KEVENT_TIMER_ABSTIME);
 	bool ok;
 
 	if (kevent_open(&q, MIN_SLOTS, 0) || queue_do(&q, &op))
 		return false;
-	ok = kevent_data(&q, kevent_slot_of(op.handle)) == (__u64)when &&
-	     queue_waits_for(&q, 7, KEVENT_TIMER_FIRED) && tfd_clock(id) >= when;
+	ok = kevent_data(&q, kevent_slot_of(op.handle)) == (__u64)when;
+	when = tfd_clock(id) + SOON_NS;
+	op = kevent_op_timer(id, 7, when, 0, 0, KEVENT_TIMER_ABSTIME);
+	ok = ok && !queue_do(&q, &op) && queue_waits_for(&q, 7, KEVENT_TIMER_FIRED) &&
+	     tfd_clock(id) >= when;
 	/* A deadline that the program stores is a time of its own clock. */
 	when = tfd_clock(id) + SOON_NS;
 	op = kevent_op_timer(id, 8, when, 0, 0, KEVENT_TIMER_ABSTIME);
