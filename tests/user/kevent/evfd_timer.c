@@ -326,6 +326,7 @@ TEST_F(timers, rearm_takes_the_event_back)
 	uint64_t handle = add_timer(&self->q, CLOCK_MONOTONIC, 1, 0, KEVENT_TIMER_ABSTIME);
 
 	ASSERT_NE(0, handle);
+	ASSERT_EQ(0, kevent_wait(&self->q, NULL, 0, DEADLINE_NS, 0));
 	EXPECT_EQ(KEVENT_TIMER_FIRED, rearm(&self->q, handle, FAR_NS, 0, 0));
 	EXPECT_TRUE(queue_stays_empty(&self->q));
 	EXPECT_EQ(0, rearm(&self->q, handle, 1, 0, 0));
