@@ -7,10 +7,13 @@
 //! again, and the walk sees one that got ready before (`tests/litmus/kevent-level.litmus`).
 
 use super::layout::SlotRef;
-use crate::abstractions::sync::atomic::{
-    read_once,
-    write_once,
-    xchg_full, //
+use crate::{
+    abstractions::sync::atomic::{
+        read_once,
+        write_once,
+        xchg_full, //
+    },
+    uapi, //
 };
 use kernel::sync::atomic::{
     Atomic,
@@ -45,6 +48,12 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// Whether the kevent has had its only event, or its file was closed. The next walk removes it.
+    pub(crate) fn has_ended(&self) -> bool {
+        let fired = self.fired.load(Relaxed);
+        fired == CLOSED || fired == FIRED && self.flags.load(Relaxed) & uapi::KEVENT_ONESHOT != 0
+    }
+
     /// Whether the kevent is looked at again after an event.
     pub(crate) fn has_level(&self) -> bool {
         self.flags.load(Relaxed) & WALK != 0
@@ -115,7 +124,7 @@ impl Delivered {
     pub(crate) fn walk<'a>(
         &self,
         place_of: impl Fn(u32) -> Option<&'a Place>,
-        mut look: impl FnMut(u32, Why),
+        mut look: impl FnMut(&Place, Why),
     ) {
         let mut at = xchg_full(&self.first, 0);
         while let Some(number) = at.checked_sub(1) {
@@ -126,9 +135,9 @@ impl Delivered {
             at = place.next.load(Relaxed);
             let why = xchg_full(&place.listed, 0);
             if why == Why::Look as u32 {
-                look(number, Why::Look);
+                look(place, Why::Look);
             } else {
-                look(number, Why::Event);
+                look(place, Why::Event);
             }
         }
     }

@@ -125,7 +125,7 @@ fn add(
     };
     let mut kevents = queue.lock();
     if let Some(number) = kevents.find(&key) {
-        if !queue.has_ended(number) {
+        if !queue.place(number).is_some_and(Place::has_ended) {
             return Err(EEXIST);
         }
         queue.end(&mut kevents, number);
@@ -150,43 +150,44 @@ fn remove(queue: &Queue, op: &uapi::kevent_op) -> Result<Done> {
     }
     let mut kevents = queue.lock();
     let (number, source) = kevents.get(op.handle)?;
-    let ended = source.is_none() || queue.has_ended(number);
+    let place = queue.place(number).ok_or(ENOENT)?;
+    let ended = source.is_none() || place.has_ended();
     queue.end(&mut kevents, number);
-    let events = queue.slot(number).map_or(0, |(slot, _)| slot.retract());
+    let events = place.slot.retract();
     if ended && events == 0 {
         return Err(ENOENT);
     }
     Ok(Done { handle: 0, events })
 }
 
-/// The slot and source of the kevent with the handle of `op`. Errors: `ENOENT`.
+/// The place and source of the kevent with the handle of `op`. Errors: `ENOENT`.
 fn live<'a>(
-    queue: &Queue,
+    queue: &'a Queue,
     kevents: &'a Kevents,
     op: &uapi::kevent_op,
-) -> Result<(u32, &'a dyn Source)> {
+) -> Result<(&'a Place, &'a dyn Source)> {
     let (number, source) = kevents.get(op.handle)?;
     let source = source.ok_or(ENOENT)?;
-    if queue.has_ended(number) {
+    let place = queue.place(number).ok_or(ENOENT)?;
+    if place.has_ended() {
         return Err(ENOENT);
     }
-    Ok((number, &**source))
+    Ok((place, &**source))
 }
 
 fn modify(queue: &Queue, op: &uapi::kevent_op) -> Result<Done> {
     check_no_arguments(op)?;
     let kevents = queue.lock();
-    let (number, source) = live(queue, &kevents, op)?;
-    check(op, Kind::of(kevents.kind(number).ok_or(ENOENT)?)?)?;
+    let (place, source) = live(queue, &kevents, op)?;
+    check(op, Kind::of(kevents.kind(place.number).ok_or(ENOENT)?)?)?;
     let flags = op.flags.into();
-    let (slot, place) = queue.slot(number).ok_or(ENOENT)?;
     enable(place);
     place
         .flags
         .store(kept(flags, source.needs_walk(flags)), Relaxed);
-    slot.want.store(op.want, Relaxed);
+    place.slot.want.store(op.want, Relaxed);
     // An event may have come between the two, with DISPATCH and so without a place in the list.
-    queue.list_if_ended(number);
+    queue.list_if_ended(place);
     look(source);
     Ok(Done::default())
 }
@@ -215,8 +216,7 @@ fn recheck(queue: &Queue, op: &uapi::kevent_op) -> Result<Done> {
         return Err(EINVAL);
     }
     let kevents = queue.lock();
-    let (number, source) = live(queue, &kevents, op)?;
-    let (_, place) = queue.slot(number).ok_or(ENOENT)?;
+    let (place, source) = live(queue, &kevents, op)?;
     enable(place);
     look(source);
     Ok(Done::default())
@@ -228,8 +228,7 @@ fn rearm(queue: &Queue, op: &uapi::kevent_op) -> Result<Done> {
         return Err(EINVAL);
     }
     let kevents = queue.lock();
-    let (number, source) = live(queue, &kevents, op)?;
-    let (_, place) = queue.slot(number).ok_or(ENOENT)?;
+    let (place, source) = live(queue, &kevents, op)?;
     let events = source.rearm(op, &|| {
         enable(place);
         let flags = kept(place.flags.load(Relaxed), op.arg[1] != 0);

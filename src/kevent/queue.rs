@@ -325,18 +325,9 @@ impl Queue {
         Ok(number)
     }
 
-    /// Whether the kevent in slot `number` has had its only event, or its file was closed. The next
-    /// walk removes it.
-    pub(crate) fn has_ended(&self, number: u32) -> bool {
-        self.slot(number).is_some_and(|(_, place)| {
-            let fired = place.fired.load(Relaxed);
-            fired == CLOSED || fired == FIRED && place.flags.load(Relaxed) & ONESHOT != 0
-        })
-    }
-
-    /// Lets the next walk remove the kevent in slot `number` if it has ended.
-    pub(super) fn list_if_ended(&self, number: u32) {
-        if let (true, Some((_, place))) = (self.has_ended(number), self.slot(number)) {
+    /// Lets the next walk remove the kevent in `place` if it has ended.
+    pub(super) fn list_if_ended(&self, place: &Place) {
+        if place.has_ended() {
             self.delivered.push(place, Why::Event);
         }
     }
@@ -462,11 +453,11 @@ impl Queue {
     fn walk_locked(&self, kevents: &mut Kevents) {
         self.delivered.walk(
             |number| self.place(number),
-            |number, why| {
-                if self.has_ended(number) {
-                    self.end(kevents, number);
-                } else if let Some(source) = kevents.source(number) {
-                    if why == Why::Look || self.place(number).is_some_and(Place::has_level) {
+            |place, why| {
+                if place.has_ended() {
+                    self.end(kevents, place.number);
+                } else if why == Why::Look || place.has_level() {
+                    if let Some(source) = kevents.source(place.number) {
                         source.recheck();
                     }
                 }

@@ -27,15 +27,18 @@
 //! for each slot, never overflows. A program that clears QUEUED without consuming harms only
 //! itself: positions are the kernel's, and a store never leaves the ring.
 
-use crate::abstractions::{
-    mm::shared::Shared,
-    sync::{
-        atomic::{
-            fetch_add_full,
-            xchg_full, //
-        },
-        preempt, //
-    }, //
+use crate::{
+    abstractions::{
+        mm::shared::Shared,
+        sync::{
+            atomic::{
+                fetch_add_full,
+                xchg_full, //
+            },
+            preempt, //
+        }, //
+    },
+    uapi, //
 };
 use kernel::{
     prelude::*,
@@ -45,8 +48,7 @@ use kernel::{
     }, //
 };
 
-/// `KEVENT_PHASE`.
-const PHASE: u32 = 1 << 31;
+const PHASE: u32 = uapi::KEVENT_PHASE;
 
 /// The ring, and the position of the next entry. The first position is the number of entries, so
 /// that the phase of the first lap differs from the zeros in the new memory.

@@ -3,11 +3,14 @@
 //! The kernel's side of a slot.
 
 use super::layout::Slot;
-use crate::abstractions::sync::atomic::{
-    and_full,
-    or_full,
-    read_once,
-    test_and_set_top, //
+use crate::{
+    abstractions::sync::atomic::{
+        and_full,
+        or_full,
+        read_once,
+        test_and_set_top, //
+    },
+    uapi, //
 };
 use kernel::sync::atomic::{
     Acquire,
@@ -16,8 +19,9 @@ use kernel::sync::atomic::{
     Release, //
 };
 
-/// `KEVENT_QUEUED`: the slot is in the index ring.
-pub(crate) const QUEUED: u64 = 1 << 63;
+/// The slot is in the index ring. [`test_and_set_top`] sets it.
+pub(crate) const QUEUED: u64 = uapi::KEVENT_QUEUED as u64;
+const _: () = assert!(QUEUED == 1 << 63);
 
 /// How often [`Slot::retract`] tries. Only a program that writes the slot all the time makes it
 /// fail, and then it only keeps events that the program may have written itself.

@@ -146,7 +146,7 @@ impl Queue {
     pub(crate) fn walk(&self, mut look: impl FnMut(u32)) {
         self.delivered.walk(
             |number| self.places.get(number as usize),
-            |number, _| look(number),
+            |place, _| look(place.number),
         );
     }
 

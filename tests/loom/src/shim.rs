@@ -383,6 +383,10 @@ pub(crate) use shared_words;
 pub(crate) mod uapi {
     pub(crate) use crate::kevent::layout::Header as kevent_header;
 
+    pub(crate) const KEVENT_ONESHOT: u32 = 0x1;
+    pub(crate) const KEVENT_PHASE: u32 = 1 << 31;
+    pub(crate) const KEVENT_QUEUED: i64 = i64::MIN;
+
     super::shared_words! {
         pub(crate) struct kevent_slot {
             pub(crate) ready: u64,
