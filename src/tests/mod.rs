@@ -5,5 +5,6 @@
 mod abstractions;
 mod eventfd;
 mod kevent;
+mod seen;
 mod signalfd;
 mod timerfd;

@@ -23,6 +23,7 @@ mod suite {
             counter::Counter,
             EventFd, //
         },
+        tests::seen::Seen,
         uapi, //
     };
     use kernel::sync::{
@@ -33,31 +34,6 @@ mod suite {
         },
         Arc, //
     };
-
-    /// Counts wake-ups, and collects their events.
-    struct Seen {
-        count: Atomic<u32>,
-        events: Atomic<u32>,
-    }
-
-    impl Seen {
-        const fn new() -> Self {
-            Self {
-                count: Atomic::new(0),
-                events: Atomic::new(0),
-            }
-        }
-
-        fn note(&self, events: Events) {
-            let old = self.events.load(Relaxed);
-            self.events.store(old | events.bits(), Relaxed);
-            self.count.fetch_add(1, Full);
-        }
-
-        fn events(&self) -> Events {
-            Events::from_bits(self.events.load(Relaxed))
-        }
-    }
 
     fn post(fd: &Arc<EventFd>, n: u32) -> u32 {
         EventFd::post(fd.as_arc_borrow(), n, Events::NONE)

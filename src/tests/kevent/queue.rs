@@ -38,6 +38,7 @@ mod suite {
             source::Source,
             table::Key, //
         },
+        tests::seen::Seen,
         uapi, //
     };
     use core::ops::Deref;
@@ -215,31 +216,6 @@ mod suite {
         }
     }
 
-    /// Counts wake-ups, and collects their events.
-    struct Seen {
-        count: Atomic<u32>,
-        events: Atomic<u32>,
-    }
-
-    impl Seen {
-        const fn new() -> Self {
-            Self {
-                count: Atomic::new(0),
-                events: Atomic::new(0),
-            }
-        }
-
-        fn note(&self, events: Events) {
-            let old = self.events.load(Relaxed);
-            self.events.store(old | events.bits(), Relaxed);
-            self.count.fetch_add(1, Full);
-        }
-
-        fn count(&self) -> u32 {
-            self.count.xchg(0, Full)
-        }
-    }
-
     #[test]
     fn the_header_describes_the_mapping() -> Result {
         let queue = Open::new()?;
@@ -293,7 +269,7 @@ mod suite {
             // The second and third event find the slot queued.
             assert_eq!(tasks.count(), 1);
             assert_eq!(pollers.count(), 1);
-            assert!(Events::from_bits(pollers.events.load(Relaxed)) == Events::IN);
+            assert!(pollers.events() == Events::IN);
             drop(task);
             drop(poller);
         }
