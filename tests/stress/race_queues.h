@@ -27,10 +27,19 @@ static inline void queue_unmap(void)
 	     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 }
 
+/*
+ * Maps the queue elsewhere, then moves it to the address. A MAP_FIXED mapping that fails
+ * can leave a hole there, for any other mapping of this process.
+ */
 static inline void race_queue_map(struct caller *caller)
 {
-	mmap(queue_memory, RACE_QUEUE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
-	     slot(QUEUE), 0);
+	void *map = mmap(NULL, RACE_QUEUE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
+			 slot(QUEUE), 0);
+
+	if (map != MAP_FAILED &&
+	    mremap(map, RACE_QUEUE_SIZE, RACE_QUEUE_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED,
+		   queue_memory) == MAP_FAILED)
+		munmap(map, RACE_QUEUE_SIZE);
 	if (caller->turn % 4 == 0)
 		queue_unmap();
 }
@@ -103,10 +112,10 @@ static inline void race_queue_change(struct caller *caller)
 	raw_submit(slot(QUEUE), ops, ARRAY_SIZE(ops), 0, 0);
 }
 
-/* Sleeps for a moment, or until a signal. */
+/* Sleeps for a moment, or until a signal. The signals that are read stay blocked. */
 static inline void race_queue_wait(struct caller *caller)
 {
-	uint64_t mask = sig_bit(SIGUSR2);
+	uint64_t mask = sig_bit(SIG_READ) | sig_bit(SIG_READ_RT);
 	struct kevent_submit arg = {
 		.flags = KEVENT_WAIT,
 		.head = RACE_SLOTS + dice(caller, 3),
