@@ -100,12 +100,14 @@ struct timers {
 	bool good;
 };
 
-static inline struct timers beside_abuse(const char *impl, int64_t ms)
+/* Counts beats by @count while another user does @abuse. */
+static inline struct timers beside(const char *impl, void (*abuse)(const void *arg),
+				   struct beats (*count)(int64_t ms), int64_t ms)
 {
-	pid_t user = user_start(impl, abuse_time, NULL, false);
+	pid_t user = user_start(impl, abuse, NULL, false);
 	struct timers timers = { .good = user_is_ready(user) };
 
-	timers.beats = beats_in(ms);
+	timers.beats = count(ms);
 	timers.abuses = shared->count;
 	timers.good = !user_end(user) && timers.abuses && timers.good;
 	return timers;
@@ -117,8 +119,8 @@ static inline void test_timers(int64_t ms)
 	bool good = false;
 
 	for (int i = 0; i < ROUNDS && !good; i++) {
-		native = beside_abuse("native", ms);
-		evfd = beside_abuse("evfd", ms);
+		native = beside("native", abuse_time, beats_in, ms);
+		evfd = beside("evfd", abuse_time, beats_in, ms);
 		good = native.good && evfd.good &&
 		       evfd.beats.n * 2 >= native.beats.n &&
 		       evfd.beats.gap_ms < GAP_MAX_MS;
@@ -148,6 +150,22 @@ static inline bool watch_by_many(int fd)
 	return good;
 }
 
+/* Adds the descriptor to a single queue, as many kevents. */
+static inline bool watch_by_kevents(int fd)
+{
+	int queue = raw_queue_new(WATCHERS);
+	bool good = queue >= 0;
+
+	for (int i = 0; i < WATCHERS && good; i++) {
+		struct kevent_op op = raw_add(KEVENT_POLL, fd, POLLIN);
+
+		op.flags = KEVENT_ET;
+		op.user = i;
+		good = !raw_do(queue, &op);
+	}
+	return good;
+}
+
 /* Adds the descriptor to many epolls, and each of them to another epoll. */
 static inline bool watch_by_nests(int fd)
 {
@@ -166,10 +184,11 @@ static inline bool watch_by_nests(int fd)
 
 static const struct watch {
 	const char *name;
-	bool (*watch)(int fd);
+	bool (*native)(int fd), (*evfd)(int fd);
 } watches[] = {
-	{ "10,000 watches", watch_by_many },
-	{ "100 nested watchers", watch_by_nests },
+	{ "10,000 watches", watch_by_many, watch_by_many },
+	{ "100 nested watchers", watch_by_nests, watch_by_nests },
+	{ "10,000 kevents", watch_by_many, watch_by_kevents },
 };
 
 /* Takes the time of the fastest write, because the others were interrupted. */
@@ -179,7 +198,7 @@ static inline void time_writes(const void *arg)
 	int fd = efd_new(0, EFD_NONBLOCK);
 	int64_t start, took, least = INT64_MAX;
 
-	if (!watch->watch(fd)) {
+	if (!(impl_is_evfd() ? watch->evfd(fd) : watch->native(fd))) {
 		shared->error = errno;
 		return;
 	}

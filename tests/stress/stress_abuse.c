@@ -7,7 +7,7 @@
  */
 #include "abuse_log.h"
 #include "abuse_memory.h"
-#include "abuse_time.h"
+#include "abuse_queues.h"
 
 #define PRINTK	"/proc/sys/kernel/printk"
 
@@ -37,12 +37,13 @@ int main(int argc, char **argv)
 		ksft_exit_fail_msg("can't raise the limit of open files\n");
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(takes) + 4 + 1 + 1 + ARRAY_SIZE(watches) +
+	ksft_set_plan(ARRAY_SIZE(takes) + 4 + 1 + 2 + ARRAY_SIZE(watches) +
 		      ARRAY_SIZE(bads));
 	test_charges();
 	test_large_queue();
 	test_limit_quietly(argv[4]);
 	test_timers(atoll(argv[1]) * 1000);
+	test_queues(atoll(argv[1]) * 1000);
 	test_watchers();
 	test_log(atoi(argv[2]));
 	ksft_finished();
