@@ -228,6 +228,55 @@ FIXTURE_VARIANT_ADD(contexts, task_softirq_nonblocking)
 	.posts = 20000,
 };
 
+FIXTURE_VARIANT_ADD(contexts, task_hardirq_queue)
+{
+	.context = { POST_TEST_TASK, POST_TEST_HARDIRQ },
+	.kinds = { IN_QUEUE },
+	.posts = 500000,
+};
+
+FIXTURE_VARIANT_ADD(contexts, softirq_nmi_queue_edge)
+{
+	.context = { POST_TEST_SOFTIRQ, POST_TEST_NMI },
+	.kinds = { IN_QUEUE_EDGE },
+	.posts = 20000,
+};
+
+FIXTURE_VARIANT_ADD(contexts, hardirq_nmi_queue_dispatch)
+{
+	.context = { POST_TEST_HARDIRQ, POST_TEST_NMI },
+	.kinds = { IN_QUEUE_DISPATCH },
+	.posts = 20000,
+};
+
+FIXTURE_VARIANT_ADD(contexts, task_nmi_queue_oneshot)
+{
+	.context = { POST_TEST_TASK, POST_TEST_NMI },
+	.kinds = { IN_QUEUE_ONESHOT },
+	.posts = 20000,
+};
+
+FIXTURE_VARIANT_ADD(contexts, spinlock_hardirq_queue_poll)
+{
+	.context = { POST_TEST_SPINLOCK, POST_TEST_HARDIRQ },
+	.kinds = { IN_QUEUE_POLL },
+	.posts = 20000,
+};
+
+FIXTURE_VARIANT_ADD(contexts, irqs_off_nmi_queue_loop)
+{
+	.context = { POST_TEST_IRQS_OFF, POST_TEST_NMI },
+	.kinds = { IN_QUEUE_LOOP },
+	.posts = 20000,
+};
+
+FIXTURE_VARIANT_ADD(contexts, task_softirq_queue_shared)
+{
+	.context = { POST_TEST_TASK, POST_TEST_SOFTIRQ },
+	.kinds = { IN_QUEUE_SHARED },
+	.posts = 20000,
+};
+
 FIXTURE_VARIANT_ADD(contexts, hardirq_nmi_everybody)
 {
 	.context = { POST_TEST_HARDIRQ, POST_TEST_NMI },

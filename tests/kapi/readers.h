@@ -9,65 +9,8 @@
 #include <linux/aio_abi.h>
 #include <sys/select.h>
 
+#include "queue_readers.h"
 #include "uring.h"
-#include "kapi.h"
-
-#define READERS_MAX	12
-
-enum reader_kind {
-	BLOCKING = 1,
-	NONBLOCKING,
-	IN_EPOLL,
-	IN_EPOLL_EDGE,
-	IN_EPOLL_ONESHOT,
-	IN_POLL,
-	IN_SELECT,
-	IN_AIO,
-	IN_URING,
-	IN_URING_MULTISHOT,
-	IN_KERNEL,
-	IN_CALLBACK,
-};
-
-#define EVERYBODY {							\
-	BLOCKING, NONBLOCKING, IN_EPOLL, IN_EPOLL_EDGE, IN_EPOLL_ONESHOT,	\
-	IN_POLL, IN_SELECT, IN_AIO, IN_URING, IN_URING_MULTISHOT,		\
-	IN_KERNEL, IN_CALLBACK,							\
-}
-
-struct readers {
-	int fd;
-	atomic_ullong total;
-	atomic_bool stop;
-	atomic_int failed;
-	pthread_t threads[READERS_MAX];
-	int nr;
-};
-
-struct reader {
-	struct readers *readers;
-	enum reader_kind kind;
-};
-
-static inline void readers_check(struct readers *readers, bool good)
-{
-	if (!good)
-		atomic_fetch_add(&readers->failed, 1);
-}
-
-static inline bool read_now(struct readers *readers, int flags)
-{
-	__u64 count;
-	struct iovec iov = { .iov_base = &count, .iov_len = sizeof(count) };
-	ssize_t n = preadv2(readers->fd, &iov, 1, -1, flags);
-
-	if (n == sizeof(count)) {
-		atomic_fetch_add(&readers->total, count);
-		return true;
-	}
-	readers_check(readers, n < 0 && errno == EAGAIN);
-	return false;
-}
 
 static inline void read_in_epoll(struct readers *readers, unsigned int flags)
 {
@@ -254,6 +197,27 @@ static inline void *reader_thread(void *data)
 	case IN_CALLBACK:
 		read_in_callback(readers);
 		break;
+	case IN_QUEUE:
+		read_in_queue(readers, 0);
+		break;
+	case IN_QUEUE_EDGE:
+		read_in_queue(readers, KEVENT_ET);
+		break;
+	case IN_QUEUE_DISPATCH:
+		read_in_queue(readers, KEVENT_ET | KEVENT_DISPATCH);
+		break;
+	case IN_QUEUE_ONESHOT:
+		read_in_queue_oneshot(readers);
+		break;
+	case IN_QUEUE_POLL:
+		read_in_queue_poll(readers);
+		break;
+	case IN_QUEUE_LOOP:
+		read_in_queue_loop(readers);
+		break;
+	case IN_QUEUE_SHARED:
+		read_in_queue_shared(readers);
+		break;
 	}
 	free(reader);
 	return NULL;
@@ -286,8 +250,7 @@ static inline __u64 readers_stop(struct readers *readers)
 			usleep(1000);
 		}
 	}
-	while (read_now(readers, RWF_NOWAIT))
-		;
+	read_all(readers);
 	return written;
 }
 
