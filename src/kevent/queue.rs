@@ -27,7 +27,10 @@ use super::{
 };
 use crate::{
     abstractions::{
-        compat::smp_mb,
+        compat::{
+            smp_mb,
+            ETIME, //
+        },
         file::{
             events::Events,
             poll::PollTable, //
@@ -486,11 +489,20 @@ impl Queue {
     ///
     /// Context: task, may sleep. Errors: `ERESTARTSYS` if a signal is pending; `ETIME`.
     pub(crate) fn wait(&self, head: u64, min: u32, limit: &Limit) -> Result {
+        let mut woken = false;
         loop {
             self.look();
             if self.is_ready(head, min) {
                 return Ok(());
             }
+            // Otherwise sources that ask for a look again and again would keep the task here.
+            if woken && current!().signal_pending() {
+                return Err(ERESTARTSYS);
+            }
+            if woken && limit.has_passed() {
+                return Err(ETIME);
+            }
+            woken = true;
             let sleeping = &self.header[0].sleeping;
             // Full: a program that raises a slot afterwards sees it.
             sleeping.fetch_add(1, Full);

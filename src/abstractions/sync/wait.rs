@@ -289,6 +289,11 @@ impl Limit {
         }
     }
 
+    /// Whether the time has come.
+    pub fn has_passed(&self) -> bool {
+        self.time.is_some_and(|time| self.clock.now() >= time)
+    }
+
     /// Sleeps until a wake-up or the limit. Returns false at the limit.
     fn sleep(&self) -> bool {
         let mut time = self.time.unwrap_or_default();

@@ -61,6 +61,8 @@ mod suite {
         always: u32,
         events: Atomic<u32>,
         rechecks: Atomic<u32>,
+        /// The number of rechecks that ask for another.
+        restless: Atomic<u32>,
     }
 
     impl Level {
@@ -73,6 +75,10 @@ mod suite {
         fn recheck(&self) {
             self.rechecks.fetch_add(1, Full);
             self.raise(self.events.load(Relaxed));
+            if let Some(left) = self.restless.load(Relaxed).checked_sub(1) {
+                self.restless.store(left, Relaxed);
+                self.port.recheck_later();
+            }
         }
     }
 
@@ -136,6 +142,7 @@ mod suite {
                     always,
                     events: Atomic::new(0),
                     rechecks: Atomic::new(0),
+                    restless: Atomic::new(0),
                 },
                 GFP_KERNEL,
             )?;
@@ -573,6 +580,18 @@ mod suite {
             drop(task);
             drop(poller);
         }
+        Ok(())
+    }
+
+    #[test]
+    fn a_wait_ends_in_time_however_often_a_source_asks_for_a_look() -> Result {
+        let queue = Open::new()?;
+        let program = Program::new(&queue);
+        let kevent = queue.add(1, 0b1, 0, 0)?;
+        kevent.source.restless.store(1000, Relaxed);
+        kevent.source.port.recheck_later();
+        assert!(!queue.is_ready(&program, 1)?);
+        assert_eq!(kevent.rechecks(), 2);
         Ok(())
     }
 
