@@ -24,21 +24,24 @@ bool evfd_helper_can_poll(struct file *file)
 	return file_can_poll(file);
 }
 
-static bool evfd_is_anon(struct file *file, const char *name)
+/* Most names differ in their length already. Those of these files never change. */
+static bool evfd_is_anon(struct file *file, struct qstr name)
 {
+	const struct qstr *own = &file->f_path.dentry->d_name;
+
 	return file_inode(file)->i_sb->s_magic == ANON_INODE_FS_MAGIC &&
-	       !strcmp(file->f_path.dentry->d_name.name, name);
+	       own->len == name.len && !memcmp(own->name, name.name, name.len);
 }
 
 /* The kernel exports neither the operations of these files nor its own tests. */
 bool evfd_helper_is_epoll(struct file *file)
 {
-	return evfd_is_anon(file, "[eventpoll]");
+	return evfd_is_anon(file, QSTR("[eventpoll]"));
 }
 
 bool evfd_helper_is_io_uring(struct file *file)
 {
-	return evfd_is_anon(file, "[io_uring]");
+	return evfd_is_anon(file, QSTR("[io_uring]"));
 }
 
 /* May sleep. */
