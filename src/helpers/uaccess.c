@@ -100,6 +100,23 @@ bool evfd_helper_put_user(void *to, const void *from, size_t size)
 	return put_words(to, from, size);
 }
 
+/* put_words() for a size for which the compiler would make a loop. */
+bool evfd_helper_put_user_16_bytes(void *to, __u64 first, __u64 second)
+{
+	u64 __user *word = (__force u64 __user *)to;
+
+	might_fault();
+	if (should_fail_usercopy() || !user_write_access_begin(word, 16))
+		return false;
+	unsafe_put_user(first, word, fault);
+	unsafe_put_user(second, word + 1, fault);
+	user_write_access_end();
+	return true;
+fault:
+	user_write_access_end();
+	return false;
+}
+
 bool evfd_helper_put_user_u64(void *to, __u64 value)
 {
 	might_fault();

@@ -52,6 +52,9 @@ pub fn write<T: IntoBytes + Immutable>(to: UserPtr, value: &T) -> Result {
     let copied = unsafe {
         if size_of::<T>() == size_of::<u64>() {
             helpers::evfd_helper_put_user_u64(to.as_mut_ptr(), from.cast::<u64>().read_unaligned())
+        } else if size_of::<T>() == 16 {
+            let [first, second] = from.cast::<[u64; 2]>().read_unaligned();
+            helpers::evfd_helper_put_user_16_bytes(to.as_mut_ptr(), first, second)
         } else {
             helpers::evfd_helper_put_user(to.as_mut_ptr(), from.cast(), size_of::<T>())
         }
