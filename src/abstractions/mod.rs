@@ -10,7 +10,7 @@
 //! | [`extern_c`] | arguments and results of functions that C code calls |
 //! | [`mod@file`] | files on anonymous inodes, misc devices, polling |
 //! | [`ida`] | `struct ida` |
-//! | [`mm`] | user memory |
+//! | [`mm`] | user memory, shared memory, containers |
 //! | [`compat`] | items that the kernel crate of Linux 7.2 does not have |
 //! | [`sync`] | wait queues, deferred work, lists |
 //! | [`task`] | signals |

@@ -15,7 +15,10 @@ use super::{
         DISPATCH,
         ONESHOT, //
     },
-    source::Source,
+    source::{
+        Room,
+        Source, //
+    },
     sources::Kind,
     table::Key, //
 };
@@ -132,13 +135,14 @@ fn add(
     }
     let number = queue.begin(&mut kevents, &key, op.want, flags)?;
     let port = Port::new(queue.into(), number)?;
-    let source = kind.make(op, port, is_queue).inspect_err(|_| {
+    let room = kevents.room(number)?;
+    kind.make(op, port, is_queue, room).inspect_err(|_| {
         // It may have raised events before it failed.
         if let Some((slot, _)) = queue.slot(number) {
             slot.retract();
         }
     })?;
-    let handle = kevents.fill(key, source)?;
+    let handle = kevents.fill(key)?;
     queue.added();
     Ok(Done { handle, events: 0 })
 }
@@ -167,12 +171,12 @@ fn live<'a>(
     op: &uapi::kevent_op,
 ) -> Result<(&'a Place, &'a dyn Source)> {
     let (number, source) = kevents.get(op.handle)?;
-    let source = source.ok_or(ENOENT)?;
+    let source = source.and_then(Room::get).ok_or(ENOENT)?;
     let place = queue.place(number).ok_or(ENOENT)?;
     if place.has_ended() {
         return Err(ENOENT);
     }
-    Ok((place, &**source))
+    Ok((place, source))
 }
 
 fn modify(queue: &Queue, op: &uapi::kevent_op) -> Result<Done> {

@@ -19,7 +19,7 @@ use super::{
         SLOTS_PER_PAGE, //
     },
     ring::Ring,
-    source::Source,
+    source::Room,
     table::{
         Key,
         Table, //
@@ -160,7 +160,7 @@ impl Chunk {
 }
 
 /// The kevents of a queue.
-pub(crate) type Kevents = Table<Arc<dyn Source>>;
+pub(crate) type Kevents = Table<Room>;
 
 /// A queue whose size is known.
 #[pin_data]
@@ -460,7 +460,7 @@ impl Queue {
                 if place.has_ended() {
                     self.end(kevents, place.number);
                 } else if why == Why::Look || place.has_level() {
-                    if let Some(source) = kevents.source(place.number) {
+                    if let Some(source) = kevents.source(place.number).and_then(Room::get) {
                         source.recheck();
                     }
                 }
@@ -472,7 +472,7 @@ impl Queue {
     pub(crate) fn end(&self, kevents: &mut Kevents, number: u32) {
         if let Some(source) = kevents.take(number) {
             // The source may queue the slot until it is gone.
-            drop(source);
+            source.clear();
             kevents.release(number, self.is_queued(number));
             self.used.fetch_sub(1, Relaxed);
         }
@@ -592,7 +592,9 @@ impl Queue {
                 key.id,
                 key.user
             );
-            source.show(m);
+            if let Some(source) = source.get() {
+                source.show(m);
+            }
             seq_print!(m, "\n");
         }
     }

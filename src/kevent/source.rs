@@ -2,10 +2,15 @@
 
 //! A source of events, as its queue sees it.
 
-use crate::uapi;
+use crate::{
+    abstractions::mm::room,
+    uapi,
+    upcast_to, //
+};
 use kernel::{
     prelude::*,
-    seq_file::SeqFile, //
+    seq_file::SeqFile,
+    sync::Arc, //
 };
 
 /// The source of a kevent. It holds a [`Port`](super::port::Port), by which it raises events from
@@ -13,6 +18,9 @@ use kernel::{
 ///
 /// Dropping it detaches it: afterwards it raises no event, and none is being raised. The drop and
 /// all functions run in a task that holds the lock of the queue's kevents, and may sleep.
+///
+/// It is made in the [`Room`] of its slot, and does not move. One that is too large for it is made
+/// in an [`Arc`].
 pub(crate) trait Source: Send + Sync {
     /// Looks at what is watched, and raises the events that are there now.
     fn recheck(&self) {}
@@ -39,4 +47,31 @@ pub(crate) trait Source: Send + Sync {
 
     /// Prints to the queue's fdinfo, in the line of the kevent.
     fn show(&self, _m: &SeqFile) {}
+}
+
+upcast_to!(Source);
+
+/// The room for the source of a slot: 120 bytes, for a timer or for the poller of a file.
+pub(crate) type Room = room::Room<dyn Source, 15>;
+
+impl<T: Source> Source for Arc<T> {
+    fn recheck(&self) {
+        (**self).recheck();
+    }
+
+    fn needs_walk(&self, flags: u32) -> bool {
+        (**self).needs_walk(flags)
+    }
+
+    fn rearm(&self, op: &uapi::kevent_op, reset: &dyn Fn()) -> Result<u32> {
+        (**self).rearm(op, reset)
+    }
+
+    fn ready(&self, events: u32) -> Result {
+        (**self).ready(events)
+    }
+
+    fn show(&self, m: &SeqFile) {
+        (**self).show(m);
+    }
 }

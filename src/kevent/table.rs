@@ -2,7 +2,11 @@
 
 //! The kevents of a queue, by slot and by key.
 
-use crate::uapi;
+use crate::{
+    abstractions::mm::stable::Stable,
+    uapi, //
+};
+use core::pin::Pin;
 use kernel::{
     alloc::flags::GFP_KERNEL_ACCOUNT,
     prelude::*, //
@@ -29,9 +33,7 @@ impl Key {
 type LinkTo = u32;
 
 /// The private part of a slot.
-struct Entry<S> {
-    /// The kevent's source, unless the slot is free.
-    source: Option<S>,
+struct Entry {
     id: u64,
     user: u64,
     /// That of the last kevent's handle, or 0.
@@ -39,21 +41,36 @@ struct Entry<S> {
     /// The next entry of the bucket, or of the list of free or of waiting slots.
     next: LinkTo,
     kind: u16,
+    /// Whether the slot has a kevent.
+    used: bool,
 }
 
-impl<S> Entry<S> {
+const _: () = assert!(size_of::<Entry>() == 32);
+
+impl Entry {
+    fn key(&self) -> Key {
+        Key {
+            kind: self.kind,
+            id: self.id,
+            user: self.user,
+        }
+    }
+
     /// The generation of the next kevent, which is not 0.
     fn next_generation(&self) -> u32 {
         self.generation.wrapping_add(1).max(1)
     }
 }
 
-/// A table of at most `slots` kevents with sources `S`.
+/// A table of at most `slots` kevents, each with an `S` that holds its source. An `S` belongs to its
+/// slot, and does not move.
 ///
 /// A free slot is in either of two lists. The slots in `waiting` may still be in the ring, and are not
 /// reused before the program has consumed their entry.
 pub(crate) struct Table<S> {
-    entries: KVVec<Entry<S>>,
+    entries: KVVec<Entry>,
+    /// At least one for each entry.
+    sources: Stable<S>,
     buckets: KVVec<LinkTo>,
     bits: u32,
     free: LinkTo,
@@ -68,13 +85,14 @@ pub(crate) struct Table<S> {
 /// The least number of waiting slots that is looked through before the table grows.
 const SORT_MIN: u32 = 64;
 
-impl<S> Table<S> {
+impl<S: Default> Table<S> {
     /// An empty table. `slots` must be a power of two. Context: task, may sleep. Errors: `ENOMEM`.
     pub(crate) fn new(slots: u32) -> Result<Self> {
         let mut buckets = KVVec::new();
         buckets.resize(slots as usize, 0, GFP_KERNEL_ACCOUNT)?;
         Ok(Self {
             entries: KVVec::new(),
+            sources: Stable::default(),
             buckets,
             bits: slots.trailing_zeros(),
             free: 0,
@@ -112,7 +130,7 @@ impl<S> Table<S> {
         if entry.generation == 0 || u64::from(entry.generation) != handle >> 32 {
             return Err(ENOENT);
         }
-        Ok((number, entry.source.as_ref()))
+        Ok((number, self.source(number)))
     }
 
     /// The number of slots that have or had a kevent.
@@ -122,30 +140,29 @@ impl<S> Table<S> {
 
     /// The source of a slot, if it has a kevent.
     pub(crate) fn source(&self, number: u32) -> Option<&S> {
-        self.entries.get(number as usize)?.source.as_ref()
+        let entry = self.entries.get(number as usize)?;
+        if !entry.used {
+            return None;
+        }
+        self.sources.get(number as usize)
     }
 
     /// The kind in the key of a slot that has a kevent.
     pub(crate) fn kind(&self, number: u32) -> Option<u16> {
         let entry = self.entries.get(number as usize)?;
-        entry.source.as_ref()?;
-        Some(entry.kind)
+        entry.used.then_some(entry.kind)
     }
 
     /// Each kevent: slot, key and source.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, Key, &S)> {
-        self.entries.iter().enumerate().filter_map(|(i, entry)| {
-            let key = Key {
-                kind: entry.kind,
-                id: entry.id,
-                user: entry.user,
-            };
-            Some((i as u32, key, entry.source.as_ref()?))
+        (0..self.len()).filter_map(|number| {
+            let source = self.source(number)?;
+            Some((number, self.entries.get(number as usize)?.key(), source))
         })
     }
 
     /// Finds a slot for a kevent, and returns its number and the generation of its next handle. The
-    /// slot stays free until [`Table::fill`]. `is_queued` says whether a slot may be in the ring.
+    /// slot stays free until [`Table::fill`], and its source is made in [`Table::room`]. `is_queued` says whether a slot may be in the ring.
     ///
     /// Context: task, may sleep. Errors: `ENOSPC` if all are in use, `ENOMEM`.
     pub(crate) fn reserve(&mut self, is_queued: impl Fn(u32) -> bool) -> Result<(u32, u32)> {
@@ -177,14 +194,18 @@ impl<S> Table<S> {
 
     /// Adds a free slot.
     fn grow(&mut self) -> Result {
+        // A failure may have left one.
+        if self.sources.get(self.entries.len()).is_none() {
+            self.sources.push(S::default(), GFP_KERNEL_ACCOUNT)?;
+        }
         self.entries.push(
             Entry {
-                source: None,
                 id: 0,
                 user: 0,
                 generation: 0,
                 next: self.free,
                 kind: 0,
+                used: false,
             },
             GFP_KERNEL_ACCOUNT,
         )?;
@@ -221,9 +242,14 @@ impl<S> Table<S> {
         self.sort_at = (2 * self.waiting_len).max(SORT_MIN);
     }
 
-    /// Puts a kevent into the slot that [`Table::reserve`] has returned last. Its key must be new.
-    /// Returns the handle.
-    pub(crate) fn fill(&mut self, key: Key, source: S) -> Result<u64> {
+    /// The `S` of a slot. Errors: `ENOSPC` if there is no such slot.
+    pub(crate) fn room(&mut self, number: u32) -> Result<Pin<&mut S>> {
+        self.sources.get_mut(number as usize).ok_or(ENOSPC)
+    }
+
+    /// Puts a kevent into the slot that [`Table::reserve`] has returned last, after its source was
+    /// made there. Its key must be new. Returns the handle.
+    pub(crate) fn fill(&mut self, key: Key) -> Result<u64> {
         let link = self.free;
         let bucket = self.buckets.get_mut(key.bucket(self.bits)).ok_or(ENOSPC)?;
         let entry = link
@@ -237,24 +263,22 @@ impl<S> Table<S> {
         entry.user = key.user;
         entry.kind = key.kind;
         entry.generation = entry.next_generation();
-        entry.source = Some(source);
+        entry.used = true;
         self.used += 1;
         Ok(u64::from(entry.generation) << 32 | u64::from(link - 1))
     }
 
-    /// Removes a kevent and returns its source. The slot is in no list until [`Table::release`].
-    pub(crate) fn take(&mut self, number: u32) -> Option<S> {
-        let key = {
-            let entry = self.entries.get(number as usize)?;
-            entry.source.as_ref()?;
-            Key {
-                kind: entry.kind,
-                id: entry.id,
-                user: entry.user,
-            }
-        };
-        let after = self.entries.get(number as usize)?.next;
-        let bucket = self.buckets.get_mut(key.bucket(self.bits))?;
+    /// Removes a kevent and returns the `S` with its source. The slot is in no list until
+    /// [`Table::release`].
+    pub(crate) fn take(&mut self, number: u32) -> Option<Pin<&mut S>> {
+        let entry = self.entries.get_mut(number as usize)?;
+        if !entry.used {
+            return None;
+        }
+        entry.used = false;
+        let after = entry.next;
+        let bucket = entry.key().bucket(self.bits);
+        let bucket = self.buckets.get_mut(bucket)?;
         if *bucket == number + 1 {
             *bucket = after;
         } else {
@@ -269,10 +293,10 @@ impl<S> Table<S> {
             }
         }
         self.used -= 1;
-        self.entries.get_mut(number as usize)?.source.take()
+        self.sources.get_mut(number as usize)
     }
 
-    fn entry(&mut self, number: u32) -> Result<&mut Entry<S>> {
+    fn entry(&mut self, number: u32) -> Result<&mut Entry> {
         self.entries.get_mut(number as usize).ok_or(ENOSPC)
     }
 }

@@ -34,8 +34,7 @@ use kernel::{
         atomic::{
             Atomic,
             Relaxed, //
-        },
-        Arc, //
+        }, //
     },
     types::Opaque, //
 };
@@ -163,37 +162,43 @@ struct Joining<W: Woken> {
 }
 
 impl<W: Woken> Poller<W> {
-    /// Joins the wait queues of `file`, for wake-ups with `wanted`. Returns the poller and the
-    /// events of `wanted`, and the errors, that are there already. [`Woken::woken`] may run before
-    /// this returns.
+    /// Makes a poller that joins the wait queues of `file`, for wake-ups with `wanted`. Then `ready`
+    /// gets the owner and the events of `wanted`, and the errors, that are there already.
+    /// [`Woken::woken`] may run before.
     ///
     /// A file is held weakly only if it [can be](can_be_weak).
     ///
-    /// Context: task, may sleep. Errors: `ENOMEM`; `EOPNOTSUPP` if it cannot be held weakly.
+    /// Context: task, may sleep. Errors: `ENOMEM`; `EOPNOTSUPP` if it cannot be held weakly. The
+    /// initialiser has the same.
     pub fn start(
-        file: &ARef<File>,
+        file: ARef<File>,
         hold: Hold,
         owner: W,
         wanted: Events,
-    ) -> Result<(Arc<Self>, Events)> {
-        let held = match hold {
-            Hold::Strong => Held::Strong(file.clone()),
-            Hold::Weak if !can_be_weak(file) => return Err(EOPNOTSUPP),
-            Hold::Weak => Held::Weak(WeakFile::new(file)?),
+        ready: impl FnOnce(&W, Events),
+    ) -> Result<impl PinInit<Self, Error>> {
+        let (held, weak) = match hold {
+            Hold::Strong => (Held::Strong(file), None),
+            Hold::Weak if !can_be_weak(&file) => return Err(EOPNOTSUPP),
+            Hold::Weak => (Held::Weak(WeakFile::new(&file)?), Some(file)),
         };
         // INVARIANT: The only place has no queue.
-        let this = Arc::pin_init(
-            pin_init!(Self {
-                first: Place::new(),
-                file: held,
-                owner,
-                closed: Atomic::new(0),
-                _pin: core::marker::PhantomPinned,
-            }),
-            GFP_KERNEL_ACCOUNT,
-        )?;
-        let events = this.join(file, wanted)?;
-        Ok((this, events & (wanted | Events::ERR | Events::HUP)))
+        Ok(try_pin_init!(Self {
+            first: Place::new(),
+            file: held,
+            owner,
+            closed: Atomic::new(0),
+            _pin: core::marker::PhantomPinned,
+        }? Error)
+        .pin_chain(move |this| {
+            let this = this.into_ref().get_ref();
+            let events = match (&this.file, &weak) {
+                (Held::Strong(file), _) | (_, Some(file)) => this.join(file, wanted)?,
+                _ => Events::NONE,
+            };
+            ready(&this.owner, events & (wanted | Events::ERR | Events::HUP));
+            Ok(())
+        }))
     }
 
     /// The owner.

@@ -22,14 +22,17 @@ use crate::{
     kevent::{
         port::Port,
         queue::Raise,
-        source::Source, //
+        source::{
+            Room,
+            Source, //
+        }, //
     },
     uapi, //
 };
+use core::pin::Pin;
 use kernel::{
     fs::File,
-    prelude::*,
-    sync::Arc, //
+    prelude::*, //
 };
 
 /// The errors, which poll(2) reports unasked.
@@ -83,7 +86,7 @@ impl Source for Poller<Watched> {
     }
 }
 
-/// Makes the source for the descriptor `op.id`.
+/// Makes the source for the descriptor `op.id` in `room`.
 ///
 /// Errors: `EBADF`, `ELOOP`, `EPERM`, `ENOMEM`; `EOPNOTSUPP` if this kernel does not notify of the
 /// close of a file that the queue must not hold.
@@ -91,7 +94,8 @@ pub(super) fn make(
     op: &uapi::kevent_op,
     port: Port,
     is_queue: fn(&File) -> bool,
-) -> Result<Arc<dyn Source>> {
+    room: Pin<&mut Room>,
+) -> Result {
     let file = fget(c_int::try_from(op.id).map_err(|_| EBADF)?)?;
     if !poller::can_poll(&file) {
         return Err(EPERM);
@@ -104,10 +108,10 @@ pub(super) fn make(
     let weak = poller::is_unix_socket(&file) || port.removes_closed() && poller::can_be_weak(&file);
     let hold = if weak { Hold::Weak } else { Hold::Strong };
     let wanted = key(op.want, &port);
-    let (source, events) = Poller::start(&file, hold, Watched(port), wanted)?;
-    source
-        .owner()
-        .0
-        .raise(Raise::new(events.bits()).always(ALWAYS));
-    Ok(source)
+    let poller = Poller::start(file, hold, Watched(port), wanted, |watched, events| {
+        let raise = Raise::new(events.bits()).always(ALWAYS);
+        watched.0.raise(raise);
+    })?;
+    room.put(poller)?;
+    Ok(())
 }

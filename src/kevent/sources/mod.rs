@@ -2,7 +2,7 @@
 
 //! The sources of events, one file for each.
 //!
-//! A source is an implementation of [`Source`] that holds a [`Port`]. A new one adds its type to
+//! A source is an implementation of [`Source`](super::source::Source) that holds a [`Port`]. A new one adds its type to
 //! [`Kind`].
 
 mod file;
@@ -13,13 +13,13 @@ pub(crate) use file::Watched;
 
 use super::{
     port::Port,
-    source::Source, //
+    source::Room, //
 };
 use crate::uapi;
+use core::pin::Pin;
 use kernel::{
     fs::File,
-    prelude::*,
-    sync::Arc, //
+    prelude::*, //
 };
 
 /// The types of kevents.
@@ -50,8 +50,8 @@ impl Kind {
         }
     }
 
-    /// Makes the source of the kevent that `op` adds. It may raise events at once. `is_queue` says
-    /// whether a file is a queue, which no queue may watch.
+    /// Makes the source of the kevent that `op` adds in `room`. It may raise events at once.
+    /// `is_queue` says whether a file is a queue, which no queue may watch.
     ///
     /// Context: task, may sleep. Errors: those of `KEVENT_OP_ADD`.
     pub(crate) fn make(
@@ -59,15 +59,16 @@ impl Kind {
         op: &uapi::kevent_op,
         port: Port,
         is_queue: fn(&File) -> bool,
-    ) -> Result<Arc<dyn Source>> {
+        room: Pin<&mut Room>,
+    ) -> Result {
         match self {
-            Self::Poll => file::make(op, port, is_queue),
-            Self::Timer => timer::make(op, port),
-            Self::User => user::make(port),
+            Self::Poll => file::make(op, port, is_queue, room),
+            Self::Timer => timer::make(op, port, room),
+            Self::User => user::make(port, room),
         }
     }
 
-    /// Like [`Source::needs_walk`] of the source that [`Kind::make`] makes.
+    /// Like [`Source::needs_walk`](super::source::Source::needs_walk) of the source that [`Kind::make`] makes.
     pub(crate) fn needs_walk(self, op: &uapi::kevent_op) -> bool {
         match self {
             Self::Poll => file::needs_walk(op.flags.into()),

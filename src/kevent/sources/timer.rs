@@ -35,7 +35,10 @@ use crate::{
     kevent::{
         port::Port,
         queue::Raise,
-        source::Source, //
+        source::{
+            Room,
+            Source, //
+        }, //
     },
     timerfd::{
         schedule::{
@@ -46,6 +49,7 @@ use crate::{
     },
     uapi, //
 };
+use core::pin::Pin;
 use kernel::{
     prelude::*,
     sync::{
@@ -87,7 +91,7 @@ pub(super) fn rests(op: &uapi::kevent_op) -> bool {
     op.arg[1] != 0
 }
 
-/// The owner of the kernel's timer. Together they take 128 bytes.
+/// The owner of the kernel's timer. Together they take 120 bytes.
 ///
 /// Operations and walks change the setting, under the lock of the queue's kevents, while the timer
 /// is not running.
@@ -108,9 +112,6 @@ impl Deadline {
         Some(-self.next.load(Acquire)).filter(|last| *last >= 0)
     }
 }
-
-#[cfg(not(any(CONFIG_DEBUG_SPINLOCK, CONFIG_PREEMPT_RT)))]
-const _: () = assert!(size_of::<Once<HrTimer, Deadline>>() <= 120);
 
 impl Fired for Deadline {
     fn fired(&self) {
@@ -220,11 +221,11 @@ impl<T: Kind> Source for Timer<T> {
     }
 }
 
-/// Makes the source for the clock in the low half of `op.id`.
+/// Makes the source for the clock in the low half of `op.id` in `room`.
 ///
 /// Errors: `EINVAL` for another clock or an invalid time; `EPERM` for an alarm clock without
 /// `CAP_WAKE_ALARM`; `ENOMEM`.
-pub(super) fn make(op: &uapi::kevent_op, port: Port) -> Result<Arc<dyn Source>> {
+pub(super) fn make(op: &uapi::kevent_op, port: Port, room: Pin<&mut Room>) -> Result {
     let TimerClock { clock, alarm } = TimerClock::from_id(op.id as u32 as i32)?;
     let setting = Setting::of(op)?;
     // Like native, a relative time passes at its own rate when the time of day is set.
@@ -232,17 +233,6 @@ pub(super) fn make(op: &uapi::kevent_op, port: Port) -> Result<Arc<dyn Source>> 
         Clock::Realtime if !setting.absolute && !alarm => Clock::Monotonic,
         clock => clock,
     };
-    if alarm {
-        make_on::<Alarm>(clock, port, &setting)
-    } else {
-        make_on::<HrTimer>(clock, port, &setting)
-    }
-}
-
-fn make_on<T: Kind>(clock: Clock, port: Port, setting: &Setting) -> Result<Arc<dyn Source>> {
-    if T::WAKES_SYSTEM {
-        clock::may_wake_system()?;
-    }
     let owner = Deadline {
         port,
         next: Atomic::new(0),
@@ -250,7 +240,13 @@ fn make_on<T: Kind>(clock: Clock, port: Port, setting: &Setting) -> Result<Arc<d
         slack: Atomic::new(0),
         clock,
     };
-    let timer = Arc::pin_init(Timer::<T>::new(clock, owner), GFP_KERNEL_ACCOUNT)?;
-    set(&timer, setting);
-    Ok(timer)
+    if alarm {
+        clock::may_wake_system()?;
+        // It is larger than the room.
+        let timer = Arc::pin_init(Timer::<Alarm>::new(clock, owner), GFP_KERNEL_ACCOUNT)?;
+        set(room.put(timer)?, &setting);
+    } else {
+        set(room.put(Timer::<HrTimer>::new(clock, owner))?, &setting);
+    }
+    Ok(())
 }

@@ -5,16 +5,17 @@
 use crate::kevent::{
     port::Port,
     queue::Raise,
-    source::Source, //
+    source::{
+        Room,
+        Source, //
+    }, //
 };
+use core::pin::Pin;
 use kernel::{
     prelude::*,
-    sync::{
-        atomic::{
-            Atomic,
-            Relaxed, //
-        },
-        Arc, //
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
     }, //
 };
 
@@ -41,9 +42,9 @@ impl Source for User {
     }
 }
 
-/// Makes the source. Errors: `ENOMEM`.
-pub(super) fn make(port: Port) -> Result<Arc<dyn Source>> {
+/// Makes the source in `room`.
+pub(super) fn make(port: Port, room: Pin<&mut Room>) -> Result {
     let early = Atomic::new(0);
-    let source = Arc::new(User { port, early }, GFP_KERNEL_ACCOUNT)?;
-    Ok(source)
+    room.put(User { port, early })?;
+    Ok(())
 }

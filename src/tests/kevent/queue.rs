@@ -146,7 +146,8 @@ mod suite {
                 },
                 GFP_KERNEL,
             )?;
-            let handle = kevents.fill(key, source.clone())?;
+            kevents.room(number)?.put(source.clone())?;
+            let handle = kevents.fill(key)?;
             self.added();
             Ok(Kevent {
                 source,
