@@ -14,6 +14,7 @@ use crate::{
         compat::ETIME,
         mm::user::{
             read,
+            read_to,
             write, //
         },
         sync::wait::Limit,
@@ -29,7 +30,10 @@ use crate::{
     },
     uapi, //
 };
-use core::mem::offset_of;
+use core::mem::{
+    offset_of,
+    MaybeUninit, //
+};
 use kernel::{
     bindings,
     fs::File,
@@ -170,8 +174,9 @@ pub(super) fn submit(
 /// Does the operation at `at` and writes its result. Returns whether it has succeeded. Errors:
 /// `EFAULT`.
 fn one(queue: ArcBorrow<'_, Queue>, at: UserPtr, is_queue: fn(&File) -> bool) -> Result<bool> {
-    let op: uapi::kevent_op = read(at)?;
-    let outcome = ops::apply(queue, &op, is_queue);
+    let mut op = MaybeUninit::<uapi::kevent_op>::uninit();
+    let op = read_to(&mut op, at)?;
+    let outcome = ops::apply(queue, op, is_queue);
     let result = match &outcome {
         Ok(Done { handle, events }) => OpResult {
             handle: if *handle == 0 { op.handle } else { *handle },

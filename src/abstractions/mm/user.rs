@@ -21,10 +21,32 @@ struct Aligned<T>(T);
 /// Reads a structure, or fails with `EFAULT`. Context: task, may sleep.
 #[inline(always)]
 pub fn read<T: FromBytes>(from: UserPtr) -> Result<T> {
-    const { assert!(size_of::<T>() % size_of::<u32>() == 0) };
     let mut value = Aligned(MaybeUninit::<T>::uninit());
-    let to = value.0.as_mut_ptr();
-    // SAFETY: `to` is valid for writing a `T`, and aligned for words.
+    // SAFETY: `value` is valid for writing a `T`, and aligned for words.
+    unsafe { copy_from(value.0.as_mut_ptr(), from)? };
+    // SAFETY: All bytes were written, and any bytes are a valid `T`.
+    Ok(unsafe { value.0.assume_init() })
+}
+
+/// Like [`read`], without another copy.
+#[inline(always)]
+pub fn read_to<T: FromBytes>(value: &mut MaybeUninit<T>, from: UserPtr) -> Result<&T> {
+    const { assert!(align_of::<T>() == align_of::<u64>()) };
+    // SAFETY: `value` is valid for writing a `T`, and aligned for words.
+    unsafe { copy_from(value.as_mut_ptr(), from)? };
+    // SAFETY: All bytes were written, and any bytes are a valid `T`.
+    Ok(unsafe { value.assume_init_ref() })
+}
+
+/// Copies a `T`, or fails with `EFAULT`.
+///
+/// # Safety
+///
+/// `to` must be valid for writing a `T`, and aligned for words.
+#[inline(always)]
+unsafe fn copy_from<T>(to: *mut T, from: UserPtr) -> Result {
+    const { assert!(size_of::<T>() % size_of::<u32>() == 0) };
+    // SAFETY: By the safety requirement.
     let copied = unsafe {
         if size_of::<T>() == size_of::<u64>() {
             helpers::evfd_helper_get_user_u64(to.cast(), from.as_const_ptr())
@@ -34,11 +56,11 @@ pub fn read<T: FromBytes>(from: UserPtr) -> Result<T> {
             helpers::evfd_helper_get_user(to.cast(), from.as_const_ptr(), size_of::<T>())
         }
     };
-    if !copied {
-        return Err(EFAULT);
+    if copied {
+        Ok(())
+    } else {
+        Err(EFAULT)
     }
-    // SAFETY: All bytes were written, and any bytes are a valid `T`.
-    Ok(unsafe { value.0.assume_init() })
 }
 
 /// Writes a structure. If this fails with `EFAULT`, a part of it may have been written.
