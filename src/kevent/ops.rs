@@ -128,13 +128,15 @@ fn add(
     };
     let mut kevents = queue.lock();
     if let Some(number) = kevents.find(&key) {
-        if !queue.place(number).is_some_and(Place::has_ended) {
+        let place = queue.place(number).ok_or(EEXIST)?;
+        if !place.has_ended() {
             return Err(EEXIST);
         }
-        queue.end(&mut kevents, number);
+        queue.end(&mut kevents, place);
     }
-    let number = queue.begin(&mut kevents, &key, op.want, flags)?;
-    let port = Port::new(queue.into(), number)?;
+    let place = Queue::begin(queue, &mut kevents, &key, op.want, flags)?;
+    let number = place.number;
+    let port = Port::new(place);
     let room = kevents.room(number)?;
     kind.make(op, port, is_queue, room).inspect_err(|_| {
         // It may have raised events before it failed.
@@ -143,7 +145,7 @@ fn add(
         }
     })?;
     let handle = kevents.fill(key)?;
-    queue.added();
+    queue.count(&kevents);
     Ok(Done { handle, events: 0 })
 }
 
@@ -156,7 +158,7 @@ fn remove(queue: &Queue, op: &uapi::kevent_op) -> Result<Done> {
     let (number, source) = kevents.get(op.handle)?;
     let place = queue.place(number).ok_or(ENOENT)?;
     let ended = source.is_none() || place.has_ended();
-    queue.end(&mut kevents, number);
+    queue.end(&mut kevents, place);
     let events = place.slot.retract();
     if ended && events == 0 {
         return Err(ENOENT);

@@ -3,38 +3,27 @@
 //! The end of a queue that a source holds: all that a source needs to know of the queue.
 
 use super::{
-    delivered::Place,
     layout::Slot,
     queue::{
+        PlaceRef,
         Queue,
         Raise, //
     }, //
 };
-use crate::abstractions::sync::{
-    atomic::{
-        fetch_add_full,
-        read_once,
-        try_cmpxchg_full, //
-    },
-    part::Part, //
+use crate::abstractions::sync::atomic::{
+    fetch_add_full,
+    read_once,
+    try_cmpxchg_full, //
 };
-use kernel::{
-    prelude::*,
-    sync::{
-        atomic::Relaxed,
-        Arc, //
-    }, //
-};
+use kernel::sync::atomic::Relaxed;
 
 /// A place for the events of one kevent.
-pub(crate) struct Port(Part<Queue, Place>);
+pub(crate) struct Port(PlaceRef);
 
 impl Port {
-    /// The port of the kevent in slot `number`, which must end before the slot has another one.
-    pub(crate) fn new(queue: Arc<Queue>, number: u32) -> Result<Self> {
-        Part::new(queue, |queue| queue.place(number))
-            .map(Self)
-            .ok_or(ENOSPC)
+    /// The port of the kevent in `place`, which must end before the slot has another one.
+    pub(crate) fn new(place: PlaceRef) -> Self {
+        Self(place)
     }
 
     /// Raises events. Returns false if it drops them because the kevent has had its event, with

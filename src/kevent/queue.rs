@@ -42,6 +42,7 @@ use crate::{
         sync::{
             atomic::{
                 read_once,
+                write_once,
                 xchg_full, //
             },
             defer::{
@@ -50,6 +51,7 @@ use crate::{
                 Link, //
             },
             irq_work,
+            part::Part,
             wait::{
                 Limit,
                 WaitQueue, //
@@ -161,6 +163,9 @@ impl Chunk {
 
 /// The kevents of a queue.
 pub(crate) type Kevents = Table<Room>;
+
+/// A place, with a reference on its queue.
+pub(crate) type PlaceRef = Part<Queue, Place>;
 
 /// A queue whose size is known.
 #[pin_data]
@@ -281,6 +286,15 @@ impl Queue {
         }
     }
 
+    /// The place of a slot that a kevent is to have. Context: task, may sleep. Errors: `ENOMEM`.
+    fn place_or_new(&self, number: u32) -> Result<&Place> {
+        if let Some(place) = self.place(number) {
+            return Ok(place);
+        }
+        self.chunk_or_new(number as usize / SLOTS_PER_PAGE)?;
+        self.place(number).ok_or(ENOMEM)
+    }
+
     fn chunk_or_new(&self, index: usize) -> Result<&Chunk> {
         let place = self.chunks.get(index).ok_or(ENOSPC)?;
         if let Some(chunk) = place.as_ref() {
@@ -305,27 +319,32 @@ impl Queue {
         self.place(number).map(|place| (&*place.slot, place))
     }
 
-    /// Gives a free slot to a new kevent. Context: task, may sleep. Errors: `ENOMEM`.
+    /// Gives a free slot to a new kevent. Context: task, may sleep. Errors: `ENOMEM`; `ENOSPC` if
+    /// there is none.
     pub(crate) fn begin(
-        &self,
+        this: ArcBorrow<'_, Self>,
         kevents: &mut Kevents,
         key: &Key,
         want: u32,
         flags: u32,
-    ) -> Result<u32> {
-        let mut reserved = kevents.reserve(|number| self.is_queued(number));
+    ) -> Result<PlaceRef> {
+        let is_queued = |number| {
+            this.place(number)
+                .is_some_and(|place| place.slot.is_queued())
+        };
+        let mut reserved = kevents.reserve(is_queued);
         if reserved == Err(ENOSPC) {
             // Kevents that have had their only event may have slots.
-            self.walk_locked(kevents);
-            reserved = kevents.reserve(|number| self.is_queued(number));
+            this.walk_locked(kevents);
+            reserved = kevents.reserve(is_queued);
         }
         let (number, generation) = reserved?;
-        self.chunk_or_new(number as usize / SLOTS_PER_PAGE)?;
-        let (slot, place) = self.slot(number).ok_or(ENOSPC)?;
-        slot.begin(key.user, want, key.kind, generation);
-        place.flags.store(flags, Relaxed);
-        place.fired.store(0, Relaxed);
-        Ok(number)
+        let place =
+            Part::new(this.into(), |queue| queue.place_or_new(number).ok()).ok_or(ENOMEM)?;
+        place.slot.begin(key.user, want, key.kind, generation);
+        write_once(&place.flags, flags);
+        write_once(&place.fired, 0);
+        Ok(place)
     }
 
     /// Lets the next walk remove the kevent in `place` if it has ended.
@@ -335,13 +354,9 @@ impl Queue {
         }
     }
 
-    /// Counts a kevent that is in the table now.
-    pub(crate) fn added(&self) {
-        self.used.fetch_add(1, Relaxed);
-    }
-
-    pub(super) fn is_queued(&self, number: u32) -> bool {
-        self.slot(number).is_some_and(|(slot, _)| slot.is_queued())
+    /// Counts the kevents, after the table has got or lost one.
+    pub(crate) fn count(&self, kevents: &Kevents) {
+        write_once(&self.used, kevents.used());
     }
 
     /// Raises events of the kevent in `place`. Returns false if it drops them because the kevent has
@@ -458,7 +473,7 @@ impl Queue {
             |number| self.place(number),
             |place, why| {
                 if place.has_ended() {
-                    self.end(kevents, place.number);
+                    self.end(kevents, place);
                 } else if why == Why::Look || place.has_level() {
                     if let Some(source) = kevents.source(place.number).and_then(Room::get) {
                         source.recheck();
@@ -468,13 +483,13 @@ impl Queue {
         );
     }
 
-    /// Removes the kevent in slot `number` and detaches its source.
-    pub(crate) fn end(&self, kevents: &mut Kevents, number: u32) {
-        if let Some(source) = kevents.take(number) {
+    /// Removes the kevent in `place` and detaches its source.
+    pub(crate) fn end(&self, kevents: &mut Kevents, place: &Place) {
+        if let Some(source) = kevents.take(place.number) {
             // The source may queue the slot until it is gone.
             source.clear();
-            kevents.release(number, self.is_queued(number));
-            self.used.fetch_sub(1, Relaxed);
+            kevents.release(place.number, place.slot.is_queued());
+            self.count(kevents);
         }
     }
 
@@ -603,7 +618,9 @@ impl Queue {
     pub(crate) fn close(&self) {
         let mut kevents = self.kevents.lock();
         for number in 0..kevents.len() {
-            self.end(&mut kevents, number);
+            if let Some(place) = self.place(number) {
+                self.end(&mut kevents, place);
+            }
         }
         drop(kevents);
         // A deferred wake-up would otherwise drop the last reference in an interrupt.

@@ -6,18 +6,16 @@ use super::layout::Slot;
 use crate::{
     abstractions::sync::atomic::{
         and_full,
+        load_acquire,
         or_full,
         read_once,
-        test_and_set_top, //
+        store_release,
+        test_and_set_top,
+        write_once, //
     },
     uapi, //
 };
-use kernel::sync::atomic::{
-    Acquire,
-    Full,
-    Relaxed,
-    Release, //
-};
+use kernel::sync::atomic::Full;
 
 /// The slot is in the index ring. [`test_and_set_top`] sets it.
 pub(crate) const QUEUED: u64 = uapi::KEVENT_QUEUED as u64;
@@ -31,13 +29,12 @@ impl Slot {
     /// Gives the slot to a new kevent. The caller has seen QUEUED clear, and nothing raises events
     /// here.
     pub(crate) fn begin(&self, user: u64, want: u32, kind: u16, generation: u32) {
-        self.user.store(user, Relaxed);
-        self.data.store(0, Relaxed);
-        self.want.store(want, Relaxed);
-        self.type_and_gen
-            .store(u32::from(kind) | (generation << 16), Relaxed);
+        write_once(&self.user, user);
+        write_once(&self.data, 0);
+        write_once(&self.want, want);
+        write_once(&self.type_and_gen, u32::from(kind) | (generation << 16));
         // A consumer that sees the new kevent in the ring sees its user word by the ring's order.
-        self.ready.store(0, Release);
+        store_release(&self.ready, 0);
     }
 
     /// The events for which the kevent is queued. The program may have written any.
@@ -58,8 +55,12 @@ impl Slot {
 
     /// Takes the events back and leaves QUEUED. Nothing may raise events here. Returns the events.
     pub(crate) fn retract(&self) -> u32 {
-        let mut old = self.ready.load(Relaxed);
+        let mut old = read_once(&self.ready);
         for _ in 0..TRIES {
+            // The program may take events, and adds none that are the kevent's.
+            if old & !QUEUED == 0 {
+                return 0;
+            }
             match self.ready.cmpxchg(old, old & QUEUED, Full) {
                 Ok(_) => return old as u32,
                 Err(now) => old = now,
@@ -77,6 +78,6 @@ impl Slot {
     /// acquire pairs with the release of the consumer's exchange, before which it reads the user
     /// word (`tests/litmus/kevent-user.litmus`).
     pub(crate) fn is_queued(&self) -> bool {
-        self.ready.load(Acquire) & QUEUED != 0
+        load_acquire(&self.ready) & QUEUED != 0
     }
 }

@@ -28,9 +28,23 @@ pub fn write_once<T: AtomicType>(atomic: &Atomic<T>, value: T) {
     unsafe { atomic.as_ptr().write_volatile(value) }
 }
 
+/// Loads like `load(Acquire)`.
+#[inline(always)]
+pub fn load_acquire<T: AtomicType<Repr = i64>>(atomic: &Atomic<T>) -> T {
+    #[cfg(target_arch = "x86_64")]
+    if INLINE {
+        let value = read_once(atomic);
+        // The processor does not reorder a load with a later access, and the compiler does not
+        // reorder a volatile access with this fence.
+        core::sync::atomic::compiler_fence(core::sync::atomic::Ordering::Acquire);
+        return value;
+    }
+    atomic.load(kernel::sync::atomic::Acquire)
+}
+
 /// Stores like `store(Release)`.
 #[inline(always)]
-pub fn store_release(atomic: &Atomic<i64>, value: i64) {
+pub fn store_release<T: AtomicType<Repr = i64>>(atomic: &Atomic<T>, value: T) {
     #[cfg(target_arch = "x86_64")]
     if INLINE {
         // The processor does not reorder a store with an earlier access, and the compiler does not

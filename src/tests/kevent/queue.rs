@@ -135,10 +135,12 @@ mod suite {
                 user,
             };
             let mut kevents = self.lock();
-            let number = self.begin(&mut kevents, &key, want, flags)?;
+            let queue = self.0.as_arc_borrow();
+            let place = Queue::begin(queue, &mut kevents, &key, want, flags)?;
+            let number = place.number;
             let source = Arc::new(
                 Level {
-                    port: Port::new(self.0.clone(), number)?,
+                    port: Port::new(place),
                     always,
                     events: Atomic::new(0),
                     rechecks: Atomic::new(0),
@@ -148,7 +150,7 @@ mod suite {
             )?;
             kevents.room(number)?.put(source.clone())?;
             let handle = kevents.fill(key)?;
-            self.added();
+            self.count(&kevents);
             Ok(Kevent {
                 source,
                 number,
@@ -160,7 +162,9 @@ mod suite {
         fn remove(&self, kevent: Kevent) {
             let number = kevent.number;
             drop(kevent);
-            self.end(&mut self.lock(), number);
+            if let Some((_, place)) = self.slot(number) {
+                self.end(&mut self.lock(), place);
+            }
         }
 
         fn apply(&self, op: u32, kevent: &Kevent) -> Result<u32> {

@@ -107,9 +107,11 @@ pub(crate) mod sync {
     /// The functions of `src/abstractions/sync/atomic.rs`, on loom's atomics.
     pub(crate) mod atomic {
         use kernel::sync::atomic::{
+            Acquire,
             Atomic,
             Full,
             Relaxed,
+            Release,
             Word, //
         };
         use std::cell::Cell;
@@ -120,6 +122,14 @@ pub(crate) mod sync {
 
         pub(crate) fn write_once<T: Word>(atomic: &Atomic<T>, value: T) {
             atomic.store(value, Relaxed);
+        }
+
+        pub(crate) fn load_acquire<T: Word>(atomic: &Atomic<T>) -> T {
+            atomic.load(Acquire)
+        }
+
+        pub(crate) fn store_release<T: Word>(atomic: &Atomic<T>, value: T) {
+            atomic.store(value, Release);
         }
 
         pub(crate) fn try_cmpxchg_full(atomic: &Atomic<u64>, old: u64, new: u64) -> bool {
