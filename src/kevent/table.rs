@@ -21,11 +21,11 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    /// The bucket, of `1 << bits`.
-    fn bucket(&self, bits: u32) -> usize {
+    /// The hash, of 63 bits.
+    fn hash(&self) -> u64 {
         // Fibonacci hashing: the high bits of the product depend on all bits of the key.
         let mixed = self.id ^ self.user.rotate_left(29) ^ u64::from(self.kind) << 56;
-        (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 1 >> (63 - bits)) as usize
+        mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 1
     }
 }
 
@@ -72,7 +72,8 @@ pub(crate) struct Table<S> {
     /// At least one for each entry.
     sources: Stable<S>,
     buckets: KVVec<LinkTo>,
-    bits: u32,
+    /// The number of bits of a hash that are not the bucket.
+    shift: u32,
     free: LinkTo,
     waiting: LinkTo,
     /// The number of slots in `waiting`, and the number at which they are looked through.
@@ -94,7 +95,7 @@ impl<S: Default> Table<S> {
             entries: KVVec::new(),
             sources: Stable::default(),
             buckets,
-            bits: slots.trailing_zeros(),
+            shift: 63 - slots.trailing_zeros(),
             free: 0,
             waiting: 0,
             waiting_len: 0,
@@ -109,9 +110,13 @@ impl<S: Default> Table<S> {
         self.used
     }
 
+    fn bucket(&self, key: &Key) -> usize {
+        key.hash().wrapping_shr(self.shift) as usize
+    }
+
     /// The slot of the kevent with this key.
     pub(crate) fn find(&self, key: &Key) -> Option<u32> {
-        let mut at = *self.buckets.get(key.bucket(self.bits))?;
+        let mut at = *self.buckets.get(self.bucket(key))?;
         while at != 0 {
             let entry = self.entries.get(at as usize - 1)?;
             if (entry.id, entry.user, entry.kind) == (key.id, key.user, key.kind) {
@@ -165,6 +170,7 @@ impl<S: Default> Table<S> {
     /// slot stays free until [`Table::fill`], and its source is made in [`Table::room`]. `is_queued` says whether a slot may be in the ring.
     ///
     /// Context: task, may sleep. Errors: `ENOSPC` if all are in use, `ENOMEM`.
+    #[inline]
     pub(crate) fn reserve(&mut self, is_queued: impl Fn(u32) -> bool) -> Result<(u32, u32)> {
         let mut sorted = false;
         loop {
@@ -249,9 +255,11 @@ impl<S: Default> Table<S> {
 
     /// Puts a kevent into the slot that [`Table::reserve`] has returned last, after its source was
     /// made there. Its key must be new. Returns the handle.
+    #[inline]
     pub(crate) fn fill(&mut self, key: Key) -> Result<u64> {
         let link = self.free;
-        let bucket = self.buckets.get_mut(key.bucket(self.bits)).ok_or(ENOSPC)?;
+        let bucket = self.bucket(&key);
+        let bucket = self.buckets.get_mut(bucket).ok_or(ENOSPC)?;
         let entry = link
             .checked_sub(1)
             .and_then(|number| self.entries.get_mut(number as usize))
@@ -276,8 +284,8 @@ impl<S: Default> Table<S> {
             return None;
         }
         entry.used = false;
-        let after = entry.next;
-        let bucket = entry.key().bucket(self.bits);
+        let (key, after) = (entry.key(), entry.next);
+        let bucket = self.bucket(&key);
         let bucket = self.buckets.get_mut(bucket)?;
         if *bucket == number + 1 {
             *bucket = after;

@@ -170,6 +170,7 @@ impl<W: Woken> Poller<W> {
     ///
     /// Context: task, may sleep. Errors: `ENOMEM`; `EOPNOTSUPP` if it cannot be held weakly. The
     /// initialiser has the same.
+    #[inline(always)]
     pub fn start(
         file: ARef<File>,
         hold: Hold,
@@ -207,6 +208,7 @@ impl<W: Woken> Poller<W> {
     }
 
     /// Joins the wait queues of the file. Called once, by [`Poller::start`].
+    #[inline(always)]
     fn join(&self, file: &File, wanted: Events) -> Result<Events> {
         let mut joining = Joining {
             table: bindings::poll_table {

@@ -61,13 +61,16 @@ impl<D: ?Sized, const WORDS: usize> Room<D, WORDS> {
 
     /// Makes a value in the room, and drops the one that was there. Returns the new value. The room
     /// is empty if that fails.
+    #[inline(always)]
     pub fn put<T, E>(mut self: Pin<&mut Self>, init: impl PinInit<T, E>) -> Result<&T, E>
     where
         T: Upcast<D> + 'static,
     {
         const { assert!(size_of::<T>() <= WORDS * size_of::<u64>()) };
         const { assert!(align_of::<T>() <= align_of::<u64>()) };
-        self.as_mut().clear();
+        if self.view.is_some() {
+            self.as_mut().clear();
+        }
         // SAFETY: Nothing is moved out of the reference.
         let this = unsafe { self.get_unchecked_mut() };
         let value: *mut T = this.memory.get().cast();
