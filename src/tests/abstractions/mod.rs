@@ -3,3 +3,4 @@
 //! The abstractions.
 
 mod defer;
+mod room;
