@@ -13,9 +13,9 @@ use super::{
 use crate::abstractions::sync::atomic::{
     fetch_add_full,
     read_once,
-    try_cmpxchg_full, //
+    try_cmpxchg_full,
+    write_once, //
 };
-use kernel::sync::atomic::Relaxed;
 
 /// A place for the events of one kevent.
 pub(crate) struct Port(PlaceRef);
@@ -74,7 +74,7 @@ impl Port {
 
     /// Sets `data`.
     pub(crate) fn set_data(&self, data: u64) {
-        self.slot().data.store(data, Relaxed);
+        write_once(&self.slot().data, data);
     }
 
     /// Adds `n` to `data`. An event that is raised afterwards shows it.

@@ -13,8 +13,10 @@
 
 use crate::{
     abstractions::sync::atomic::{
+        load_acquire,
         read_once,
-        store_release, //
+        store_release,
+        write_once, //
     },
     abstractions::time::{
         clock::{
@@ -54,7 +56,6 @@ use kernel::{
     prelude::*,
     sync::{
         atomic::{
-            Acquire,
             Atomic,
             Relaxed, //
         },
@@ -109,7 +110,7 @@ impl Deadline {
     /// The last expiration of a timer that rests.
     fn rests(&self) -> Option<Ktime> {
         // Acquire: see `fired()`.
-        Some(-self.next.load(Acquire)).filter(|last| *last >= 0)
+        Some(-load_acquire(&self.next)).filter(|last| *last >= 0)
     }
 }
 
@@ -151,10 +152,15 @@ type Timer<T> = Once<T, Deadline>;
 
 /// Starts the timer for `next`, in the program's time. Context: task, with the lock of the kevents.
 fn start<T: RawTimer>(timer: &Timer<T>, next: Ktime) {
+    start_at(timer, next, clock::to_host(timer.owner().clock.id(), next));
+}
+
+/// Like [`start`], for a time that is `host` on the host.
+#[inline]
+fn start_at<T: RawTimer>(timer: &Timer<T>, next: Ktime, host: Ktime) {
     let owner = timer.owner();
-    owner.next.store(next, Relaxed);
-    let host = clock::to_host(owner.clock.id(), next);
-    if !timer.start(host, owner.slack.load(Relaxed).into()) {
+    write_once(&owner.next, next);
+    if !timer.start(host, read_once(&owner.slack).into()) {
         owner.fired();
     }
 }
@@ -162,22 +168,23 @@ fn start<T: RawTimer>(timer: &Timer<T>, next: Ktime) {
 /// Gives the timer, which is not running, a setting, and starts it. Context: like [`start`].
 fn set<T: RawTimer>(timer: &Timer<T>, setting: &Setting) {
     let owner = timer.owner();
-    let first = if setting.absolute {
-        setting.first
-    } else {
-        let id = owner.clock.id();
-        clock::from_host(id, after(owner.clock.now(), setting.first))
-    };
-    owner.interval.store(setting.interval, Relaxed);
-    owner.slack.store(setting.slack, Relaxed);
+    let id = owner.clock.id();
     // 0 is no deadline, and has passed like 1.
-    let first = first.max(1);
+    let (first, host) = if setting.absolute {
+        let first = setting.first.max(1);
+        (first, clock::to_host(id, first))
+    } else {
+        let host = after(owner.clock.now(), setting.first);
+        (clock::from_host(id, host).max(1), host)
+    };
+    write_once(&owner.interval, setting.interval);
+    write_once(&owner.slack, setting.slack);
     owner.port.set_data(if setting.interval == 0 {
         first as u64
     } else {
         0
     });
-    start(timer, first);
+    start_at(timer, first, host);
 }
 
 impl<T: Kind> Source for Timer<T> {
