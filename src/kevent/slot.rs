@@ -21,6 +21,10 @@ use kernel::sync::atomic::Full;
 pub(crate) const QUEUED: u64 = uapi::KEVENT_QUEUED as u64;
 const _: () = assert!(QUEUED == 1 << 63);
 
+/// What tells that and how the slot is queued: QUEUED, and the program's own mark for the list of
+/// raised slots.
+const MARKS: u64 = QUEUED | uapi::KEVENT_RAISED;
+
 /// How often [`Slot::retract`] tries. Only a program that writes the slot all the time makes it
 /// fail, and then it only keeps events that the program may have written itself.
 const TRIES: u32 = 1000;
@@ -53,15 +57,15 @@ impl Slot {
         !test_and_set_top(&self.ready)
     }
 
-    /// Takes the events back and leaves QUEUED. Nothing may raise events here. Returns the events.
+    /// Takes the events back and leaves the slot queued. Nothing may raise events here. Returns the events.
     pub(crate) fn retract(&self) -> u32 {
         let mut old = read_once(&self.ready);
         for _ in 0..TRIES {
             // The program may take events, and adds none that are the kevent's.
-            if old & !QUEUED == 0 {
+            if old & !MARKS == 0 {
                 return 0;
             }
-            match self.ready.cmpxchg(old, old & QUEUED, Full) {
+            match self.ready.cmpxchg(old, old & MARKS, Full) {
                 Ok(_) => return old as u32,
                 Err(now) => old = now,
             }
@@ -71,7 +75,7 @@ impl Slot {
 
     /// Like [`Slot::retract`], in any context.
     pub(crate) fn clear(&self) {
-        and_full(&self.ready, QUEUED);
+        and_full(&self.ready, MARKS);
     }
 
     /// Whether the slot may be in the ring. If not, the consumer has ended with its last kevent:

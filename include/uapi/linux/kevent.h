@@ -77,8 +77,8 @@ struct kevent_header {
 
 /**
  * struct kevent_slot - a kevent, as the program sees it
- * @ready: %KEVENT_QUEUED, and in the low half the events since the slot was
- *	consumed last
+ * @ready: %KEVENT_QUEUED, %KEVENT_RAISED, and in the low half the events since
+ *	the slot was consumed last
  * @user: the value that %KEVENT_OP_ADD gave; never changes
  * @data: depends on the type
  * @want: events that put the kevent into the ring; the program may write it
@@ -98,6 +98,12 @@ struct kevent_slot {
 
 /* The kevent is in the index ring, or in the list of raised slots. */
 #define KEVENT_QUEUED		(1ULL << 63)
+
+/*
+ * With KEVENT_QUEUED: it is in the list of raised slots. A program that raises a
+ * slot sets both at once.
+ */
+#define KEVENT_RAISED		(1ULL << 62)
 
 /*
  * An entry of the index ring, a __u32: byte offset of a slot from the first

@@ -386,6 +386,7 @@ pub(crate) mod uapi {
     pub(crate) const KEVENT_ONESHOT: u32 = 0x1;
     pub(crate) const KEVENT_PHASE: u32 = 1 << 31;
     pub(crate) const KEVENT_QUEUED: i64 = i64::MIN;
+    pub(crate) const KEVENT_RAISED: u64 = 1 << 62;
 
     super::shared_words! {
         pub(crate) struct kevent_slot {

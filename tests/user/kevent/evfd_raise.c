@@ -118,14 +118,17 @@ TEST_F(raise, events_that_are_not_wanted)
 TEST_F(raise, and_ready_queue_a_slot_once)
 {
 	uint64_t handle = queue_add_user(&self->q, 1, 3, 0);
+	volatile __u64 *ready = &self->q.slot[kevent_slot_of(handle)].ready;
 	uint32_t list = 0;
 
 	ASSERT_EQ(0, kevent_raise(&self->q, handle, 1));
 	ASSERT_EQ(0, queue_ready(&self->q, handle, 2));
+	EXPECT_EQ(KEVENT_QUEUED | KEVENT_RAISED | 3, *ready);
 	EXPECT_TRUE(queue_is_empty(&self->q));
 	EXPECT_TRUE(takes(&self->q, &list, 1, 3));
 	ASSERT_EQ(0, queue_ready(&self->q, handle, 2));
 	ASSERT_EQ(0, kevent_raise(&self->q, handle, 1));
+	EXPECT_EQ(KEVENT_QUEUED | 3, *ready);
 	EXPECT_TRUE(takes_no_more(&self->q, &list));
 	EXPECT_TRUE(queue_gives(&self->q, 1, 3));
 }
@@ -137,6 +140,7 @@ TEST_F(raise, remove_retracts_raised_events)
 
 	ASSERT_EQ(0, kevent_raise(&self->q, handle, 1));
 	EXPECT_EQ(1, queue_remove(&self->q, handle));
+	EXPECT_EQ(KEVENT_QUEUED | KEVENT_RAISED, self->q.slot[kevent_slot_of(handle)].ready);
 	EXPECT_TRUE(takes_no_more(&self->q, &list));
 	EXPECT_EQ(0, self->q.slot[kevent_slot_of(handle)].ready);
 }

@@ -542,16 +542,35 @@ static inline __u32 *kevent_link_(struct kevent_slot *slot)
  * Puts a slot at the start of the list of raised slots. Takers take the whole list, so
  * a slot pushed again meanwhile is a valid link, too.
  */
-static inline void kevent_push_raised_(const struct kevent_queue *q, struct kevent_slot *slot)
+static inline void kevent_push_raised_(struct kevent_header *header, struct kevent_slot *slot,
+				       __u32 offset)
 {
-	__u32 *raised = &q->header->raised;
-	__u32 me = (__u32)((char *)slot - (char *)q->slot) + 1;
-	__u32 old = __atomic_load_n(raised, __ATOMIC_RELAXED);
+	__u32 old = __atomic_load_n(&header->raised, __ATOMIC_RELAXED);
 
 	do {
 		__atomic_store_n(kevent_link_(slot), old, __ATOMIC_RELAXED);
-	} while (!__atomic_compare_exchange_n(raised, &old, me, true, __ATOMIC_SEQ_CST,
-					      __ATOMIC_RELAXED));
+	} while (!__atomic_compare_exchange_n(&header->raised, &old, offset + 1, true,
+					      __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+}
+
+/*
+ * Adds events to a slot, and marks it as raised unless it is queued. Returns true if the caller
+ * must put it in the list of raised slots.
+ */
+static inline bool kevent_mark_raised_(kevent_u64 *ready, __u32 events)
+{
+	const __u64 marks = KEVENT_QUEUED | KEVENT_RAISED;
+	kevent_u64 old = 0;
+
+	/* Most slots are idle. */
+	if (__atomic_compare_exchange_n(ready, &old, events | marks, false, __ATOMIC_SEQ_CST,
+					__ATOMIC_RELAXED))
+		return true;
+	while (!__atomic_compare_exchange_n(ready, &old,
+					    old | events | (old & KEVENT_QUEUED ? 0 : marks),
+					    true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		;
+	return !(old & KEVENT_QUEUED);
 }
 
 /**
@@ -568,25 +587,18 @@ static inline void kevent_push_raised_(const struct kevent_queue *q, struct keve
  */
 static inline int kevent_raise(const struct kevent_queue *q, __u64 handle, __u32 events)
 {
-	struct kevent_slot *slot = &q->slot[kevent_slot_of(handle)];
-	kevent_u64 *ready = kevent_u64_(&slot->ready);
+	struct kevent_header *header = q->header;
+	__u32 index = kevent_slot_of(handle);
+	struct kevent_slot *slot = &q->slot[index];
 	struct kevent_op wake;
 
 	events &= __atomic_load_n(&slot->want, __ATOMIC_RELAXED);
-	if (!events)
+	if (!events || !kevent_mark_raised_(kevent_u64_(&slot->ready), events))
 		return 0;
-	/*
-	 * Events before KEVENT_QUEUED: a consumer that exchanges in between only causes one
-	 * empty entry. Two steps, because x86 has no instruction for both that returns the
-	 * old bit.
-	 */
-	__atomic_fetch_or(ready, events, __ATOMIC_SEQ_CST);
-	if (__atomic_fetch_or(ready, KEVENT_QUEUED, __ATOMIC_SEQ_CST) & KEVENT_QUEUED)
-		return 0;
-	kevent_push_raised_(q, slot);
+	kevent_push_raised_(header, slot, index * KEVENT_SLOT_SIZE);
 	/* Pairs with waiters and pollers, which set these before they look at raised. */
-	if (!__atomic_load_n(&q->header->sleeping, __ATOMIC_SEQ_CST) &&
-	    !__atomic_load_n(&q->header->polled, __ATOMIC_SEQ_CST))
+	if (!__atomic_load_n(&header->sleeping, __ATOMIC_SEQ_CST) &&
+	    !__atomic_load_n(&header->polled, __ATOMIC_SEQ_CST))
 		return 0;
 	wake = kevent_op_ready(0, 0);
 	return kevent_submit(q, &wake, 1) < 0 ? -1 : 0;
