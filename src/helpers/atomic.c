@@ -2,6 +2,7 @@
 /* Atomic operations that the kernel crate lacks: see src/abstractions/sync/atomic.rs. */
 #include <linux/atomic.h>
 #include <linux/preempt.h>
+#include <linux/sched.h>
 
 #include "atomic.h"
 
@@ -29,6 +30,11 @@ bool evfd_helper_test_and_set_top(__u64 *word)
 	__u64 top = 1ULL << 63;
 
 	return atomic64_fetch_or(top, (atomic64_t *)word) & top;
+}
+
+void evfd_helper_cond_resched(void)
+{
+	cond_resched();
 }
 
 void evfd_helper_preempt_disable(void)

@@ -52,6 +52,7 @@ use crate::{
             },
             irq_work,
             part::Part,
+            preempt,
             wait::{
                 Limit,
                 WaitQueue, //
@@ -618,6 +619,7 @@ impl Queue {
     pub(crate) fn close(&self) {
         let mut kevents = self.kevents.lock();
         for number in 0..kevents.len() {
+            preempt::cond_resched();
             if let Some(place) = self.place(number) {
                 self.end(&mut kevents, place);
             }

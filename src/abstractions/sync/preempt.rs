@@ -23,6 +23,12 @@ pub fn disable() -> Disabled {
     Disabled(NotThreadSafe)
 }
 
+/// Lets other tasks run if they wait for this CPU. Context: task, may sleep.
+pub fn cond_resched() {
+    // SAFETY: It has no requirement but its context.
+    unsafe { helpers::evfd_helper_cond_resched() };
+}
+
 impl Drop for Disabled {
     #[inline(always)]
     fn drop(&mut self) {
