@@ -42,6 +42,8 @@ pub(crate) struct Place {
     listed: Atomic<u32>,
     /// The next slot of the list + 1.
     next: Atomic<u32>,
+    /// The low half of the slot's last position in the ring: see `orphans.rs`.
+    pub(crate) position: Atomic<u32>,
     /// The number of the slot.
     pub(crate) number: u32,
     pub(crate) slot: SlotRef,
@@ -66,6 +68,7 @@ impl Place {
             fired: Atomic::new(0),
             listed: Atomic::new(0),
             next: Atomic::new(0),
+            position: Atomic::new(0),
             number,
             slot,
         }

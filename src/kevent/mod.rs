@@ -7,6 +7,7 @@
 //! | [`layout`] | the memory that a queue shares with its program |
 //! | [`ring`] | the index ring |
 //! | [`slot`] | the kernel's side of a slot |
+//! | [`orphans`] | queued slots whose consumers have died |
 //! | [`delivered`] | the list of kevents to look at before the program sleeps |
 //! | [`table`] | the kevents by slot and by key |
 //! | [`source`] | a source of events, as its queue sees it |
@@ -21,6 +22,7 @@
 pub(crate) mod delivered;
 pub(crate) mod layout;
 pub(crate) mod ops;
+mod orphans;
 pub(crate) mod port;
 pub(crate) mod queue;
 mod ring;

@@ -60,6 +60,7 @@ pub(crate) fn apply(
         uapi::KEVENT_OP_READY => ready(&queue, op),
         uapi::KEVENT_OP_RECHECK => recheck(&queue, op),
         uapi::KEVENT_OP_REARM => rearm(&queue, op),
+        uapi::KEVENT_OP_REQUEUE => requeue(queue, op),
         _ => Err(EINVAL),
     }
 }
@@ -240,6 +241,16 @@ fn rearm(queue: &Queue, op: &uapi::kevent_op) -> Result<Done> {
         let flags = kept(place.flags.load(Relaxed), op.arg[1] != 0);
         place.flags.store(flags, Relaxed);
     })?;
+    Ok(Done { handle: 0, events })
+}
+
+fn requeue(queue: ArcBorrow<'_, Queue>, op: &uapi::kevent_op) -> Result<Done> {
+    check_unused(op)?;
+    let [head, second, third] = op.arg;
+    if op.flags != 0 || op.want != 0 || op.handle != 0 || second | third != 0 {
+        return Err(EINVAL);
+    }
+    let events = Queue::requeue(queue, head)?;
     Ok(Done { handle: 0, events })
 }
 

@@ -18,6 +18,7 @@ use super::{
         Slot,
         SLOTS_PER_PAGE, //
     },
+    orphans::Orphans,
     ring::Ring,
     source::Room,
     table::{
@@ -29,6 +30,7 @@ use crate::{
     abstractions::{
         compat::{
             smp_mb,
+            synchronize_rcu,
             ETIME, //
         },
         file::{
@@ -188,6 +190,9 @@ pub(crate) struct Queue {
     link: Link,
     #[pin]
     new_chunk: Mutex<()>,
+    /// Held by [`Queue::requeue`].
+    #[pin]
+    requeuing: Mutex<()>,
     #[pin]
     kevents: Mutex<Kevents>,
     /// Tasks that wait for entries.
@@ -256,6 +261,7 @@ impl Queue {
                 used: Atomic::new(0),
                 link,
                 new_chunk <- new_mutex!((), "kevent_chunk"),
+                requeuing <- new_mutex!((), "kevent_requeue"),
                 kevents <- new_mutex!(kevents, "kevents"),
                 tasks <- new_wait_queue!(c"kevent_tasks"),
                 pollers,
@@ -382,17 +388,26 @@ impl Queue {
         if flags & (ONESHOT | DISPATCH | WALK) != 0 && !this.may_raise(place, flags) {
             return false;
         }
+        // From QUEUED to the entry: see `ring.rs`.
+        let preempt = raise.preemptible.then(preempt::disable);
         if place.slot.add(wanted) {
-            this.ring.push(
-                place.number.wrapping_mul(size_of::<Slot>() as u32),
-                raise.preemptible,
-            );
-            // `push()` is a full barrier: a waiter that joins later sees the new tail.
-            if this.tasks.is_active() || read_once(&this.armed) != 0 {
-                Self::wake(this);
-            }
+            Self::push(this, place, preempt);
         }
         true
+    }
+
+    /// Puts the slot of `place` in the ring, and wakes. The caller has set QUEUED, with preemption
+    /// disabled. `preempt` may have done that. Context: any, NMI included.
+    #[inline(always)]
+    fn push(this: ArcBorrow<'_, Self>, place: &Place, preempt: Option<preempt::Disabled>) {
+        let offset = place.number.wrapping_mul(size_of::<Slot>() as u32);
+        this.ring.push(offset, &place.position);
+        // A wake-up takes locks, which sleep on PREEMPT_RT.
+        drop(preempt);
+        // `push()` is a full barrier: a waiter that joins later sees the new tail.
+        if this.tasks.is_active() || read_once(&this.armed) != 0 {
+            Self::wake(this);
+        }
     }
 
     /// Whether a kevent that is not plainly edge-triggered may raise an event. Lists it.
@@ -482,6 +497,44 @@ impl Queue {
                 }
             },
         );
+    }
+
+    /// Puts the slots in the ring again whose consumers have died after they claimed an entry before
+    /// `head`, which comes from the program. Returns their number. See `orphans.rs`.
+    ///
+    /// Context: task, may sleep, also for a grace period. Errors: `EBUSY` if another task does the
+    /// same; `EINTR` if a signal is pending; `ENOMEM`.
+    pub(super) fn requeue(this: ArcBorrow<'_, Self>, head: u64) -> Result<u32> {
+        // A task that waited here would wait for the grace periods of all before it.
+        let _lock = this.requeuing.try_lock().ok_or(EBUSY)?;
+        if current!().signal_pending() {
+            return Err(EINTR);
+        }
+        let orphans = Orphans::find(this.places(), &this.ring, head)?;
+        if orphans.numbers().is_empty() {
+            return Ok(0);
+        }
+        synchronize_rcu();
+        let mut requeued = 0;
+        for &number in orphans.numbers() {
+            preempt::cond_resched();
+            if let Some(place) = this
+                .place(number)
+                .filter(|place| orphans.has(place, &this.ring))
+            {
+                Self::push(this, place, Some(preempt::disable()));
+                requeued += 1;
+            }
+        }
+        Ok(requeued)
+    }
+
+    /// The places of all slots that a kevent may have. Context: task, may sleep.
+    fn places(&self) -> impl Iterator<Item = &Place> {
+        self.chunks.iter().flat_map(|chunk| {
+            preempt::cond_resched();
+            chunk.as_ref().map_or(&[][..], |chunk| &chunk.places)
+        })
     }
 
     /// Removes the kevent in `place` and detaches its source.

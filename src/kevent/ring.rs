@@ -8,6 +8,7 @@
 //!   slot: add events        A
 //!   slot: set QUEUED        B
 //!   take a position         C
+//!   note the position       N
 //!   store the entry         D  ------------->  load the entry          E
 //!   look for waiters        F                  read the user word      G
 //!                                              take events and QUEUED  H
@@ -17,6 +18,8 @@
 //!   that finds QUEUED clear at B (`tests/litmus/kevent-bits.litmus`).
 //! - B before D, paired with E before H: a consumer that sees the entry sees QUEUED set
 //!   (`kevent-entry.litmus`).
+//! - B to D with preemption disabled: a producer that is preempted after C hides all later entries.
+//!   N is for `orphans.rs`.
 //! - D before F: pairs with a waiter that joins its wait queue and then looks at the tail
 //!   (`kevent-sleep.litmus`).
 //! - G before H: after H, the slot may get another kevent with another user word
@@ -30,12 +33,10 @@
 use crate::{
     abstractions::{
         mm::shared::Shared,
-        sync::{
-            atomic::{
-                fetch_add_full,
-                xchg_full, //
-            },
-            preempt, //
+        sync::atomic::{
+            fetch_add_full,
+            write_once,
+            xchg_full, //
         }, //
     },
     uapi, //
@@ -72,17 +73,17 @@ impl Ring {
         &self.entries
     }
 
-    /// Puts the slot at byte `offset` in the ring. The caller has found its QUEUED clear and has
-    /// set it. The caller may look for waiters afterwards: the store is a full barrier.
+    /// Puts the slot at byte `offset` in the ring, and its position in `noted`. The caller has found
+    /// its QUEUED clear and has set it. The caller may look for waiters afterwards: the store is a
+    /// full barrier.
     ///
-    /// Wait-free. Preemption is disabled between the two steps, because a producer that is
-    /// preempted there hides all later entries. `preemptible` says that the caller may not have
-    /// disabled it already. Context: any, NMI included.
+    /// Wait-free. Context: any, NMI included, with preemption disabled since before QUEUED was set.
     #[inline(always)]
-    pub(crate) fn push(&self, offset: u32, preemptible: bool) {
+    pub(crate) fn push(&self, offset: u32, noted: &Atomic<u32>) {
         let entries: &[Atomic<u32>] = &self.entries;
-        let _preempt = preemptible.then(preempt::disable);
         let position = fetch_add_full(&self.tail, 1);
+        // Before the entry: after that, the slot's next producer may note its position.
+        write_once(noted, position as u32);
         let index = position as usize & entries.len().wrapping_sub(1);
         // The phase is the bit of the position above those of the index.
         let phase = if position as usize & entries.len() != 0 {
@@ -95,9 +96,23 @@ impl Ring {
         }
     }
 
+    /// Whether the entry at a position is at `head` or after it. `noted` is the low half of the
+    /// position, which was taken at most 2^32 positions ago.
+    pub(super) fn is_from(&self, head: u64, noted: u32) -> bool {
+        u64::from(noted.wrapping_sub(head as u32)) < self.tail().wrapping_sub(head)
+    }
+
     /// The position of the next entry.
     #[inline(always)]
     pub(crate) fn tail(&self) -> u64 {
         self.tail.load(Relaxed)
+    }
+}
+
+#[cfg(CONFIG_KUNIT = "y")]
+impl Ring {
+    /// Continues at `position`, for tests.
+    pub(crate) fn go_to(&self, position: u64) {
+        self.tail.store(position, Relaxed);
     }
 }

@@ -78,6 +78,12 @@ impl Slot {
         and_full(&self.ready, MARKS);
     }
 
+    /// Whether a producer of the kernel has queued the slot. That is a hint if the program has
+    /// written the slot otherwise than the UAPI header says.
+    pub(crate) fn is_pushed(&self) -> bool {
+        read_once(&self.ready) & MARKS == QUEUED
+    }
+
     /// Whether the slot may be in the ring. If not, the consumer has ended with its last kevent:
     /// acquire pairs with the release of the consumer's exchange, before which it reads the user
     /// word (`tests/litmus/kevent-user.litmus`).

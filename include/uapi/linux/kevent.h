@@ -185,6 +185,12 @@ struct kevent_setup {
  *
  * %KEVENT_OP_REARM: give a %KEVENT_TIMER a new setting. Sets @events to the
  * unconsumed events, which it takes back.
+ *
+ * %KEVENT_OP_REQUEUE: queue the kevents again whose entries were claimed by
+ * threads that died before the exchange of @ready. @arg[0] is the head. At the
+ * time of the call, no thread that lives may be between its claim of an entry
+ * before this head and the exchange. Sets @events to the number of kevents. May
+ * take some tens of milliseconds.
  */
 #define KEVENT_OP_ADD		0
 #define KEVENT_OP_REMOVE	1
@@ -192,6 +198,7 @@ struct kevent_setup {
 #define KEVENT_OP_READY		3
 #define KEVENT_OP_RECHECK	4
 #define KEVENT_OP_REARM		5
+#define KEVENT_OP_REQUEUE	6
 
 /**
  * DOC: Flags of a kevent
@@ -222,10 +229,11 @@ struct kevent_setup {
  * @want: a set of events; see the operations
  * @id: what is watched; the type says how to read it
  * @user: for ADD, any value; the slot shows it
- * @arg: depends on the type; 0 otherwise
+ * @arg: depends on the type or the operation; 0 otherwise
  * @handle: set by ADD, and an argument of the other operations
  * @result: set by the kernel: 0, or a negative error number
- * @events: set by the kernel: the events that REMOVE took back, otherwise 0
+ * @events: set by the kernel: the events that REMOVE or REARM took back, the
+ *	number of kevents of REQUEUE, otherwise 0
  */
 struct kevent_op {
 	__u8 op;
@@ -311,12 +319,14 @@ struct kevent_submit {
  * call. It does not count as done, and an ADD is undone. Results of operations:
  *
  * EBADF: ADD: id is not an open descriptor
+ * EBUSY: REQUEUE: another thread does the same
  * EEXIST: ADD: the queue has a kevent with this type, id and user
+ * EINTR: REQUEUE: a signal is pending
  * EINVAL: an unknown operation, type or flag; a field without a meaning for it
  *	is not 0
  * ELOOP: ADD: the descriptor is a queue, an epoll or an io_uring instance
  * ENOENT: there is no kevent with this handle
- * ENOMEM: ADD: not enough kernel memory
+ * ENOMEM: ADD, REQUEUE: not enough kernel memory
  * ENOSPC: ADD: the queue has no free slot
  * EOPNOTSUPP: ADD: this kernel does not notify of the close of the file
  * EPERM: ADD: the descriptor cannot be polled; an alarm clock, and the caller

@@ -697,6 +697,41 @@ mod suite {
         Ok(())
     }
 
+    /// A consumer has claimed the first entry, and is dead. The positions pass 2^32, so that the low
+    /// half of a later one is lower.
+    #[test]
+    fn a_claimed_slot_is_queued_again() -> Result {
+        let queue = Open::new()?;
+        let requeue = |head| {
+            let op = uapi::kevent_op {
+                op: uapi::KEVENT_OP_REQUEUE as u8,
+                arg: [head, 0, 0],
+                ..Default::default()
+            };
+            ops::apply(queue.0.as_arc_borrow(), &op, |_| false).map(|done| done.events)
+        };
+        let (dead, alive) = (queue.add(1, 0b11, 0, 0)?, queue.add(2, 0b11, 0, 0)?);
+        for start in [u64::from(SLOTS), (1 << 32) - 2, 1 << 32, (1 << 48) - 1] {
+            queue.ring().go_to(start);
+            dead.raise(0b1);
+            alive.raise(0b1);
+            dead.raise(0b10);
+            for head in [0, start, start + 3, u64::MAX] {
+                assert_eq!(requeue(head)?, 0);
+            }
+            assert_eq!(requeue(start + 1)?, 1);
+            assert_eq!(requeue(start + 1)?, 0);
+            assert_eq!(queue.ring().tail(), start + 3);
+            assert_eq!(queue.ready(dead.number), QUEUED | 0b11);
+            for kevent in [&dead, &alive] {
+                let (slot, _) = queue.slot(kevent.number).ok_or(EINVAL)?;
+                slot.ready.store(0, Relaxed);
+            }
+            assert_eq!(requeue(start + 3)?, 0);
+        }
+        Ok(())
+    }
+
     /// The program sets all bits of `ready`, and clears QUEUED without consuming the entry.
     #[test]
     fn a_hostile_program_harms_only_itself() -> Result {
@@ -716,7 +751,7 @@ mod suite {
         assert_eq!(queue.ready(kevent.number), QUEUED | 0b1);
         slot.ready.store(u64::MAX, Relaxed);
         assert_eq!(queue.apply(uapi::KEVENT_OP_REMOVE, &kevent)?, u32::MAX);
-        assert_eq!(queue.ready(kevent.number), QUEUED);
+        assert_eq!(queue.ready(kevent.number), QUEUED | uapi::KEVENT_RAISED);
         Ok(())
     }
 

@@ -95,15 +95,6 @@ pub(crate) mod mm {
 pub(crate) mod sync {
     pub(crate) use crate::irq_work;
 
-    pub(crate) mod preempt {
-        pub(crate) struct Disabled;
-
-        /// Loom preempts all the same, because the other threads run on other CPUs.
-        pub(crate) fn disable() -> Disabled {
-            Disabled
-        }
-    }
-
     /// The functions of `src/abstractions/sync/atomic.rs`, on loom's atomics.
     pub(crate) mod atomic {
         use kernel::sync::atomic::{

@@ -10,6 +10,9 @@ pub(crate) mod delivered;
 #[path = "../../../src/kevent/layout.rs"]
 pub(crate) mod layout;
 
+#[path = "../../../src/kevent/orphans.rs"]
+pub(crate) mod orphans;
+
 #[path = "../../../src/kevent/ring.rs"]
 pub(crate) mod ring;
 

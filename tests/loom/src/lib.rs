@@ -10,7 +10,8 @@
 //! Each of these features must make some tests fail with a certain message. Those are marked
 //! `should_panic`.
 //!
-//! - `unordered`: a fully ordered operation does not order anything;
+//! - `unordered`: a fully ordered operation does not order anything, and a grace period does not
+//!   wait;
 //! - `torn`: an exchange loads first and stores later;
 //! - `selfish`: a reader that was woken alone does not pass its turn on, and a reader that fails
 //!   keeps the count;
@@ -31,6 +32,7 @@ mod tests_defer;
 mod tests_kevent;
 
 pub(crate) use shim::{
+    alloc,
     irq_work,
     page,
     prelude,

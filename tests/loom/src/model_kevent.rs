@@ -2,8 +2,8 @@
 
 //! A model of a queue of kevents and of the program that consumes its events.
 //!
-//! The methods [`Queue::raise`], [`Queue::wait`] and [`Queue::poll`] are those of the same names in
-//! `src/kevent/queue.rs`, without deferral, interest masks and single events. That file cannot be
+//! The methods [`Queue::raise`], [`Queue::requeue`], [`Queue::wait`] and [`Queue::poll`] are those of
+//! the same names in `src/kevent/queue.rs`, without deferral, interest masks and single events. That file cannot be
 //! compiled here because it needs mutexes, poll tables and pinned initialisation. The program
 //! follows the UAPI header `<linux/kevent.h>`, with C11's orders.
 
@@ -26,6 +26,7 @@ use crate::{
             Header,
             Slot, //
         },
+        orphans::Orphans,
         ring::Ring,
         slot::QUEUED, //
     },
@@ -37,7 +38,8 @@ use kernel::sync::atomic::{
 };
 use loom::sync::{
     atomic::Ordering,
-    Notify, //
+    Notify,
+    RwLock, //
 };
 use std::sync::{
     atomic::AtomicBool,
@@ -77,6 +79,10 @@ pub(crate) struct Queue {
     armed: Atomic<u32>,
     pub(crate) tasks: WaitQueue,
     pub(crate) pollers: WaitQueue,
+    /// RCU, for tests of REQUEUE. Code with preemption disabled holds it for reading. A grace period
+    /// takes it for writing. Loom preempts the readers all the same, because the other threads run on
+    /// other CPUs.
+    rcu: Option<RwLock<()>>,
     /// Whether each slot is in the ring. Loom does not see it.
     in_ring: Vec<AtomicBool>,
 }
@@ -84,6 +90,15 @@ pub(crate) struct Queue {
 impl Queue {
     /// Makes a queue of `slots` slots, with a kevent in each whose user word is 1.
     pub(crate) fn new(slots: usize) -> Arc<Self> {
+        Self::make(slots, None)
+    }
+
+    /// Makes a queue for tests of REQUEUE.
+    pub(crate) fn with_rcu(slots: usize) -> Arc<Self> {
+        Self::make(slots, Some(RwLock::new(())))
+    }
+
+    fn make(slots: usize, rcu: Option<RwLock<()>>) -> Arc<Self> {
         let shared: Shared<Slot> = Shared::new(slots).unwrap();
         let place = |number| Place::new(number as u32, shared.get_ref(number));
         let this = Self {
@@ -95,6 +110,7 @@ impl Queue {
             armed: Atomic::new(0),
             tasks: WaitQueue::default(),
             pollers: WaitQueue::default(),
+            rcu,
             in_ring: (0..slots).map(|_| AtomicBool::new(false)).collect(),
         };
         // The rest makes the atomics here: see `Atomic`.
@@ -103,6 +119,9 @@ impl Queue {
         }
         for entry in &**this.ring.memory() {
             assert_eq!(entry.load(Relaxed), 0);
+        }
+        for place in &this.places {
+            assert_eq!(place.position.load(Relaxed), 0);
         }
         for number in 0..slots {
             this.list(number as u32);
@@ -116,12 +135,39 @@ impl Queue {
 
     /// Raises `events` for the kevent in slot `number`.
     pub(crate) fn raise(&self, number: u32, events: u32) {
-        if !self.slots[number as usize].add(events) {
-            return;
+        let preempt_disabled = self.rcu.as_ref().map(|rcu| rcu.read().unwrap());
+        if self.slots[number as usize].add(events) {
+            self.push(number);
+            drop(preempt_disabled);
+            self.look_for_waiters();
         }
+    }
+
+    fn push(&self, number: u32) {
         let was_there = self.in_ring[number as usize].swap(true, Ordering::Relaxed);
         assert!(!was_there, "a slot is in the ring twice");
-        self.ring.push(number * size_of::<Slot>() as u32, true);
+        let place = &self.places[number as usize];
+        self.ring
+            .push(number * size_of::<Slot>() as u32, &place.position);
+    }
+
+    /// Puts orphans in the ring again, claimed before `head`. Returns their number.
+    pub(crate) fn requeue(&self, head: u64) -> usize {
+        let orphans = Orphans::find(self.places.iter(), &self.ring, head).unwrap();
+        if !cfg!(feature = "unordered") {
+            drop(self.rcu.as_ref().unwrap().write().unwrap());
+        }
+        let mut requeued = 0;
+        for &number in orphans.numbers() {
+            if orphans.has(&self.places[number as usize], &self.ring) {
+                self.push(number);
+                requeued += 1;
+            }
+        }
+        requeued
+    }
+
+    fn look_for_waiters(&self) {
         if self.tasks.is_active() || read_once(&self.armed) != 0 {
             self.wake();
         }
@@ -156,7 +202,7 @@ impl Queue {
             .wait_until(Events::IN, true, || self.ring.tail() != head);
     }
 
-    /// Polls the queue, whose `head` the program has stored. Returns whether there is an entry.
+    /// Polls the queue. The program has stored `head`. Returns whether there is an entry.
     pub(crate) fn poll(&self, woken: &Arc<Notify>) -> bool {
         self.pollers.prepare(Events::IN, false, woken);
         xchg_full(&self.armed, 1);
@@ -178,7 +224,7 @@ impl Queue {
             .then_some((entry & !PHASE) as u32 / size_of::<Slot>() as u32)
     }
 
-    /// Takes the events of a slot whose entry the caller has consumed.
+    /// Takes the events of a slot. The caller has consumed its entry.
     fn take(&self, number: u32) -> Consumed {
         let slot = &self.slots[number as usize];
         let user = slot.user.inner().load(Ordering::Relaxed);
@@ -208,8 +254,19 @@ impl Queue {
         Some(self.take(number))
     }
 
-    /// Consumes an entry, if there is one. Other threads may consume.
-    pub(crate) fn claim(&self) -> Option<Consumed> {
+    /// Consumes an entry, unless the ring is empty. Other threads may consume.
+    pub(crate) fn consume_shared(&self) -> Option<Consumed> {
+        self.claim().map(|number| self.take(number))
+    }
+
+    /// Dies after the claim of an entry.
+    pub(crate) fn claim_and_die(&self) {
+        let number = self.claim().unwrap();
+        self.in_ring[number as usize].store(false, Ordering::Relaxed);
+    }
+
+    /// Claims an entry, unless the ring is empty. Returns its slot.
+    fn claim(&self) -> Option<u32> {
         let shared_head = self.header[0].head.inner();
         let mut head = shared_head.load(ACQUIRE);
         loop {
@@ -222,7 +279,7 @@ impl Queue {
                 continue;
             };
             match shared_head.compare_exchange(head, head + 1, ACQ_REL, ACQUIRE) {
-                Ok(_) => return Some(self.take(number)),
+                Ok(_) => return Some(number),
                 Err(now) => head = now,
             }
         }

@@ -9,6 +9,7 @@ pub(crate) mod prelude {
     pub(crate) const EFAULT: Error = Error;
     pub(crate) const ENODEV: Error = Error;
 
+    pub(crate) use super::alloc::KVVec;
     pub(crate) use std::ffi::c_void;
 
     /// Every type is, because loom's threads are not threads of the system.
@@ -19,6 +20,38 @@ pub(crate) mod prelude {
     impl<T: ?Sized> Sync for T {}
 
     pub(crate) type Result<T = (), E = Error> = core::result::Result<T, E>;
+}
+
+pub(crate) mod alloc {
+    use super::prelude::Result;
+    use std::ops::Deref;
+
+    pub(crate) mod flags {
+        pub(crate) struct Flags;
+        pub(crate) const GFP_KERNEL_ACCOUNT: Flags = Flags;
+    }
+
+    /// The kernel's growable array.
+    pub(crate) struct KVVec<T>(Vec<T>);
+
+    impl<T> KVVec<T> {
+        pub(crate) const fn new() -> Self {
+            Self(Vec::new())
+        }
+
+        pub(crate) fn push(&mut self, value: T, _: flags::Flags) -> Result {
+            self.0.push(value);
+            Ok(())
+        }
+    }
+
+    impl<T> Deref for KVVec<T> {
+        type Target = [T];
+
+        fn deref(&self) -> &[T] {
+            &self.0
+        }
+    }
 }
 
 pub(crate) mod sync {

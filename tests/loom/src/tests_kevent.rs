@@ -112,7 +112,8 @@ fn the_last_event_shows_all_data() {
 fn two_consumers_share_the_entries_of_two_slots() {
     model(Some(2), || {
         let queue = Queue::new(2);
-        let consumers = [(), ()].map(|()| spawn(&queue, |queue| consume_some(2, || queue.claim())));
+        let consumers =
+            [(), ()].map(|()| spawn(&queue, |queue| consume_some(2, || queue.consume_shared())));
         let producer = spawn(&queue, |queue| queue.raise(1, 0b1));
         queue.raise(0, 0b1);
         queue.raise(0, 0b10);
@@ -135,7 +136,8 @@ fn two_consumers_share_the_entries_of_two_slots() {
 fn two_consumers_take_no_entry_of_another_lap() {
     model(Some(2), || {
         let queue = Queue::new(1);
-        let consumers = [(), ()].map(|()| spawn(&queue, |queue| consume_some(2, || queue.claim())));
+        let consumers =
+            [(), ()].map(|()| spawn(&queue, |queue| consume_some(2, || queue.consume_shared())));
         for event in [0b1, 0b10, 0b100] {
             queue.raise(0, event);
         }
@@ -363,5 +365,59 @@ fn a_kevent_may_be_listed_again_in_its_walk() {
         queue.walk(|number| seen.push(number));
         assert!(queue.delivered.is_empty());
         assert!(seen.contains(&1));
+    });
+}
+
+/// A consumer has died after its claim of slot 0. Slot 1 is pushed, consumed, and pushed again in
+/// all stages of REQUEUE.
+#[test]
+#[cfg_attr(
+    feature = "unordered",
+    should_panic(expected = "a slot is in the ring twice")
+)]
+#[cfg_attr(feature = "swapped", should_panic(expected = "an event was lost"))]
+fn requeue_queues_what_a_dead_consumer_has_claimed() {
+    model(Some(2), || {
+        let queue = Queue::with_rcu(2);
+        queue.raise(0, 0b1);
+        queue.claim_and_die();
+        let head = queue.head();
+        let consumer = spawn(&queue, |queue| consume_some(2, || queue.consume_shared()));
+        let producer = spawn(&queue, |queue| {
+            queue.raise(1, 0b1);
+            queue.raise(0, 0b10);
+            queue.raise(1, 0b10);
+        });
+        assert_eq!(queue.requeue(head), 1);
+        producer.join().unwrap();
+        let mut consumed = consumer.join().unwrap();
+        consumed.extend(queue.drain());
+        assert_eq!(events_of(0, &consumed), 0b11);
+        assert_eq!(events_of(1, &consumed), 0b11);
+    });
+}
+
+/// The thread that does REQUEUE has consumed the slot itself before. The slot's next push may
+/// overtake the end of its first.
+#[test]
+#[cfg_attr(
+    feature = "unordered",
+    should_panic(expected = "a slot is in the ring twice")
+)]
+#[cfg_attr(feature = "swapped", should_panic(expected = "an event was lost"))]
+fn requeue_leaves_slots_that_have_an_entry() {
+    model(Some(3), || {
+        let queue = Queue::with_rcu(1);
+        let consumer = spawn(&queue, |queue| {
+            let consumed = consume_some(1, || queue.consume_shared());
+            assert_eq!(queue.requeue(queue.head()), 0);
+            consumed
+        });
+        let producer = spawn(&queue, |queue| queue.raise(0, 0b1));
+        queue.raise(0, 0b10);
+        producer.join().unwrap();
+        let mut consumed = consumer.join().unwrap();
+        consumed.extend(queue.drain());
+        assert_eq!(events_of(0, &consumed), 0b11);
     });
 }

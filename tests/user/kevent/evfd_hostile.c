@@ -90,6 +90,7 @@ static struct kevent_op random_op(struct attack *attack, uint64_t *state)
 {
 	uint64_t number = random_number(state);
 	uint64_t handle = attack->handles[number % SLOTS];
+	struct kevent_op op;
 
 	number >>= 8;
 	switch (number % 6) {
@@ -99,6 +100,13 @@ static struct kevent_op random_op(struct attack *attack, uint64_t *state)
 		return kevent_op_mod(handle, number, number & (KEVENT_ONESHOT | KEVENT_DISPATCH));
 	case 2:
 		return kevent_op_recheck(handle);
+	case 4:
+		/* Rarely, because it may wait for a grace period. */
+		if (number / 6 % 32)
+			break;
+		op = kevent_op_requeue(&attack->q);
+		op.arg[0] += number >> 40 & 1 ? 0 : (int64_t)(number >> 48) - SLOTS;
+		return op;
 	case 3:
 		return kevent_op_ready(number % 16 ? handle : 0, number % 16 ? number : 0);
 	}

@@ -453,7 +453,7 @@ TEST_F(user, mod_changes_flags)
 
 TEST_F(user, unknown_operations)
 {
-	for (int i = KEVENT_OP_REARM + 1; i < 256; i++) {
+	for (int i = KEVENT_OP_REQUEUE + 1; i < 256; i++) {
 		struct kevent_op op = { .op = i };
 
 		EXPECT_EQ(-EINVAL, queue_do(&self->q, &op));

@@ -434,6 +434,23 @@ static inline struct kevent_op kevent_op_rearm(__u64 handle, __u64 first, __u64 
 }
 
 /**
+ * kevent_op_requeue() - queue kevents again that dead consumers have left behind
+ * @q: the queue, which several threads consume
+ *
+ * A thread or process that dies in kevent_next_shared() may have claimed an entry whose event
+ * it has not taken. The kevent then has no more events, until this operation queues it again.
+ * Submit the operation when each thread that was in kevent_next_shared() during this call has
+ * returned from it or has died. Later calls of kevent_next_shared() do no harm.
+ */
+static inline struct kevent_op kevent_op_requeue(const struct kevent_queue *q)
+{
+	struct kevent_op op = kevent_op_init_(KEVENT_OP_REQUEUE, 0);
+
+	op.arg[0] = __atomic_load_n(kevent_u64_(&q->header->head), __ATOMIC_ACQUIRE);
+	return op;
+}
+
+/**
  * kevent_postpone() - move the deadline of a timer without interval, by a store
  * @q: the queue
  * @handle: the timer's handle, or the index of its slot
