@@ -43,7 +43,8 @@ static WORDS: AtomicI32 = AtomicI32::new(-1);
 fn word(i: u8) -> u64 {
     match i {
         0..0x10 => number(i),
-        0x10..0x40 => uapi::KEVENT_QUEUED as u64 | (1 << (i % 48)),
+        0x10..0x38 => uapi::KEVENT_QUEUED as u64 | (1 << (i % 32)),
+        0x38..0x40 => uapi::KEVENT_QUEUED as u64 | uapi::KEVENT_RAISED | (1 << (i % 8)),
         0x40..0x80 => 1 << (i % 64),
         // Offsets of slots, valid or not, in both phases.
         0x80..0xc0 => (u64::from(i % 64) * 32) | (u64::from(i % 2) << 31),
@@ -180,7 +181,11 @@ fn change(which: u8, a: u8, b: u8, c: u8) -> uapi::kevent_op {
         uapi::KEVENT_OP_MOD,
         uapi::KEVENT_OP_REARM,
     ];
-    let what = OPS[usize::from(a % 8)];
+    let what = match a {
+        // Rarely, because it may wait for a grace period.
+        0xf0..0xf4 => uapi::KEVENT_OP_REQUEUE,
+        _ => OPS[usize::from(a % 8)],
+    };
     let mut op = uapi::kevent_op {
         op: if a >= 0xf8 { c } else { what as u8 },
         handle: handle(which),
@@ -202,6 +207,11 @@ fn change(which: u8, a: u8, b: u8, c: u8) -> uapi::kevent_op {
                 uapi::KEVENT_TIMER_ABSTIME as u8
             };
             op.arg = times(b, c);
+        }
+        uapi::KEVENT_OP_REQUEUE => {
+            op.handle = 0;
+            // A position in the first laps of a small queue, or none.
+            op.arg[0] = [u64::from(b) + 128, number(b)][usize::from(b >> 7)];
         }
         _ => (),
     }
