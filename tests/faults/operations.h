@@ -695,6 +695,25 @@ static bool queue_is_empty(struct scene *scene, long ret)
 	       raw_drain(&scene->queue) == 0;
 }
 
+/* A consumer has claimed the entry of the only kevent, and is dead. */
+static bool a_queue_with_an_orphan(struct scene *scene)
+{
+	struct kevent_op op = raw_add(KEVENT_USER, 1, POLLIN);
+
+	if (!a_queue(scene) || raw_do(scene->queue.fd, &op))
+		return false;
+	op = (struct kevent_op){ .op = KEVENT_OP_READY, .handle = op.handle, .want = POLLIN };
+	scene->queue.head++;
+	return !raw_do(scene->queue.fd, &op);
+}
+
+static long requeue(struct scene *scene)
+{
+	struct kevent_op op = { .op = KEVENT_OP_REQUEUE, .arg = { scene->queue.head } };
+
+	return raw_do(scene->queue.fd, &op);
+}
+
 /* Two ADDs. If the second can't be read or written, the call reports the first. */
 static long add_two(struct scene *scene)
 {
@@ -826,6 +845,7 @@ static const struct operation operations[] = {
 	{ "add two kevents", a_queue, add_two, those_are_added },
 	{ "rearm a timer", a_queue_with_a_timer, rearm_timer, event_is_there },
 	{ "remove a timer", a_queue_with_a_timer, remove_timer, queue_is_empty },
+	{ "requeue an orphan", a_queue_with_an_orphan, requeue, event_is_there },
 	{ "wait for a kevent", a_queue_with_an_event, wait_for_event, event_was_waited_for },
 	{ "look at fdinfo of a queue", a_queue_with_a_timer, look_at_queue, has_a_kevent },
 	{ "watch a queue", epoll_queue, add_to_epoll, epoll_tells },
