@@ -36,8 +36,10 @@ void evfd_helper_put_shared(void *address)
 /*
  * Prepares a mapping of a part of @size bytes. The mapping must be shared, because
  * a copy of a page would get no events. It can't grow past the end by mremap(2).
+ * @inherited: fork(2) gives the child the mapping
  */
-bool evfd_helper_map_shared(struct vm_area_struct *vma, size_t size)
+bool evfd_helper_map_shared(struct vm_area_struct *vma, size_t size,
+			    bool inherited)
 {
 	unsigned long pages = PAGE_ALIGN(size) >> PAGE_SHIFT;
 
@@ -45,7 +47,7 @@ bool evfd_helper_map_shared(struct vm_area_struct *vma, size_t size)
 		return false;
 	if (vma->vm_pgoff >= pages || vma_pages(vma) > pages - vma->vm_pgoff)
 		return false;
-	vm_flags_mod(vma, VM_DONTEXPAND, VM_MAYEXEC);
+	vm_flags_mod(vma, VM_DONTEXPAND | (inherited ? 0 : VM_DONTCOPY), VM_MAYEXEC);
 	return true;
 }
 

@@ -12,7 +12,8 @@ void *evfd_helper_alloc_shared(size_t size);
 void evfd_helper_free_shared(void *memory, size_t size);
 void evfd_helper_get_shared(void *address);
 void evfd_helper_put_shared(void *address);
-bool evfd_helper_map_shared(struct vm_area_struct *vma, size_t size);
+bool evfd_helper_map_shared(struct vm_area_struct *vma, size_t size,
+			    bool inherited);
 struct file *evfd_helper_fault_file(struct vm_fault *vmf);
 size_t evfd_helper_fault_offset(struct vm_fault *vmf);
 void evfd_helper_fault_with(struct vm_fault *vmf, void *address);

@@ -85,6 +85,8 @@ use queue::{
 };
 use sources::Watched;
 
+const SETUP_FLAGS: u32 = uapi::KEVENT_SETUP_AUTOREMOVE | uapi::KEVENT_SETUP_NOFORK;
+
 static OPS: FileOperations<KeventFile> = FileOperations::build_for_device();
 
 /// An open `/dev/kevent`.
@@ -103,7 +105,7 @@ impl KeventFile {
     fn setup(&self, arg: UserPtr) -> Result<u32> {
         let mut args: uapi::kevent_setup = read(arg)?;
         if !(1..=uapi::KEVENT_MAX_SLOTS).contains(&args.slots)
-            || args.flags & !uapi::KEVENT_SETUP_AUTOREMOVE != 0
+            || args.flags & !SETUP_FLAGS != 0
             || args.reserved != [0; 2]
         {
             return Err(EINVAL);
@@ -146,6 +148,12 @@ impl AnonFile for KeventFile {
 
     fn map_size(&self) -> usize {
         self.queue.as_ref().map_or(0, |queue| queue.map_size())
+    }
+
+    fn is_map_inherited(&self) -> bool {
+        self.queue
+            .as_ref()
+            .is_none_or(|queue| queue.is_map_inherited())
     }
 
     fn page(&self, offset: usize) -> Option<SharedPage<'_>> {

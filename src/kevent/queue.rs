@@ -280,6 +280,11 @@ impl Queue {
         self.layout.size
     }
 
+    /// Whether a child process has the mapping, too.
+    pub(crate) fn is_map_inherited(&self) -> bool {
+        self.flags & uapi::KEVENT_SETUP_NOFORK == 0
+    }
+
     /// A page of the mapping. The pages of slots are made by the first use.
     pub(crate) fn page(&self, offset: usize) -> Option<SharedPage<'_>> {
         if offset >= self.layout.slots {

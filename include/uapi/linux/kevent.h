@@ -120,8 +120,12 @@ struct kevent_slot {
  * its kevent. Without the flag, a kevent holds its file open. The close of a
  * watched unix socket always ends its kevent, and other files are always held.
  * A file is closed when its last descriptor is.
+ *
+ * %KEVENT_SETUP_NOFORK: a child does not inherit the mapping. It inherits the
+ * descriptor, like any other, and may map the queue itself.
  */
 #define KEVENT_SETUP_AUTOREMOVE	0x1
+#define KEVENT_SETUP_NOFORK	0x2
 
 /**
  * struct kevent_setup - argument of %KEVENT_IOC_SETUP

@@ -216,6 +216,11 @@ pub trait AnonFile: Sized + Send + Sync + 'static {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
+    /// Whether a child that fork(2) makes has the mappings of the file, too.
+    fn is_map_inherited(&self) -> bool {
+        true
+    }
+
     /// The page of this memory at byte `offset`, a multiple of the size of a page. `None` sends
     /// `SIGBUS` to the program. Always the same page for an offset.
     fn page(&self, _offset: usize) -> Option<SharedPage<'_>> {
@@ -438,8 +443,9 @@ impl<T: AnonFile> FileOperations<T> {
         // SAFETY: See `read()`.
         let this = unsafe { Self::data(file) };
         from_result(|| {
+            let (size, inherited) = (T::map_size(this), T::is_map_inherited(this));
             // SAFETY: The VFS passes a new mapping, whose lock is held.
-            if !unsafe { helpers::evfd_helper_map_shared(vma, T::map_size(this)) } {
+            if !unsafe { helpers::evfd_helper_map_shared(vma, size, inherited) } {
                 return Err(EINVAL);
             }
             // SAFETY: The operations live as long as the module, on which the mapped file has a

@@ -185,6 +185,114 @@ TEST_F(queue, the_parents_close_leaves_it_to_the_child)
 	EXPECT_TRUE(child_ends_well(child));
 }
 
+/* Whether the mapping of a queue is in this process. */
+static bool is_mapped(const struct kevent_queue *q)
+{
+	unsigned char present;
+
+	return !mincore(q->header, 1, &present);
+}
+
+/* The mapping that a child inherits. */
+
+FIXTURE(child)
+{
+	struct kevent_queue q;
+	int pipe[2];
+};
+
+FIXTURE_VARIANT(child)
+{
+	unsigned int flags;
+	bool is_mapped;
+};
+
+FIXTURE_VARIANT_ADD(child, with_the_mapping)
+{
+	.is_mapped = true,
+};
+
+FIXTURE_VARIANT_ADD(child, without_the_mapping)
+{
+	.flags = KEVENT_SETUP_NOFORK,
+};
+
+FIXTURE_SETUP(child)
+{
+	ASSERT_EQ(0, kevent_open(&self->q, 1, variant->flags));
+	ASSERT_EQ(0, pipe2(self->pipe, O_CLOEXEC));
+}
+
+FIXTURE_TEARDOWN(child)
+{
+}
+
+TEST_F(child, inherits_the_mapping_or_not)
+{
+	uint64_t handle = queue_add_user(&self->q, 1, 1, 0);
+	struct kevent_queue other;
+	pid_t child;
+	void *place;
+
+	/* Mappings that were made or moved later are like the first. */
+	ASSERT_EQ(0, kevent_map(&other, self->q.fd));
+	place = mmap(NULL, other.size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	other.header = mremap(other.header, other.size, other.size,
+			      MREMAP_MAYMOVE | MREMAP_FIXED, place);
+	ASSERT_EQ(place, other.header);
+	child = fork_child();
+	ASSERT_GE(child, 0);
+	if (!child)
+		_exit(is_mapped(&other) != variant->is_mapped);
+	EXPECT_TRUE(child_ends_well(child));
+	EXPECT_TRUE(is_mapped(&self->q));
+	ASSERT_EQ(0, queue_ready(&self->q, handle, 1));
+	EXPECT_TRUE(queue_gives(&self->q, 1, 1));
+	EXPECT_EQ(-1, madvise(self->q.header, self->q.size, MADV_DOFORK));
+	EXPECT_EQ(EINVAL, errno);
+}
+
+TEST_F(child, inherits_the_descriptor)
+{
+	uint64_t handle = queue_add_user(&self->q, 1, 1, 0);
+	pid_t child;
+
+	child = fork_child();
+	ASSERT_GE(child, 0);
+	if (!child)
+		_exit(queue_ready(&self->q, handle, 1) || kevent_map(&self->q, self->q.fd) ||
+		      !queue_gives(&self->q, 1, 1));
+	EXPECT_TRUE(child_ends_well(child));
+}
+
+/* A child that closes the descriptor keeps the queue, if it has the mapping. */
+TEST_F(child, keeps_the_queue_or_not)
+{
+	int go = evfd_new(0, 0), closed = evfd_new(0, 0);
+	pid_t child;
+
+	ASSERT_NE(0, queue_add_poll(&self->q, self->pipe[0], POLLIN, 0));
+	ASSERT_NE(SIG_ERR, signal(SIGPIPE, SIG_IGN));
+	child = fork_child();
+	ASSERT_GE(child, 0);
+	if (!child) {
+		close(self->q.fd);
+		close(self->pipe[0]);
+		efd_add(closed, 1);
+		efd_take(go);
+		_exit(0);
+	}
+	ASSERT_EQ(1, efd_take(closed));
+	ASSERT_EQ(0, close(self->pipe[0]));
+	EXPECT_EQ(1, write(self->pipe[1], "", 1));
+	kevent_close(&self->q);
+	/* The queue holds the pipe open for reading. */
+	EXPECT_EQ(variant->is_mapped ? 1 : -EPIPE, result(write(self->pipe[1], "", 1)));
+	ASSERT_EQ(8, efd_add(go, 1));
+	EXPECT_TRUE(child_ends_well(child));
+	EXPECT_EQ(-EPIPE, result(write(self->pipe[1], "", 1)));
+}
+
 TEST_F(queue, is_passed_through_a_socket)
 {
 	uint64_t handle = queue_add_user(&self->q, 1, 1, 0);

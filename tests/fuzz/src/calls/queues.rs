@@ -228,11 +228,12 @@ impl Caller {
     fn set_up(&mut self, fd: i32, call: &Call) {
         let mut setup = uapi::kevent_setup {
             slots: slots(call.a),
-            flags: u32::from(call.b >> 4) & uapi::KEVENT_SETUP_AUTOREMOVE,
+            flags: u32::from(call.b >> 4)
+                & (uapi::KEVENT_SETUP_AUTOREMOVE | uapi::KEVENT_SETUP_NOFORK),
             ..Default::default()
         };
         match call.b {
-            0xf0 => setup.flags = 2,
+            0xf0 => setup.flags = 4,
             0xf1 => setup.reserved[0] = 1,
             0xf2 => setup.reserved[1] = 1,
             _ => (),
