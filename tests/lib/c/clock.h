@@ -56,6 +56,21 @@ static inline bool step_by_settimeofday(int64_t ns)
 	return !syscall(SYS_settimeofday, timeval, NULL);
 }
 
+/* Makes a timer on @clockid expire, and sets the clock back to before the expiration. */
+static inline bool expires_and_is_set_back(int fd, int clockid, int64_t interval)
+{
+	return !tfd_arm(fd, TFD_TIMER_ABSTIME, tfd_clock(clockid), interval) &&
+	       tfd_expires(fd) && step_by_adjtimex(-STEP_NS);
+}
+
+/* Such a timer expires again at the time of its first expiration. */
+static inline bool expires_again(int fd)
+{
+	return !poll_now(fd) && tfd_left(fd) > 0 && tfd_left(fd) <= STEP_NS &&
+	       step_by_adjtimex(STEP_NS) && tfd_expires(fd) && tfd_ticks(fd) == 1 &&
+	       tfd_left(fd) > STEP_NS;
+}
+
 /* Differences to CLOCK_MONOTONIC when the program began. */
 static struct {
 	int64_t offset;

@@ -144,43 +144,26 @@ TEST(a_leap_second_is_no_step_of_tai)
 	EXPECT_TRUE(clock_restore());
 }
 
-/* Makes a timer expire, and sets its clock back to before the expiration. */
-static int expired_before(int id, int64_t interval)
-{
-	int fd = tfd_new(id, TFD_NONBLOCK);
-
-	if (fd < 0 || tfd_arm(fd, TFD_TIMER_ABSTIME, tfd_clock(id), interval) ||
-	    !tfd_expires(fd) || !step_by_adjtimex(-STEP_NS))
-		return -1;
-	return fd;
-}
-
 static const int settable[] = {
 	CLOCK_REALTIME, CLOCK_REALTIME_ALARM, CLOCK_TAI,
 };
 
 TEST(a_step_back_of_tai_behind_an_expiration)
 {
-	int fd = expired_before(CLOCK_TAI, FAR_NS);
+	int fd = tfd_new(CLOCK_TAI, TFD_NONBLOCK);
 
-	ASSERT_GE(fd, 0);
+	ASSERT_TRUE(expires_and_is_set_back(fd, CLOCK_TAI, FAR_NS));
 	EXPECT_EQ(-EAGAIN, tfd_ticks(fd));
-	/* The timer expires again at the time of its first expiration. */
-	EXPECT_GE(STEP_NS, tfd_left(fd));
-	EXPECT_LT(0, tfd_left(fd));
-	ASSERT_TRUE(step_by_adjtimex(STEP_NS));
-	ASSERT_TRUE(tfd_expires(fd));
-	EXPECT_EQ(1, tfd_ticks(fd));
-	EXPECT_LT(STEP_NS, tfd_left(fd));
+	EXPECT_TRUE(expires_again(fd));
 	EXPECT_TRUE(clock_restore());
 }
 
 TEST(a_step_back_is_no_matter_to_single_expirations)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(settable); i++) {
-		int fd = expired_before(settable[i], 0);
+		int fd = tfd_new(settable[i], TFD_NONBLOCK);
 
-		ASSERT_GE(fd, 0);
+		ASSERT_TRUE(expires_and_is_set_back(fd, settable[i], 0));
 		EXPECT_EQ(1, tfd_ticks(fd));
 		EXPECT_EQ(-EAGAIN, tfd_ticks(fd));
 		ASSERT_TRUE(step_by_adjtimex(STEP_NS));
