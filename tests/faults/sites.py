@@ -14,6 +14,7 @@ import sys
 MAY_FAIL = {
     "rust_helper_krealloc_node_align",
     "rust_helper_kvrealloc_node_align",
+    "rust_helper_vrealloc_node_align",
     "get_zeroed_page_noprof",
     "__vmalloc_noprof",
     "__kmalloc_cache_noprof",
@@ -26,12 +27,16 @@ MAY_FAIL = {
     "_copy_to_iter",
 }
 # These free memory if they are called without flags.
-REALLOCATE = {"rust_helper_krealloc_node_align", "rust_helper_kvrealloc_node_align"}
+REALLOCATE = {
+    "rust_helper_krealloc_node_align",
+    "rust_helper_kvrealloc_node_align",
+    "rust_helper_vrealloc_node_align",
+}
 # Left out: KUnit's code. Copies of functions that only free memory. Initialisation, which
 # is freed before a trace could name it. Copies of functions that are inlined where they
 # are called.
 LEFT_OUT = re.compile(
-    r"4evfd5tests|6MembermE|5EntrymE|^evfd_helper_watch|drop_in_place|4drop4Drop4drop"
+    r"4evfd5tests|5tests12abstractions|6MembermE|5TablemE|3VecjNt|^evfd_helper_watch|drop_in_place|4drop4Drop4drop"
     r"|^init_module|8AnonFile4poll$"
 )
 FUNCTION = re.compile(r"^([0-9a-f]+) <(.*)>:$")
