@@ -35,7 +35,8 @@ use crate::{
         },
         file::{
             events::Events,
-            poll::PollTable, //
+            poll::PollTable,
+            seq_file, //
         },
         mm::shared::{
             Shared,
@@ -658,6 +659,10 @@ impl Queue {
             kevents.used()
         );
         for (number, key, source) in kevents.iter() {
+            if seq_file::has_overflowed(m) {
+                break;
+            }
+            preempt::cond_resched();
             let want = self.slot(number).map_or(0, |(slot, _)| slot.want());
             seq_print!(
                 m,

@@ -10,6 +10,7 @@
 //! | [`miscdev`] | misc devices that answer ioctls |
 //! | [`poll`] | `poll_table` |
 //! | [`poller`] | polling a file from the kernel, `vfs_poll()` |
+//! | [`seq_file`] | `seq_file` |
 
 pub mod anon_file;
 pub mod closes;
@@ -17,3 +18,4 @@ pub mod events;
 pub mod miscdev;
 pub mod poll;
 pub mod poller;
+pub mod seq_file;
