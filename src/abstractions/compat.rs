@@ -11,6 +11,7 @@ pub use kernel::{
     error::code::{
         ECANCELED,
         ELOOP,
+        ENOTSOCK,
         EOPNOTSUPP,
         ETIME, //
     },
@@ -74,6 +75,8 @@ mod linux_7_2 {
     pub const ECANCELED: Error = error(bindings::ECANCELED);
     /// As in 7.3's `kernel::error::code`.
     pub const ELOOP: Error = error(bindings::ELOOP);
+    /// As in 7.3's `kernel::error::code`.
+    pub const ENOTSOCK: Error = error(bindings::ENOTSOCK);
     /// As in 7.3's `kernel::error::code`.
     pub const EOPNOTSUPP: Error = error(bindings::EOPNOTSUPP);
     /// As in 7.3's `kernel::error::code`.

@@ -211,7 +211,7 @@ bool evfd_helper_can_be_weak(struct file *file)
 
 struct evfd_visit {
 	struct poll_table_struct table;
-	wait_queue_func_t func;
+	const wait_queue_func_t *funcs;
 	void (*visit)(struct wait_queue_entry *entry);
 };
 
@@ -223,21 +223,21 @@ static void evfd_visit_queue(struct file *file, struct wait_queue_head *wq,
 
 	guard(spinlock_irqsave)(&wq->lock);
 	list_for_each_entry_safe(entry, next, &wq->head, entry) {
-		if (entry->func == visit->func)
+		if (entry->func == visit->funcs[0] || entry->func == visit->funcs[1])
 			visit->visit(entry);
 	}
 }
 
 /*
- * Calls @visit, which may remove the entry, for the waiters with @func on the wait
- * queues of @file, under the queue's lock. The file is not released meanwhile.
+ * Calls @visit, which may remove the entry, for the waiters with one of the two @funcs on
+ * the wait queues of @file, under the queue's lock. The file is not released meanwhile.
  */
-void evfd_helper_visit_pollers(struct file *file, wait_queue_func_t func,
+void evfd_helper_visit_pollers(struct file *file, const wait_queue_func_t *funcs,
 			       void (*visit)(struct wait_queue_entry *entry))
 {
 	struct evfd_visit all = {
 		.table = { ._qproc = evfd_visit_queue, ._key = EPOLLIN },
-		.func = func,
+		.funcs = funcs,
 		.visit = visit,
 	};
 

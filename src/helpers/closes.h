@@ -19,7 +19,7 @@ bool evfd_helper_can_be_weak(struct file *file);
 void evfd_helper_lock_file(struct file *file);
 void evfd_helper_unlock_file(struct file *file);
 void evfd_helper_count_poller(struct file *file, int n);
-void evfd_helper_visit_pollers(struct file *file, wait_queue_func_t func,
+void evfd_helper_visit_pollers(struct file *file, const wait_queue_func_t *funcs,
 			       void (*visit)(struct wait_queue_entry *entry));
 
 #endif /* EVFD_HELPERS_CLOSES_H */

@@ -20,6 +20,7 @@
 #include "memory.h"
 #include "poll.h"
 #include "signal.h"
+#include "stream.h"
 #include "time.h"
 #include "uaccess.h"
 #include "wait.h"
@@ -34,6 +35,9 @@ const __u32 RUST_CONST_HELPER_EPOLLIN = (__force __u32)EPOLLIN;
 const __u32 RUST_CONST_HELPER_EPOLLOUT = (__force __u32)EPOLLOUT;
 const __u32 RUST_CONST_HELPER_EPOLLERR = (__force __u32)EPOLLERR;
 const __u32 RUST_CONST_HELPER_EPOLLHUP = (__force __u32)EPOLLHUP;
+const __u32 RUST_CONST_HELPER_EPOLLRDNORM = (__force __u32)EPOLLRDNORM;
+const __u32 RUST_CONST_HELPER_EPOLLWRNORM = (__force __u32)EPOLLWRNORM;
+const __u32 RUST_CONST_HELPER_EPOLLRDHUP = (__force __u32)EPOLLRDHUP;
 const __u32 RUST_CONST_HELPER_EPOLLET = (__force __u32)EPOLLET;
 const __u32 RUST_CONST_HELPER_POLLFREE = (__force __u32)POLLFREE;
 const __u32 RUST_CONST_HELPER_FMODE_NOWAIT = (__force __u32)FMODE_NOWAIT;

@@ -9,13 +9,15 @@
 #include "timer.h"
 #include "uring.h"
 
+#include <sys/socket.h>
+
 /* The objects of a call. */
 struct scene {
 	int fd, ep;
 	/* The number of signals lost by the fault, which the design allows. */
 	int lost;
 	struct uring ring;
-	/* The queue of /dev/kevent, and a pipe that it watches. */
+	/* The queue of /dev/kevent, and a pipe or sockets that it watches. */
 	struct raw_queue queue;
 	int pipe[2];
 	/* The number of attempts, and whether a failed attempt left something. */
@@ -616,6 +618,22 @@ static bool pipe_is_added(struct scene *scene, long ret)
 	       write(scene->pipe[1], "", 1) == 1 && gives_an_event(scene);
 }
 
+static long add_pipe_to_read(struct scene *scene)
+{
+	return add_kevent(scene, raw_add(KEVENT_PIPE, scene->pipe[0], KEVENT_SOCKET_RECV));
+}
+
+static bool a_queue_and_sockets(struct scene *scene)
+{
+	return raw_queue_make(&scene->queue, 1) &&
+	       !socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, scene->pipe);
+}
+
+static long add_socket(struct scene *scene)
+{
+	return add_kevent(scene, raw_add(KEVENT_SOCKET, scene->pipe[0], KEVENT_SOCKET_RECV));
+}
+
 /* A pipe that is open for reading and writing has two wait queues. */
 static bool a_queue_and_two_ways(struct scene *scene)
 {
@@ -838,6 +856,8 @@ static const struct operation operations[] = {
 	{ "touch a queue", a_queue, touch_queue, queue_is_whole },
 	{ "add a user kevent", a_queue, add_user, user_is_added },
 	{ "add a pipe", a_queue, add_pipe, pipe_is_added },
+	{ "add a pipe to read", a_queue, add_pipe_to_read, pipe_is_added },
+	{ "add a socket", a_queue_and_sockets, add_socket, pipe_is_added },
 	{ "add a pipe, two wait queues", a_queue_and_two_ways, add_two_ways, pipe_is_added },
 	{ "add an eventfd", a_queue_and_an_eventfd, add_eventfd, event_is_there },
 	{ "add a timer", a_queue, add_timer, event_is_there },

@@ -84,13 +84,33 @@ static inline void race_queue_setup(struct caller *caller)
 	raw_queue_setup(slot(QUEUE), caller->turn % 5 ? RACE_SLOTS : 0);
 }
 
+/* An ADD of an end of the caller's pipe or sockets. */
+static inline struct kevent_op race_add_end(struct caller *caller)
+{
+	static const unsigned int flags[] = {
+		0, KEVENT_ET, KEVENT_ONESHOT, KEVENT_DISPATCH,
+	};
+	bool is_pipe = dice(caller, 2);
+	const int *ends = is_pipe ? caller->pipe : caller->socks;
+	struct kevent_op op = raw_add(is_pipe ? KEVENT_PIPE : KEVENT_SOCKET,
+				      ends[dice(caller, 2)],
+				      KEVENT_SOCKET_RECV | KEVENT_SOCKET_SEND);
+
+	op.flags = flags[dice(caller, ARRAY_SIZE(flags))];
+	return op;
+}
+
 static inline void race_queue_add(struct caller *caller)
 {
 	struct kevent_op ops[4];
+	char byte;
 
 	for (size_t i = 0; i < ARRAY_SIZE(ops); i++)
-		ops[i] = race_add(dice(caller, 1000));
+		ops[i] = i ? race_add(dice(caller, 1000)) : race_add_end(caller);
 	raw_submit(slot(QUEUE), ops, ARRAY_SIZE(ops), 0, 0);
+	/* Events of the pipe, for all queues that watch it. */
+	if (write(caller->pipe[1], "", 1) == 1)
+		read(caller->pipe[0], &byte, 1);
 }
 
 /* Changes kevents, whose handles are guesses, in all ways. */

@@ -157,16 +157,39 @@ struct kevent_setup {
  *
  * %KEVENT_POLL: the file of a descriptor, @id. The events are those of poll(2).
  *
+ * %KEVENT_SOCKET: a socket, the file of the descriptor @id. An event says what
+ * the program can do without blocking:
+ *
+ * %KEVENT_SOCKET_RECV: recv(2), on a socket that does not listen
+ *
+ * %KEVENT_SOCKET_ACCEPT: accept(2), on a socket that listens (SO_ACCEPTCONN)
+ *
+ * %KEVENT_SOCKET_SEND: send(2)
+ *
+ * %KEVENT_PIPE: a pipe or a FIFO, the file of the descriptor @id, with
+ * %KEVENT_SOCKET_RECV for read(2) and %KEVENT_SOCKET_SEND for write(2).
+ *
+ * A call that would return an error or the end of the data does not block
+ * either. All three types also get POLLERR and POLLHUP, unasked, with the bits
+ * of poll(2).
+ *
  * %KEVENT_USER: events that the program raises. Their meaning is the program's.
  *
  * The values below KEVENT_USER are those of 2006.
  */
+#define KEVENT_SOCKET		0
 #define KEVENT_TIMER		2
 #define KEVENT_POLL		3
+#define KEVENT_PIPE		6
 #define KEVENT_USER		16
 
 /* The event of a %KEVENT_TIMER. */
 #define KEVENT_TIMER_FIRED	0x1
+
+/* The events of a %KEVENT_SOCKET, and of a %KEVENT_PIPE without ACCEPT. */
+#define KEVENT_SOCKET_RECV	0x1
+#define KEVENT_SOCKET_ACCEPT	0x2
+#define KEVENT_SOCKET_SEND	0x4
 
 /**
  * DOC: Operations
@@ -327,11 +350,12 @@ struct kevent_submit {
  * EEXIST: ADD: the queue has a kevent with this type, id and user
  * EINTR: REQUEUE: a signal is pending
  * EINVAL: an unknown operation, type or flag; a field without a meaning for it
- *	is not 0
+ *	is not 0; ADD of a %KEVENT_PIPE: the descriptor is no pipe
  * ELOOP: ADD: the descriptor is a queue, an epoll or an io_uring instance
  * ENOENT: there is no kevent with this handle
  * ENOMEM: ADD, REQUEUE: not enough kernel memory
  * ENOSPC: ADD: the queue has no free slot
+ * ENOTSOCK: ADD of a %KEVENT_SOCKET: the descriptor is no socket
  * EOPNOTSUPP: ADD: this kernel does not notify of the close of the file
  * EPERM: ADD: the descriptor cannot be polled; an alarm clock, and the caller
  *	does not have CAP_WAKE_ALARM

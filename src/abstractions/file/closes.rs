@@ -30,10 +30,10 @@ use kernel::{
 ///
 /// `leave()` must remove the entry from its queue, and must note for its owner that it has.
 pub unsafe trait Leave {
-    /// The function of the pollers' entries.
-    const FUNC: bindings::wait_queue_func_t;
+    /// The functions of the pollers' entries.
+    const FUNCS: [bindings::wait_queue_func_t; 2];
 
-    /// Removes an entry with this function.
+    /// Removes an entry with one of these functions.
     ///
     /// # Safety
     ///
@@ -65,7 +65,7 @@ impl<L: Leave> Registration<L> {
     unsafe extern "C" fn closed(file: *mut bindings::file) {
         // SAFETY: The file is not released before this returns. The function holds the locks that
         // `leave()` needs.
-        unsafe { helpers::evfd_helper_visit_pollers(file, L::FUNC, Some(L::leave)) };
+        unsafe { helpers::evfd_helper_visit_pollers(file, L::FUNCS.as_ptr(), Some(L::leave)) };
     }
 }
 
@@ -105,6 +105,11 @@ impl WeakFile {
                 sb: helpers::evfd_helper_file_sb(file),
             })
         }
+    }
+
+    /// The pointer, valid at least until the close.
+    pub(in crate::abstractions) fn as_ptr(&self) -> *mut bindings::file {
+        self.file.as_ptr()
     }
 
     /// Takes the lock of the file. Context: task, may sleep.

@@ -27,6 +27,13 @@ impl Events {
     /// The file is being closed.
     pub const HUP: Events = Events(helpers::EPOLLHUP);
 
+    /// Like [`Events::IN`], but for normal data only.
+    pub const RDNORM: Events = Events(helpers::EPOLLRDNORM);
+    /// Like [`Events::OUT`], but for normal data only.
+    pub const WRNORM: Events = Events(helpers::EPOLLWRNORM);
+    /// The other end of a stream writes no more.
+    pub const RDHUP: Events = Events(helpers::EPOLLRDHUP);
+
     /// In the key of a poll: the poller needs a wake-up for each event (`EPOLLET`).
     pub const EDGES: Events = Events(helpers::EPOLLET);
 
@@ -46,6 +53,11 @@ impl Events {
     /// Whether the sets have an event in common.
     pub const fn intersects(self, other: Self) -> bool {
         self.0 & other.0 != 0
+    }
+
+    /// The events of both sets.
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 
     /// `self` if `condition`, otherwise no event.

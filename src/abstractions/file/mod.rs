@@ -11,6 +11,7 @@
 //! | [`poll`] | `poll_table` |
 //! | [`poller`] | polling a file from the kernel, `vfs_poll()` |
 //! | [`seq_file`] | `seq_file` |
+//! | [`stream`] | sockets and pipes |
 
 pub mod anon_file;
 pub mod closes;
@@ -19,3 +20,4 @@ pub mod miscdev;
 pub mod poll;
 pub mod poller;
 pub mod seq_file;
+pub mod stream;

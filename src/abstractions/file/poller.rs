@@ -13,7 +13,8 @@ use crate::abstractions::{
             Leave,
             WeakFile, //
         },
-        events::Events, //
+        events::Events,
+        stream::Unreleased, //
     },
     helpers, //
 };
@@ -41,11 +42,15 @@ use kernel::{
 
 /// The owner of a [`Poller`].
 pub trait Woken: Send + Sync {
-    /// Runs for each wake-up on the file's wait queues that says which events have occurred.
+    /// Runs for each wake-up on the file's wait queues that says which events have occurred, of a
+    /// poller with [`Calls::Woken`].
     ///
     /// Context: any in which wait queues are woken, with the lock of the queue held. Must not
     /// sleep, and must not take a lock in which this file's queues are woken.
     fn woken(&self, events: Events);
+
+    /// The same of a poller with [`Calls::WokenWithFile`]. Context: like that of [`Woken::woken`].
+    fn woken_with_file(&self, events: Events, file: Unreleased<'_>);
 
     /// Runs for each wake-up that does not say it. Context: like that of [`Woken::woken`].
     fn woken_without_events(&self);
@@ -62,6 +67,15 @@ pub enum Hold {
     Strong,
     /// Not at all: the poller ends with the file.
     Weak,
+}
+
+/// The function that a wake-up calls.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Calls {
+    /// [`Woken::woken`].
+    Woken,
+    /// [`Woken::woken_with_file`].
+    WokenWithFile,
 }
 
 /// Whether `file` can be polled. All others count as always ready.
@@ -130,6 +144,16 @@ enum Held {
     Weak(WeakFile),
 }
 
+impl Held {
+    #[inline(always)]
+    fn as_ptr(&self) -> *mut bindings::file {
+        match self {
+            Self::Strong(file) => file.as_ptr(),
+            Self::Weak(file) => file.as_ptr(),
+        }
+    }
+}
+
 /// A poller of a file.
 ///
 /// # Invariants
@@ -158,13 +182,14 @@ unsafe impl<W: Woken> Sync for Poller<W> {}
 struct Joining<W: Woken> {
     table: bindings::poll_table,
     poller: *const Poller<W>,
+    func: bindings::wait_queue_func_t,
     failed: bool,
 }
 
 impl<W: Woken> Poller<W> {
-    /// Makes a poller that joins the wait queues of `file`, for wake-ups with `wanted`. Then `ready`
-    /// gets the owner and the events of `wanted`, and the errors, that are there already.
-    /// [`Woken::woken`] may run before.
+    /// Makes a poller that joins the wait queues of `file`, for wake-ups with `wanted`, which call a
+    /// function of `owner`. Then `ready` gets the owner, the events of `wanted` and the errors that
+    /// are there already, and the file. The function may run before.
     ///
     /// A file is held weakly only if it [can be](can_be_weak).
     ///
@@ -174,9 +199,10 @@ impl<W: Woken> Poller<W> {
     pub fn start(
         file: ARef<File>,
         hold: Hold,
+        calls: Calls,
         owner: W,
         wanted: Events,
-        ready: impl FnOnce(&W, Events),
+        ready: impl FnOnce(&W, Events, &File),
     ) -> Result<impl PinInit<Self, Error>> {
         let (held, weak) = match hold {
             Hold::Strong => (Held::Strong(file), None),
@@ -193,11 +219,14 @@ impl<W: Woken> Poller<W> {
         }? Error)
         .pin_chain(move |this| {
             let this = this.into_ref().get_ref();
-            let events = match (&this.file, &weak) {
-                (Held::Strong(file), _) | (_, Some(file)) => this.join(file, wanted)?,
-                _ => Events::NONE,
-            };
-            ready(&this.owner, events & (wanted | Events::ERR | Events::HUP));
+            if let (Held::Strong(file), _) | (_, Some(file)) = (&this.file, &weak) {
+                let events = this.join(file, calls, wanted)?;
+                ready(
+                    &this.owner,
+                    events & (wanted | Events::ERR | Events::HUP),
+                    file,
+                );
+            }
             Ok(())
         }))
     }
@@ -209,13 +238,17 @@ impl<W: Woken> Poller<W> {
 
     /// Joins the wait queues of the file. Called once, by [`Poller::start`].
     #[inline(always)]
-    fn join(&self, file: &File, wanted: Events) -> Result<Events> {
+    fn join(&self, file: &File, calls: Calls, wanted: Events) -> Result<Events> {
         let mut joining = Joining {
             table: bindings::poll_table {
                 _qproc: Some(Self::join_queue),
                 _key: wanted.bits(),
             },
             poller: self,
+            func: match calls {
+                Calls::Woken => Some(Self::wake),
+                Calls::WokenWithFile => Some(Self::wake_with_file),
+            },
             failed: false,
         };
         // SAFETY: The file is valid. `join_queue()` gets the table, which is a field of `joining`.
@@ -266,7 +299,7 @@ impl<W: Woken> Poller<W> {
             (&raw mut (*place).poller).write(joining.poller);
             let entry = (*place).entry.get();
             entry.write(bindings::wait_queue_entry {
-                func: Some(Self::wake),
+                func: joining.func,
                 ..pin_init::zeroed()
             });
             *(*place).head.get() = head;
@@ -283,16 +316,50 @@ impl<W: Woken> Poller<W> {
         _flags: c_int,
         key: *mut c_void,
     ) -> c_int {
+        // SAFETY: By the safety requirement.
+        unsafe { Self::call(entry, key, |poller, events| poller.owner.woken(events)) }
+    }
+
+    /// # Safety
+    ///
+    /// Like that of `wake()`.
+    unsafe extern "C" fn wake_with_file(
+        entry: *mut bindings::wait_queue_entry,
+        _mode: c_uint,
+        _flags: c_int,
+        key: *mut c_void,
+    ) -> c_int {
+        // SAFETY: By the safety requirement, `call()` may be called. It calls the closure with the
+        // lock of the queue held.
+        unsafe {
+            Self::call(entry, key, |poller, events| {
+                // The poller holds the file, or leaves the queue before the file's release.
+                let file = Unreleased::from_raw(poller.file.as_ptr());
+                poller.owner.woken_with_file(events, file);
+            })
+        }
+    }
+
+    /// Calls `woken` with the events of a wake-up, or the other functions of the owner.
+    ///
+    /// # Safety
+    ///
+    /// Like that of `wake()`.
+    #[inline(always)]
+    unsafe fn call(
+        entry: *mut bindings::wait_queue_entry,
+        key: *mut c_void,
+        woken: impl Fn(&Self, Events),
+    ) -> c_int {
         let events = Events::from_bits(key.addr() as u32);
         if events == Events::NONE || events.intersects(Events::POLLFREE) {
             // SAFETY: By the safety requirement.
-            unsafe { Self::wake_slowpath(entry, events) };
+            unsafe { Self::call_slowpath(entry, events, woken) };
             return 1;
         }
         // SAFETY: The entry is the first field of a `Place`, which leaves the queue before it is
         // freed. The poller lives as long as its places. The lock of the queue is held.
-        let owner = unsafe { &(*(*entry.cast::<Place<W>>()).poller).owner };
-        owner.woken(events);
+        woken(unsafe { &*(*entry.cast::<Place<W>>()).poller }, events);
         1
     }
 
@@ -301,37 +368,44 @@ impl<W: Woken> Poller<W> {
     /// Like that of `wake()`.
     #[cold]
     #[inline(never)]
-    unsafe fn wake_slowpath(entry: *mut bindings::wait_queue_entry, events: Events) {
-        // SAFETY: See `wake()`.
-        let (place, owner) = unsafe {
+    unsafe fn call_slowpath(
+        entry: *mut bindings::wait_queue_entry,
+        events: Events,
+        woken: impl Fn(&Self, Events),
+    ) {
+        // SAFETY: See `call()`.
+        let (place, poller) = unsafe {
             let place = &*entry.cast::<Place<W>>();
-            (place, &(*place.poller).owner)
+            (place, &*place.poller)
         };
         if events == Events::NONE {
-            owner.woken_without_events();
+            poller.owner.woken_without_events();
             return;
         }
-        owner.woken(Events::HUP);
+        woken(poller, Events::HUP);
         // SAFETY: The lock of the queue is held, and the entry is on it. Nothing uses the place
         // afterwards.
         unsafe { helpers::evfd_helper_queue_is_freed(place.head.get(), entry) };
     }
 
-    /// The events of `wanted`, and the errors, that are there now. A closed file has none.
+    /// Calls `seen` with the file, and the events of `wanted` and the errors that are there now.
+    /// Does nothing if the file is closed.
     ///
     /// Context: task, may sleep.
-    pub fn look(&self, wanted: Events) -> Events {
+    pub fn look(&self, wanted: Events, seen: impl FnOnce(&File, Events)) {
         match &self.file {
-            Held::Strong(file) => Self::look_at(file, wanted),
+            Held::Strong(file) => seen(file, Self::look_at(file, wanted)),
             Held::Weak(weak) => {
                 let lock = weak.lock();
                 if self.closed.load(Relaxed) != 0 {
-                    return Events::NONE;
+                    return;
                 }
                 // SAFETY: The notification of the close sets `closed` under the lock.
                 let file = unsafe { lock.get() };
                 drop(lock);
-                file.map_or(Events::NONE, |file| Self::look_at(&file, wanted))
+                if let Some(file) = file {
+                    seen(&file, Self::look_at(&file, wanted));
+                }
             }
         }
     }
@@ -349,7 +423,7 @@ impl<W: Woken> Poller<W> {
 
 // SAFETY: `leave()` removes the entry and sets `closed`.
 unsafe impl<W: Woken> Leave for Poller<W> {
-    const FUNC: bindings::wait_queue_func_t = Some(Self::wake);
+    const FUNCS: [bindings::wait_queue_func_t; 2] = [Some(Self::wake), Some(Self::wake_with_file)];
 
     unsafe extern "C" fn leave(entry: *mut bindings::wait_queue_entry) {
         // SAFETY: The entry is the first field of a `Place`, which is on its queue. So its poller

@@ -11,6 +11,8 @@ mod user;
 
 pub(crate) use file::Watched;
 
+use file::Sort;
+
 use super::{
     port::Port,
     source::Room, //
@@ -25,7 +27,7 @@ use kernel::{
 /// The types of kevents.
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
-    Poll,
+    File(Sort),
     Timer,
     User,
 }
@@ -34,7 +36,9 @@ impl Kind {
     /// The kind of a `KEVENT_*` number. Errors: `EINVAL`.
     pub(crate) fn of(number: u16) -> Result<Self> {
         match number.into() {
-            uapi::KEVENT_POLL => Ok(Self::Poll),
+            uapi::KEVENT_POLL => Ok(Self::File(Sort::Any)),
+            uapi::KEVENT_SOCKET => Ok(Self::File(Sort::Socket)),
+            uapi::KEVENT_PIPE => Ok(Self::File(Sort::Pipe)),
             uapi::KEVENT_TIMER => Ok(Self::Timer),
             uapi::KEVENT_USER => Ok(Self::User),
             _ => Err(EINVAL),
@@ -44,7 +48,7 @@ impl Kind {
     /// The events that a kevent may want.
     pub(crate) fn events(self) -> u32 {
         match self {
-            Self::Poll => file::EVENTS,
+            Self::File(sort) => sort.events(),
             Self::Timer => timer::EVENTS,
             Self::User => u32::MAX,
         }
@@ -62,7 +66,7 @@ impl Kind {
         room: Pin<&mut Room>,
     ) -> Result {
         match self {
-            Self::Poll => file::make(op, port, is_queue, room),
+            Self::File(sort) => file::make(op, sort, port, is_queue, room),
             Self::Timer => timer::make(op, port, room),
             Self::User => user::make(port, room),
         }
@@ -71,7 +75,7 @@ impl Kind {
     /// Like [`Source::needs_walk`](super::source::Source::needs_walk) of the source that [`Kind::make`] makes.
     pub(crate) fn needs_walk(self, op: &uapi::kevent_op) -> bool {
         match self {
-            Self::Poll => file::needs_walk(op.flags.into()),
+            Self::File(_) => file::needs_walk(op.flags.into()),
             Self::Timer => timer::rests(op),
             Self::User => false,
         }
@@ -81,7 +85,7 @@ impl Kind {
     pub(crate) fn flags(self) -> u32 {
         let all = uapi::KEVENT_ONESHOT | uapi::KEVENT_DISPATCH;
         match self {
-            Self::Poll => all | uapi::KEVENT_ET,
+            Self::File(_) => all | uapi::KEVENT_ET,
             Self::Timer => all | uapi::KEVENT_TIMER_ABSTIME,
             Self::User => all,
         }

@@ -15,6 +15,9 @@ pub(crate) mod helpers {
     pub(crate) const EPOLLOUT: u32 = 0x4;
     pub(crate) const EPOLLERR: u32 = 0x8;
     pub(crate) const EPOLLHUP: u32 = 0x10;
+    pub(crate) const EPOLLRDNORM: u32 = 0x40;
+    pub(crate) const EPOLLWRNORM: u32 = 0x100;
+    pub(crate) const EPOLLRDHUP: u32 = 0x2000;
     pub(crate) const POLLFREE: u32 = 0x4000;
     pub(crate) const EPOLLET: u32 = 1 << 31;
 }

@@ -8,7 +8,7 @@ use crate::{
     uapi,
 };
 use std::{
-    mem::{offset_of, size_of},
+    mem::{self, offset_of, size_of},
     ptr,
     sync::atomic::{
         AtomicI32, AtomicU32, AtomicU64, AtomicUsize,
@@ -96,7 +96,7 @@ fn nanoseconds(x: u8) -> u64 {
 fn flags(a: u8, type_: u32) -> u8 {
     let bits = a >> 3;
     let own = match type_ {
-        uapi::KEVENT_POLL => uapi::KEVENT_ET,
+        uapi::KEVENT_POLL | uapi::KEVENT_SOCKET | uapi::KEVENT_PIPE => uapi::KEVENT_ET,
         uapi::KEVENT_TIMER => uapi::KEVENT_TIMER_ABSTIME,
         _ => 0,
     };
@@ -104,6 +104,25 @@ fn flags(a: u8, type_: u32) -> u8 {
     let own = if bits & 4 != 0 { own } else { 0 };
     let any = if a >= 0xf8 { 1 << (a & 7) } else { 0 };
     (once | own) as u8 | any
+}
+
+/// A socket that listens, and one that connects to it.
+fn listener() -> [i32; 2] {
+    let flags = libc::SOCK_STREAM | libc::SOCK_NONBLOCK;
+    // SAFETY: The address has the size that is passed, and room for a longer name. A unix socket
+    // that is bound without a name gets one.
+    unsafe {
+        let mut address: libc::sockaddr_un = mem::zeroed();
+        let at = (&raw mut address).cast();
+        let mut size = size_of::<libc::sockaddr_un>() as u32;
+        let ends = [(); 2].map(|()| libc::socket(libc::AF_UNIX, flags, 0));
+        address.sun_family = libc::AF_UNIX as u16;
+        libc::bind(ends[0], at, size_of::<u16>() as u32);
+        libc::listen(ends[0], 2);
+        libc::getsockname(ends[0], at, &mut size);
+        libc::connect(ends[1], at, size);
+        ends
+    }
 }
 
 fn handle(which: u8) -> u64 {
@@ -116,11 +135,19 @@ fn handle(which: u8) -> u64 {
 
 /// An ADD: `a` has the type and flags, `other` the ID, `b` events or times, `c` the user word.
 fn add(other: u8, a: u8, b: u8, c: u8) -> uapi::kevent_op {
-    let poll = uapi::KEVENT_POLL;
-    let types = [poll, uapi::KEVENT_TIMER, uapi::KEVENT_USER];
+    const TYPES: [u32; 8] = [
+        uapi::KEVENT_POLL,
+        uapi::KEVENT_TIMER,
+        uapi::KEVENT_USER,
+        uapi::KEVENT_SOCKET,
+        uapi::KEVENT_TIMER,
+        uapi::KEVENT_USER,
+        uapi::KEVENT_PIPE,
+        uapi::KEVENT_SOCKET,
+    ];
     let type_ = match a {
         0xf4..0xf8 => a.into(),
-        _ => types[usize::from(a & 7) % types.len()],
+        _ => TYPES[usize::from(a & 7)],
     };
     let mut op = uapi::kevent_op {
         op: uapi::KEVENT_OP_ADD as u8,
@@ -133,6 +160,10 @@ fn add(other: u8, a: u8, b: u8, c: u8) -> uapi::kevent_op {
         uapi::KEVENT_POLL => {
             op.id = descriptor(other) as u32 as u64;
             op.want = EVENTS[usize::from(b % 8)];
+        }
+        uapi::KEVENT_SOCKET | uapi::KEVENT_PIPE => {
+            op.id = descriptor(other) as u32 as u64;
+            op.want = u32::from(b % 8);
         }
         uapi::KEVENT_TIMER => {
             op.id = u64::from(clock(other) as u32) | (u64::from(c / 8) << 32);
@@ -248,9 +279,9 @@ impl Caller {
         self.calls += 1;
         // SAFETY: The array has the size that the calls expect.
         unsafe {
-            match call.a % 4 {
-                0 => libc::pipe2(ends.as_mut_ptr(), libc::O_NONBLOCK),
-                1 => libc::socketpair(
+            match call.a % 8 {
+                0 | 4 => libc::pipe2(ends.as_mut_ptr(), libc::O_NONBLOCK),
+                1 | 5 => libc::socketpair(
                     libc::AF_UNIX,
                     libc::SOCK_DGRAM | libc::SOCK_NONBLOCK,
                     0,
@@ -259,6 +290,10 @@ impl Caller {
                 2 => {
                     ends[0] =
                         libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_NONBLOCK, 0);
+                    ends[0]
+                }
+                6 => {
+                    ends = listener();
                     ends[0]
                 }
                 _ => libc::socketpair(

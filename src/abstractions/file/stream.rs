@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Sockets and pipes.
+//!
+//! C headers: [`include/linux/net.h`](srctree/include/linux/net.h),
+//! [`include/linux/pipe_fs_i.h`](srctree/include/linux/pipe_fs_i.h)
+
+use crate::abstractions::helpers;
+use core::marker::PhantomData;
+use kernel::{
+    bindings,
+    fs::File, //
+};
+
+/// Whether `file` is a socket.
+pub fn is_socket(file: &File) -> bool {
+    // SAFETY: The file is valid.
+    unsafe { helpers::evfd_helper_is_socket(file.as_ptr()) }
+}
+
+/// Whether `file` is a pipe or a FIFO.
+pub fn is_pipe(file: &File) -> bool {
+    // SAFETY: The file is valid.
+    unsafe { helpers::evfd_helper_is_pipe(file.as_ptr()) }
+}
+
+/// A file before its release. It may be closing, and then no reference on it can be had.
+///
+/// # Invariants
+///
+/// The file is not released during `'a`.
+#[derive(Clone, Copy)]
+pub struct Unreleased<'a>(*mut bindings::file, PhantomData<&'a File>);
+
+impl Unreleased<'_> {
+    /// Wraps a pointer.
+    ///
+    /// # Safety
+    ///
+    /// The file must not be released during the life time that the caller chooses.
+    #[inline(always)]
+    pub(in crate::abstractions) unsafe fn from_raw(file: *mut bindings::file) -> Self {
+        // INVARIANT: By the safety requirement.
+        Self(file, PhantomData)
+    }
+
+    /// Whether it is a socket that listens, by `SO_ACCEPTCONN`. Context: any.
+    pub fn listens(&self) -> bool {
+        // SAFETY: By the type invariant.
+        unsafe { helpers::evfd_helper_listens(self.0) }
+    }
+}
+
+impl<'a> From<&'a File> for Unreleased<'a> {
+    fn from(file: &'a File) -> Self {
+        // INVARIANT: The file has a reference during `'a`.
+        Self(file.as_ptr(), PhantomData)
+    }
+}
