@@ -87,7 +87,7 @@ fn check(op: &uapi::kevent_op, kind: Kind) -> Result {
 
 /// The flags as the queue keeps them.
 fn kept(flags: u32, needs_walk: bool) -> u32 {
-    (flags & (ONESHOT | DISPATCH)) | if needs_walk { WALK } else { 0 }
+    (flags & (ONESHOT | DISPATCH | uapi::KEVENT_BYTES)) | if needs_walk { WALK } else { 0 }
 }
 
 /// Fails with `EINVAL` if a field has a value that only ADD gives a meaning.
@@ -188,6 +188,7 @@ fn modify(queue: &Queue, op: &uapi::kevent_op) -> Result<Done> {
     let (place, source) = live(queue, &kevents, op)?;
     check(op, Kind::of(kevents.kind(place.number).ok_or(ENOENT)?)?)?;
     let flags = op.flags.into();
+    source.allows(flags)?;
     enable(place);
     place
         .flags

@@ -57,6 +57,11 @@ impl Port {
         self.0.has_level()
     }
 
+    /// Whether the kevent has this flag, which the queue keeps: `KEVENT_BYTES`.
+    pub(crate) fn has(&self, flag: u32) -> bool {
+        read_once(&self.0.flags) & flag != 0
+    }
+
     /// The events that the program wants now.
     pub(crate) fn want(&self) -> u32 {
         self.slot().want()

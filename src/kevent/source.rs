@@ -31,6 +31,11 @@ pub(crate) trait Source: Send + Sync {
         false
     }
 
+    /// Whether its kevent may get these flags, which are flags of its type. Errors: the source's.
+    fn allows(&self, _flags: u32) -> Result {
+        Ok(())
+    }
+
     /// Sets a timer anew, for `KEVENT_OP_REARM`. Returns the events that it takes back. Calls `reset`
     /// when the old setting has ended, and before the new one begins.
     ///

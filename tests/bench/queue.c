@@ -106,6 +106,7 @@ int main(void)
 	wait_for_boot();
 	measure_queue_events();
 	measure_queue_watch();
+	measure_queue_bytes();
 	measure_queue_timers();
 	measure_queue_push();
 	return 0;

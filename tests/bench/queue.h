@@ -73,6 +73,7 @@ int drain_queue(struct rig *rig);
 /* The groups of operations, each in the file of the same name. */
 void measure_queue_events(void);
 void measure_queue_watch(void);
+void measure_queue_bytes(void);
 void measure_queue_timers(void);
 void measure_queue_push(void);
 

@@ -667,6 +667,26 @@ static bool event_is_there(struct scene *scene, long ret)
 	return ret == 0 && gives_an_event(scene);
 }
 
+/* Bytes are there already, and are counted. */
+static long add_pipe_with_bytes(struct scene *scene)
+{
+	struct kevent_op op = raw_add(KEVENT_PIPE, scene->pipe[0], KEVENT_SOCKET_RECV);
+
+	op.flags = KEVENT_BYTES;
+	return add_kevent(scene, op);
+}
+
+static bool a_queue_and_bytes(struct scene *scene)
+{
+	return a_queue(scene) && write(scene->pipe[1], "bytes", 5) == 5;
+}
+
+static bool bytes_are_counted(struct scene *scene, long ret)
+{
+	return event_is_there(scene, ret) &&
+	       raw_slot(&scene->queue, (uint32_t)scene->memory[0])->data == 5;
+}
+
 /* The timer expires within the attempt, or later. */
 static long add_timer(struct scene *scene)
 {
@@ -857,6 +877,7 @@ static const struct operation operations[] = {
 	{ "add a user kevent", a_queue, add_user, user_is_added },
 	{ "add a pipe", a_queue, add_pipe, pipe_is_added },
 	{ "add a pipe to read", a_queue, add_pipe_to_read, pipe_is_added },
+	{ "add a pipe with bytes", a_queue_and_bytes, add_pipe_with_bytes, bytes_are_counted },
 	{ "add a socket", a_queue_and_sockets, add_socket, pipe_is_added },
 	{ "add a pipe, two wait queues", a_queue_and_two_ways, add_two_ways, pipe_is_added },
 	{ "add an eventfd", a_queue_and_an_eventfd, add_eventfd, event_is_there },

@@ -88,7 +88,8 @@ static inline void race_queue_setup(struct caller *caller)
 static inline struct kevent_op race_add_end(struct caller *caller)
 {
 	static const unsigned int flags[] = {
-		0, KEVENT_ET, KEVENT_ONESHOT, KEVENT_DISPATCH,
+		0, KEVENT_ET, KEVENT_ONESHOT, KEVENT_DISPATCH, KEVENT_BYTES,
+		KEVENT_BYTES | KEVENT_ET,
 	};
 	bool is_pipe = dice(caller, 2);
 	const int *ends = is_pipe ? caller->pipe : caller->socks;

@@ -240,6 +240,13 @@ struct kevent_setup {
  * %KEVENT_TIMER_ABSTIME: for ADD and REARM of a timer, the first expiration is
  * an absolute time.
  *
+ * %KEVENT_BYTES: for a socket of TCP, UDP or unix, or a pipe. The kernel sets
+ * @data of the slot, before an event, to the number of bytes to read: for
+ * datagrams, those of the next one (see FIONREAD). For a socket that listens, it
+ * is the number of connections to accept. The kernel counts when the program
+ * waits or polls the queue, or does an operation on the kevent. So the events
+ * appear only then; see @look.
+ *
  * %KEVENT_DISPATCH: after an event, no more events until %KEVENT_OP_RECHECK or
  * %KEVENT_OP_MOD. Not with %KEVENT_ONESHOT.
  */
@@ -247,6 +254,7 @@ struct kevent_setup {
 #define KEVENT_ET		0x4
 #define KEVENT_TIMER_ABSTIME	0x20
 #define KEVENT_DISPATCH		0x40
+#define KEVENT_BYTES		0x80
 
 /**
  * struct kevent_op - an operation
@@ -356,7 +364,8 @@ struct kevent_submit {
  * ENOMEM: ADD, REQUEUE: not enough kernel memory
  * ENOSPC: ADD: the queue has no free slot
  * ENOTSOCK: ADD of a %KEVENT_SOCKET: the descriptor is no socket
- * EOPNOTSUPP: ADD: this kernel does not notify of the close of the file
+ * EOPNOTSUPP: ADD: this kernel does not notify of the close of the file; ADD,
+ *	MOD: %KEVENT_BYTES, and the kernel cannot count the bytes of this socket
  * EPERM: ADD: the descriptor cannot be polled; an alarm clock, and the caller
  *	does not have CAP_WAKE_ALARM
  */

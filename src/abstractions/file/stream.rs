@@ -24,6 +24,24 @@ pub fn is_pipe(file: &File) -> bool {
     unsafe { helpers::evfd_helper_is_pipe(file.as_ptr()) }
 }
 
+/// Whether [`readable_bytes`] can count for `file`: a pipe, or a socket of TCP, UDP or unix.
+pub fn counts_bytes(file: &File) -> bool {
+    // SAFETY: The file is valid.
+    unsafe { helpers::evfd_helper_counts_bytes(file.as_ptr()) }
+}
+
+/// The number of bytes to read from `file`, like `FIONREAD`, or the number of connections
+/// to accept from a socket that listens. 0 unless it [`counts_bytes`].
+///
+/// Context: task, may sleep: a read or a write of the same file may be in progress.
+pub fn readable_bytes(file: &File) -> u64 {
+    if !counts_bytes(file) {
+        return 0;
+    }
+    // SAFETY: The file is valid, and is a pipe or such a socket.
+    unsafe { helpers::evfd_helper_readable_bytes(file.as_ptr()) }
+}
+
 /// A file before its release. It may be closing, and then no reference on it can be had.
 ///
 /// # Invariants

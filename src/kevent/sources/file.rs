@@ -10,7 +10,8 @@ use crate::{
     abstractions::{
         compat::{
             ELOOP,
-            ENOTSOCK, //
+            ENOTSOCK,
+            EOPNOTSUPP, //
         },
         file::{
             anon_file::fget,
@@ -58,6 +59,7 @@ const WRITABLE: Events = Events::OUT.with(Events::WRNORM).with(ALWAYS);
 const RECV: u32 = uapi::KEVENT_SOCKET_RECV;
 const ACCEPT: u32 = uapi::KEVENT_SOCKET_ACCEPT;
 const SEND: u32 = uapi::KEVENT_SOCKET_SEND;
+const BYTES: u32 = uapi::KEVENT_BYTES;
 const _: () = assert!((RECV | ACCEPT | SEND) & ALWAYS.bits() == 0);
 
 /// The events that a wake-up may name although they are not there: sockets wake for any data with
@@ -125,6 +127,8 @@ impl Sort {
 pub(crate) struct Watched {
     port: Port,
     sort: Sort,
+    /// Whether the file's readable bytes can be counted.
+    counts_bytes: bool,
 }
 
 impl Watched {
@@ -133,9 +137,20 @@ impl Watched {
         self.sort.polled(want) | Events::EDGES.when(!self.port.has_level())
     }
 
-    /// Raises the events that a poll has found.
+    /// Errors: `EOPNOTSUPP` if the bytes are to be counted and cannot be.
+    fn allows(&self, flags: u32) -> Result {
+        if flags & BYTES != 0 && !self.counts_bytes {
+            return Err(EOPNOTSUPP);
+        }
+        Ok(())
+    }
+
+    /// Raises the events that a poll has found, with the number of bytes.
     fn seen(&self, polled: Events, file: &File) {
         let events = self.sort.events_of(polled, file.into());
+        if events != 0 && self.port.has(BYTES) {
+            self.port.set_data(stream::readable_bytes(file));
+        }
         self.port.raise(Raise::new(events).always(ALWAYS.bits()));
     }
 }
@@ -149,7 +164,9 @@ impl Woken for Watched {
 
     fn woken_with_file(&self, events: Events, file: Unreleased<'_>) {
         let raise = Raise::new(self.sort.events_of(events, file)).always(ALWAYS.bits());
-        self.port.raise(raise.in_callback());
+        // Bytes are counted in a task, so the next wait looks at the file.
+        let hints = if self.port.has(BYTES) { u32::MAX } else { 0 };
+        self.port.raise(raise.hints(hints).in_callback());
     }
 
     fn woken_without_events(&self) {
@@ -174,6 +191,10 @@ impl Source for Poller<Watched> {
         needs_walk(flags)
     }
 
+    fn allows(&self, flags: u32) -> Result {
+        self.owner().allows(flags)
+    }
+
     fn recheck(&self) {
         let owner = self.owner();
         self.look(owner.key(owner.port.want()), |file, events| {
@@ -186,7 +207,8 @@ impl Source for Poller<Watched> {
 ///
 /// Errors: `EBADF`, `ENOMEM`; `EPERM` if the file cannot be polled; `ELOOP` if it is a queue, an
 /// epoll or an io_uring instance; `ENOTSOCK` and `EINVAL` if it is no socket and no pipe;
-/// `EOPNOTSUPP` if this kernel does not notify of the close of a file that the queue must not hold.
+/// `EOPNOTSUPP` if this kernel does not notify of the close of a file that the queue must not hold,
+/// or if its bytes cannot be counted.
 pub(super) fn make(
     op: &uapi::kevent_op,
     sort: Sort,
@@ -200,7 +222,13 @@ pub(super) fn make(
     // ever be released.
     let weak = poller::is_unix_socket(&file) || port.removes_closed() && poller::can_be_weak(&file);
     let hold = if weak { Hold::Weak } else { Hold::Strong };
-    let watched = Watched { port, sort };
+    let counts_bytes = sort != Sort::Any && stream::counts_bytes(&file);
+    let watched = Watched {
+        port,
+        sort,
+        counts_bytes,
+    };
+    watched.allows(op.flags.into())?;
     let key = watched.key(op.want);
     let calls = match sort {
         Sort::Any => Calls::Woken,

@@ -85,7 +85,8 @@ impl Kind {
     pub(crate) fn flags(self) -> u32 {
         let all = uapi::KEVENT_ONESHOT | uapi::KEVENT_DISPATCH;
         match self {
-            Self::File(_) => all | uapi::KEVENT_ET,
+            Self::File(Sort::Any) => all | uapi::KEVENT_ET,
+            Self::File(_) => all | uapi::KEVENT_ET | uapi::KEVENT_BYTES,
             Self::Timer => all | uapi::KEVENT_TIMER_ABSTIME,
             Self::User => all,
         }

@@ -332,7 +332,7 @@ TEST_F(stream, events_and_flags_that_it_cannot_have)
 		EXPECT_EQ(-EINVAL, queue_mod(&self->q, handle, event, 0));
 	}
 	for (int flag = 1; flag < 256; flag <<= 1) {
-		if (flag & (KEVENT_ET | KEVENT_ONESHOT | KEVENT_DISPATCH))
+		if (flag & (KEVENT_ET | KEVENT_ONESHOT | KEVENT_DISPATCH | KEVENT_BYTES))
 			continue;
 		EXPECT_EQ(0, add(&self->q, variant->type, self->out, RECV, flag));
 		EXPECT_EQ(EINVAL, errno);

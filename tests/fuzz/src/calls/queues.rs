@@ -102,6 +102,10 @@ fn flags(a: u8, type_: u32) -> u8 {
     };
     let once = [0, uapi::KEVENT_ONESHOT, uapi::KEVENT_DISPATCH, 0][usize::from(bits & 3)];
     let own = if bits & 4 != 0 { own } else { 0 };
+    let own = match type_ {
+        uapi::KEVENT_SOCKET | uapi::KEVENT_PIPE if bits & 8 != 0 => own | uapi::KEVENT_BYTES,
+        _ => own,
+    };
     let any = if a >= 0xf8 { 1 << (a & 7) } else { 0 };
     (once | own) as u8 | any
 }
@@ -226,7 +230,12 @@ fn change(which: u8, a: u8, b: u8, c: u8) -> uapi::kevent_op {
         uapi::KEVENT_OP_MOD => {
             op.flags = flags(
                 a,
-                [uapi::KEVENT_POLL, uapi::KEVENT_TIMER][usize::from(b >> 7)],
+                [
+                    uapi::KEVENT_POLL,
+                    uapi::KEVENT_SOCKET,
+                    uapi::KEVENT_TIMER,
+                    uapi::KEVENT_TIMER,
+                ][usize::from(b >> 6)],
             );
             op.want = [1, EVENTS[usize::from(b % 8)]][usize::from((b >> 6) & 1)];
         }
