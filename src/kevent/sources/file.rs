@@ -86,6 +86,7 @@ impl Sort {
     }
 
     /// Errors: see [`make`].
+    #[inline(always)]
     fn check(self, file: &File, is_queue: fn(&File) -> bool) -> Result {
         let error = match self {
             Self::Any if !poller::can_poll(file) => EPERM,
@@ -99,6 +100,7 @@ impl Sort {
     }
 
     /// The events of poll(2) that the events `want` stand for.
+    #[inline(always)]
     fn polled(self, want: u32) -> Events {
         if self == Self::Any {
             return Events::from_bits(want);
@@ -107,6 +109,7 @@ impl Sort {
     }
 
     /// The kevent's events that the events of a poll or of a wake-up stand for.
+    #[inline(always)]
     fn events_of(self, polled: Events, file: Unreleased<'_>) -> u32 {
         if self == Self::Any {
             return polled.bits();
@@ -133,6 +136,7 @@ pub(crate) struct Watched {
 
 impl Watched {
     /// The key of a poll. Files such as pipes wake edge-triggered pollers more often than others.
+    #[inline(always)]
     fn key(&self, want: u32) -> Events {
         self.sort.polled(want) | Events::EDGES.when(!self.port.has_level())
     }
@@ -146,6 +150,7 @@ impl Watched {
     }
 
     /// Raises the events that a poll has found, with the number of bytes.
+    #[inline(always)]
     fn seen(&self, polled: Events, file: &File) {
         let events = self.sort.events_of(polled, file.into());
         if events != 0 && self.port.has(BYTES) {
