@@ -16,6 +16,7 @@
 //! | [`sources`] | the sources, one file for each |
 //! | [`ops`] | the operations on a queue |
 //! | [`submit`] | operations and a wait in one call |
+//! | [`wait`] | time limits and signal masks of calls |
 //!
 //! `Documentation/design/kevent.rst` has the design.
 
@@ -31,6 +32,7 @@ pub(crate) mod source;
 mod sources;
 mod submit;
 pub(crate) mod table;
+mod wait;
 
 use crate::{
     abstractions::{

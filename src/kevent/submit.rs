@@ -7,7 +7,12 @@ use super::{
         self,
         Done, //
     },
-    queue::Queue, //
+    queue::Queue,
+    wait::{
+        Signals,
+        Timeout,
+        Wait, //
+    }, //
 };
 use crate::{
     abstractions::{
@@ -16,16 +21,6 @@ use crate::{
             read,
             read_to,
             write, //
-        },
-        sync::wait::Limit,
-        task::signal::{
-            self,
-            SigSet, //
-        },
-        time::clock::{
-            self,
-            Clock,
-            Ktime, //
         }, //
     },
     uapi, //
@@ -35,7 +30,6 @@ use core::mem::{
     MaybeUninit, //
 };
 use kernel::{
-    bindings,
     fs::File,
     prelude::*,
     sync::ArcBorrow,
@@ -56,23 +50,13 @@ const OP_SIZE: usize = size_of::<uapi::kevent_op>();
 const _: () = assert!(offset_of!(uapi::kevent_op, handle) == OP_SIZE - size_of::<OpResult>());
 
 /// A wait that is to follow the operations.
-struct Wait {
+struct Following {
     head: u64,
     min: u32,
-    clock: Clock,
-    timeout: Timeout,
-    blocked: Option<SigSet>,
+    wait: Wait,
 }
 
-enum Timeout {
-    Never,
-    /// Nanoseconds from the start of the wait.
-    In(Ktime),
-    /// A time on the clock of the process.
-    At(Ktime),
-}
-
-impl Wait {
+impl Following {
     /// The wait that `args` ask for. Errors: `EINVAL`, `EFAULT`.
     fn of(args: &uapi::kevent_submit) -> Result<Option<Self>> {
         if args.flags & !(uapi::KEVENT_WAIT | uapi::KEVENT_ABSTIME) != 0 || args.reserved != 0 {
@@ -95,40 +79,22 @@ impl Wait {
             (time, false) => Timeout::In(time),
             (time, true) => Timeout::At(time),
         };
-        let clock = match args.clock {
-            bindings::CLOCK_MONOTONIC => Clock::Monotonic,
-            bindings::CLOCK_REALTIME => Clock::Realtime,
-            bindings::CLOCK_BOOTTIME => Clock::Boottime,
-            bindings::CLOCK_TAI => Clock::Tai,
-            _ => return Err(EINVAL),
-        };
-        let blocked = match (args.sigmask, args.sigsetsize as usize) {
-            (0, 0) => None,
-            (0, _) => return Err(EINVAL),
-            (mask, size) if size == size_of::<u64>() => {
-                Some(SigSet::from_bits(read(UserPtr::from_addr(mask as usize))?))
-            }
-            _ => return Err(EINVAL),
+        let signals = Signals {
+            mask: args.sigmask,
+            size: args.sigsetsize,
         };
         Ok(Some(Self {
             head: args.head,
             min: args.min_nr,
-            clock,
-            timeout,
-            blocked,
+            wait: Wait::new(timeout, args.clock, &signals)?,
         }))
     }
 
     /// Waits. The end of the time is no error. Errors: `EINTR`.
     fn run(&self, queue: &Queue) -> Result {
-        let limit = match self.timeout {
-            Timeout::Never => Limit::NEVER,
-            Timeout::In(0) => Limit::at(self.clock, 0),
-            Timeout::In(time) => Limit::at(self.clock, self.clock.now().saturating_add(time)),
-            Timeout::At(time) => Limit::at(self.clock, clock::to_host(self.clock.id(), time)),
-        };
-        let result =
-            signal::wait_with_blocked(self.blocked, || queue.wait(self.head, self.min, &limit));
+        let result = self
+            .wait
+            .run(|limit| queue.wait(self.head, self.min, limit));
         match result {
             Err(e) if e == ETIME => Ok(()),
             // Not restarted, because the operations are done.
@@ -151,7 +117,7 @@ pub(super) fn submit(
     if args.nr > uapi::KEVENT_MAX_OPS {
         return Err(EINVAL);
     }
-    let wait = Wait::of(&args)?;
+    let wait = Following::of(&args)?;
     let ops = UserPtr::from_addr(args.ops as usize);
     let mut all_succeeded = true;
     for done in 0..args.nr {
