@@ -41,6 +41,7 @@ use crate::{
             anon_file::{
                 self,
                 AnonFile,
+                Blocking,
                 FileOperations, //
             },
             closes,
@@ -140,7 +141,7 @@ impl AnonFile for KeventFile {
     const NAME: &'static CStr = c"[kevent]";
     const OPS: &'static FileOperations<Self> = &OPS;
 
-    fn ioctl(&self, cmd: u32, arg: UserPtr) -> Result<u32> {
+    fn ioctl(&self, cmd: u32, arg: UserPtr, _blocking: Blocking<'_>) -> Result<u32> {
         match cmd {
             uapi::KEVENT_IOC_SETUP => self.setup(arg),
             uapi::KEVENT_IOC_SUBMIT => submit::submit(self.queue()?.as_arc_borrow(), arg, is_queue),

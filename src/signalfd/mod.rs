@@ -78,7 +78,7 @@ impl AnonFile for SignalFd {
         signals::read(|| self.mask(), &mut buf, blocking)
     }
 
-    fn ioctl(&self, cmd: u32, arg: UserPtr) -> Result<u32> {
+    fn ioctl(&self, cmd: u32, arg: UserPtr, _blocking: Blocking<'_>) -> Result<u32> {
         match cmd {
             uapi::EVFD_IOC_SIGNALFD_SETMASK => self.set_mask(read_mask(arg)?),
             _ => return Err(ENOTTY),

@@ -251,7 +251,7 @@ impl<K: FileKind> AnonFile for TimerFd<K> {
         self.read_as::<u64>(buf, blocking)
     }
 
-    fn ioctl(&self, cmd: u32, arg: UserPtr) -> Result<u32> {
+    fn ioctl(&self, cmd: u32, arg: UserPtr, _blocking: Blocking<'_>) -> Result<u32> {
         match cmd {
             uapi::EVFD_IOC_TIMERFD_SETTIME => self.settime(read(arg)?)?,
             uapi::EVFD_IOC_TIMERFD_GETTIME => write(arg, &self.timer.get())?,

@@ -206,7 +206,7 @@ pub trait AnonFile: Sized + Send + Sync + 'static {
 
     /// Answers an ioctl. Its argument is a pointer to a structure with the same layout for 32-bit
     /// and 64-bit programs. Errors: `ENOTTY` for an unknown `cmd`.
-    fn ioctl(&self, _cmd: u32, _arg: UserPtr) -> Result<u32> {
+    fn ioctl(&self, _cmd: u32, _arg: UserPtr, _blocking: Blocking<'_>) -> Result<u32> {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
@@ -429,8 +429,12 @@ impl<T: AnonFile> FileOperations<T> {
     /// Must be called by the VFS, for a file with these operations.
     unsafe extern "C" fn ioctl(file: *mut bindings::file, cmd: c_uint, arg: c_ulong) -> c_long {
         // SAFETY: See `read()`.
-        let this = unsafe { Self::data(file) };
-        from_result(|| Ok(T::ioctl(this, cmd, UserPtr::from_addr(arg))? as c_long))
+        let (this, file) = unsafe { (Self::data(file), File::from_raw_file(file)) };
+        let blocking = Blocking {
+            file,
+            nowait: false,
+        };
+        from_result(|| Ok(T::ioctl(this, cmd, UserPtr::from_addr(arg), blocking)? as c_long))
     }
 
     /// # Safety
