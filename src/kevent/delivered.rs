@@ -26,6 +26,9 @@ use kernel::sync::atomic::{
 /// [`Source::needs_walk`]: super::source::Source::needs_walk
 pub(crate) const WALK: u32 = 1 << 31;
 
+/// Another such bit: a consumer in the kernel looks at the source again after an event.
+pub(crate) const LEVEL: u32 = 1 << 30;
+
 /// A value of [`Place::fired`].
 pub(crate) const FIRED: u32 = 1;
 /// A value of [`Place::fired`], which it keeps.
@@ -58,7 +61,7 @@ impl Place {
 
     /// Whether the kevent is looked at again after an event.
     pub(crate) fn has_level(&self) -> bool {
-        self.flags.load(Relaxed) & WALK != 0
+        self.flags.load(Relaxed) & (WALK | LEVEL) != 0
     }
 
     /// The place of slot `number`, without a kevent.

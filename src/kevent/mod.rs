@@ -16,10 +16,12 @@
 //! | [`sources`] | the sources, one file for each |
 //! | [`ops`] | the operations on a queue |
 //! | [`submit`] | operations and a wait in one call |
+//! | [`classic`] | the calls of 2006 |
 //! | [`wait`] | time limits and signal masks of calls |
 //!
 //! `Documentation/design/kevent.rst` has the design.
 
+mod classic;
 pub(crate) mod delivered;
 pub(crate) mod layout;
 pub(crate) mod ops;
@@ -60,7 +62,8 @@ use crate::{
             shared::SharedPage,
             user::{
                 read,
-                write, //
+                write,
+                ReadBuf, //
             }, //
         },
         sync::{
@@ -70,6 +73,7 @@ use crate::{
     },
     uapi, //
 };
+use classic::Consumers;
 use kernel::{
     fs::File,
     prelude::*,
@@ -92,17 +96,62 @@ const SETUP_FLAGS: u32 = uapi::KEVENT_SETUP_AUTOREMOVE | uapi::KEVENT_SETUP_NOFO
 
 static OPS: FileOperations<KeventFile> = FileOperations::build_for_device();
 
+/// The number of kevents of a queue whose first call was one of 2006.
+const CLASSIC_SLOTS: u32 = 4096;
+
+/// How a program uses a queue, which its first call decides.
+enum Face {
+    /// By the memory of the queue, after `KEVENT_IOC_SETUP`.
+    Mapped(Arc<Queue>),
+    /// By the calls of 2006.
+    Classic(Arc<Consumers>),
+}
+
+impl Face {
+    fn queue(&self) -> &Arc<Queue> {
+        match self {
+            Face::Mapped(queue) => queue,
+            Face::Classic(consumers) => consumers.queue(),
+        }
+    }
+}
+
 /// An open `/dev/kevent`.
 pub(crate) struct KeventFile {
-    /// Set by `KEVENT_IOC_SETUP`.
-    queue: SetOnce<Arc<Queue>>,
+    face: SetOnce<Face>,
     pollers: Arc<Pollers>,
 }
 
 impl KeventFile {
-    /// The queue. Errors: `EINVAL` if it has no size yet.
-    fn queue(&self) -> Result<&Arc<Queue>> {
-        self.queue.as_ref().ok_or(EINVAL)
+    /// The mapped queue. Errors: `EINVAL` if it has not been set up.
+    fn mapped(&self) -> Result<&Arc<Queue>> {
+        match self.face.as_ref() {
+            Some(Face::Mapped(queue)) => Ok(queue),
+            _ => Err(EINVAL),
+        }
+    }
+
+    /// The queue of the calls of 2006, made by the first of these. Context: task, may sleep. Errors:
+    /// `EINVAL` if the queue is mapped; `ENOMEM`.
+    fn classic(&self) -> Result<&Consumers> {
+        if self.face.as_ref().is_none() {
+            let consumers = Consumers::new(CLASSIC_SLOTS, self.pollers.clone())?;
+            // Another thread may be faster.
+            self.begin(Face::Classic(consumers));
+        }
+        match self.face.as_ref() {
+            Some(Face::Classic(consumers)) => Ok(consumers),
+            _ => Err(EINVAL),
+        }
+    }
+
+    /// Decides for a face. Returns false if the queue has one.
+    fn begin(&self, face: Face) -> bool {
+        let begins = self.face.populate(face);
+        if let (true, Some(face)) = (begins, self.face.as_ref()) {
+            face.queue().arm_for_early();
+        }
+        begins
     }
 
     fn setup(&self, arg: UserPtr) -> Result<u32> {
@@ -117,7 +166,7 @@ impl KeventFile {
         if cfg!(CONFIG_CPU_CACHE_ALIASING) {
             return Err(EOPNOTSUPP);
         }
-        if self.queue.as_ref().is_some() {
+        if self.face.as_ref().is_some() {
             return Err(EBUSY);
         }
         args.slots = args.slots.next_power_of_two().max(SLOTS_PER_PAGE as u32);
@@ -125,11 +174,11 @@ impl KeventFile {
         args.size = queue.map_size() as u64;
         // Before the queue can be used, so that a failure changes nothing.
         write(arg, &args)?;
-        if !self.queue.populate(queue) {
-            return Err(EBUSY);
+        if self.begin(Face::Mapped(queue)) {
+            Ok(0)
+        } else {
+            Err(EBUSY)
         }
-        self.queue()?.arm_for_early();
-        Ok(0)
     }
 }
 
@@ -141,52 +190,62 @@ impl AnonFile for KeventFile {
     const NAME: &'static CStr = c"[kevent]";
     const OPS: &'static FileOperations<Self> = &OPS;
 
-    fn ioctl(&self, cmd: u32, arg: UserPtr, _blocking: Blocking<'_>) -> Result<u32> {
+    fn read(&self, buf: impl ReadBuf, blocking: Blocking<'_>) -> Result<usize> {
+        classic::read_events(self.classic()?, buf, &blocking)
+    }
+
+    fn ioctl(&self, cmd: u32, arg: UserPtr, blocking: Blocking<'_>) -> Result<u32> {
         match cmd {
             uapi::KEVENT_IOC_SETUP => self.setup(arg),
-            uapi::KEVENT_IOC_SUBMIT => submit::submit(self.queue()?.as_arc_borrow(), arg, is_queue),
+            uapi::KEVENT_IOC_SUBMIT => {
+                submit::submit(self.mapped()?.as_arc_borrow(), arg, is_queue)
+            }
+            uapi::KEVENT_IOC_CTL => classic::control(self.classic()?, arg, is_queue),
+            uapi::KEVENT_IOC_GET_EVENTS => classic::get_events(self.classic()?, arg, &blocking),
             _ => Err(ENOTTY),
         }
     }
 
     fn map_size(&self) -> usize {
-        self.queue.as_ref().map_or(0, |queue| queue.map_size())
+        self.mapped().map_or(0, |queue| queue.map_size())
     }
 
     fn is_map_inherited(&self) -> bool {
-        self.queue
-            .as_ref()
-            .is_none_or(|queue| queue.is_map_inherited())
+        self.mapped().map_or(true, |queue| queue.is_map_inherited())
     }
 
     fn page(&self, offset: usize) -> Option<SharedPage<'_>> {
-        self.queue.as_ref()?.page(offset)
+        self.mapped().ok()?.page(offset)
     }
 
     fn poll<'a>(&'a self, table: &PollTable<'a>) -> Events {
         self.pollers.join(table);
-        // SETUP arms for pollers that have come before.
-        self.queue
-            .as_ref()
-            .map_or(Events::NONE, |queue| queue.poll())
+        // The first call that decides for a face arms for pollers that have come before.
+        match self.face.as_ref() {
+            Some(Face::Mapped(queue)) => queue.poll(),
+            Some(Face::Classic(consumers)) => consumers.poll(),
+            None => Events::NONE,
+        }
     }
 
     fn show_fdinfo(&self, m: &SeqFile) {
-        match self.queue.as_ref() {
-            Some(queue) => queue.show(m),
+        match self.face.as_ref() {
+            Some(face) => face.queue().show(m),
             None => seq_print!(m, "kevent slots: 0 used: 0\n"),
         }
     }
 
     fn flush(&self) {
-        if let Some(queue) = self.queue.as_ref() {
-            queue.pass_on();
+        match self.face.as_ref() {
+            Some(Face::Mapped(queue)) => queue.pass_on(),
+            Some(Face::Classic(consumers)) => consumers.pass_on(),
+            None => (),
         }
     }
 
     fn release(this: Arc<Self>) {
-        if let Some(queue) = this.queue.as_ref() {
-            queue.close();
+        if let Some(face) = this.face.as_ref() {
+            face.queue().close();
         }
     }
 }
@@ -202,7 +261,7 @@ impl DeviceFile for KeventFile {
     fn open() -> Result<Arc<Self>> {
         Ok(Arc::new(
             Self {
-                queue: SetOnce::new(),
+                face: SetOnce::new(),
                 pollers: Pollers::new()?,
             },
             GFP_KERNEL_ACCOUNT,

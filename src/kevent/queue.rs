@@ -88,6 +88,9 @@ use kernel::{
 pub(crate) const ONESHOT: u32 = uapi::KEVENT_ONESHOT;
 pub(crate) const DISPATCH: u32 = uapi::KEVENT_DISPATCH;
 
+/// A flag beside `KEVENT_SETUP_*`: the kernel consumes the ring, and no program maps the queue.
+pub(super) const CLASSIC: u32 = 1 << 31;
+
 /// Deferred wake-ups of tasks and of pollers.
 const WAKE_TASK: u32 = 1;
 const WAKE_POLLERS: u32 = 2;
@@ -276,6 +279,10 @@ impl Queue {
         self.flags & uapi::KEVENT_SETUP_AUTOREMOVE != 0
     }
 
+    fn is_classic(&self) -> bool {
+        self.flags & CLASSIC != 0
+    }
+
     /// The size of the mapping.
     pub(crate) fn map_size(&self) -> usize {
         self.layout.size
@@ -343,7 +350,7 @@ impl Queue {
     ) -> Result<PlaceRef> {
         let is_queued = |number| {
             this.place(number)
-                .is_some_and(|place| place.slot.is_queued())
+                .is_some_and(|place| this.must_leave(place))
         };
         let mut reserved = kevents.reserve(is_queued);
         if reserved == Err(ENOSPC) {
@@ -354,7 +361,13 @@ impl Queue {
         let (number, generation) = reserved?;
         let place =
             Part::new(this.into(), |queue| queue.place_or_new(number).ok()).ok_or(ENOMEM)?;
-        place.slot.begin(key.user, want, key.kind, generation);
+        if this.is_classic() {
+            // An entry of the last kevent counts for the new one.
+            place.slot.clear();
+            write_once(&place.slot.want, want);
+        } else {
+            place.slot.begin(key.user, want, key.kind, generation);
+        }
         write_once(&place.flags, flags);
         write_once(&place.fired, 0);
         Ok(place)
@@ -370,6 +383,12 @@ impl Queue {
     /// Counts the kevents, after the table has got or lost one.
     pub(crate) fn count(&self, kevents: &Kevents) {
         write_once(&self.used, kevents.used());
+    }
+
+    /// Whether the slot of `place` has to leave the ring before another kevent may have it. A consumer
+    /// in the kernel looks at the kevent that has it now.
+    fn must_leave(&self, place: &Place) -> bool {
+        !self.is_classic() && place.slot.is_queued()
     }
 
     /// Raises events of the kevent in `place`. Returns false if it drops them because the kevent has
@@ -406,14 +425,19 @@ impl Queue {
     /// disabled. `preempt` may have done that. Context: any, NMI included.
     #[inline(always)]
     fn push(this: ArcBorrow<'_, Self>, place: &Place, preempt: Option<preempt::Disabled>) {
-        let offset = place.number.wrapping_mul(size_of::<Slot>() as u32);
-        this.ring.push(offset, &place.position);
+        this.ring.push(Self::offset(place), &place.position);
         // A wake-up takes locks, which sleep on PREEMPT_RT.
         drop(preempt);
         // `push()` is a full barrier: a waiter that joins later sees the new tail.
         if this.tasks.is_active() || read_once(&this.armed) != 0 {
             Self::wake(this);
         }
+    }
+
+    /// The offset of the slot, as in the ring.
+    #[inline(always)]
+    fn offset(place: &Place) -> u32 {
+        place.number.wrapping_mul(size_of::<Slot>() as u32)
     }
 
     /// Whether a kevent that is not plainly edge-triggered may raise an event. Lists it.
@@ -469,7 +493,7 @@ impl Queue {
     }
 
     /// Does what [`Queue::look_later`] has asked for, and walks. Context: task, may sleep.
-    fn look(&self) {
+    pub(super) fn look(&self) {
         let hint = &self.header[0].look;
         if read_once(&self.wants_look) != 0 || read_once(hint) != 0 {
             hint.store(0, Relaxed);
@@ -496,6 +520,8 @@ impl Queue {
             |place, why| {
                 if place.has_ended() {
                     self.end(kevents, place);
+                } else if why == Why::Event && self.is_classic() {
+                    self.put_back(place, 0);
                 } else if why == Why::Look || place.has_level() {
                     if let Some(source) = kevents.source(place.number).and_then(Room::get) {
                         source.recheck();
@@ -548,7 +574,7 @@ impl Queue {
         if let Some(source) = kevents.take(place.number) {
             // The source may queue the slot until it is gone.
             source.clear();
-            kevents.release(place.number, place.slot.is_queued());
+            kevents.release(place.number, self.must_leave(place));
             self.count(kevents);
         }
     }
@@ -570,27 +596,44 @@ impl Queue {
             if self.is_ready(head, min) {
                 return Ok(());
             }
-            // Otherwise sources that ask for a look again and again would keep the task here.
-            if woken && current!().signal_pending() {
-                return Err(ERESTARTSYS);
-            }
-            if woken && limit.has_passed() {
-                return Err(ETIME);
+            if woken {
+                Self::check_end(limit)?;
             }
             woken = true;
-            let sleeping = &self.header[0].sleeping;
-            // Full: a program that raises a slot afterwards sees it.
-            sleeping.fetch_add(1, Full);
-            let result = self.tasks.wait_exclusive(
-                || self.is_ready(head, min) || read_once(&self.wants_look) != 0,
-                limit,
-            );
-            sleeping.fetch_sub(1, Full);
-            result?;
+            self.wait_until(|| self.is_ready(head, min), limit)?;
             if self.is_ready(head, min) {
                 return Ok(());
             }
         }
+    }
+
+    /// Fails if a wait must end. A task that has slept and looked without success asks this, because
+    /// sources that ask for a look again and again would otherwise keep it.
+    ///
+    /// Context: task. Errors: `ERESTARTSYS` if a signal is pending; `ETIME`.
+    pub(super) fn check_end(limit: &Limit) -> Result {
+        if current!().signal_pending() {
+            return Err(ERESTARTSYS);
+        }
+        if limit.has_passed() {
+            return Err(ETIME);
+        }
+        Ok(())
+    }
+
+    /// Sleeps until `is_ready` returns true, or until the caller has to [look](Queue::look). It is
+    /// called in any context that wakes.
+    ///
+    /// Context: task, may sleep. Errors: `ERESTARTSYS` if a signal is pending; `ETIME`.
+    pub(super) fn wait_until(&self, is_ready: impl Fn() -> bool, limit: &Limit) -> Result {
+        let sleeping = &self.header[0].sleeping;
+        // Full: a program that raises a slot afterwards sees it.
+        sleeping.fetch_add(1, Full);
+        let result = self
+            .tasks
+            .wait_exclusive(|| is_ready() || read_once(&self.wants_look) != 0, limit);
+        sleeping.fetch_sub(1, Full);
+        result
     }
 
     /// Wakes another task if there is an event: a process that ends may have been woken for it. That
@@ -601,6 +644,47 @@ impl Queue {
         if self.tasks.is_active() && self.ring.tail() != self.header[0].head.load(Relaxed) {
             self.tasks.try_wake_task();
         }
+    }
+
+    /// Wakes a task that waits. Context: task.
+    pub(super) fn wake_task(&self) {
+        self.tasks.try_wake_task();
+    }
+
+    /// The ring. Tests and a consumer in the kernel read it.
+    pub(crate) fn ring(&self) -> &Ring {
+        &self.ring
+    }
+
+    /// The position up to which a consumer in the kernel has consumed the ring.
+    pub(super) fn head(&self) -> u64 {
+        self.header[0].head.load(Relaxed)
+    }
+
+    /// Sets it. The caller is the only consumer.
+    pub(super) fn set_head(&self, head: u64) {
+        self.header[0].head.store(head, Relaxed);
+    }
+
+    /// The number of entries for a consumer in the kernel. The last may not be stored yet.
+    pub(super) fn pending(&self) -> u64 {
+        self.ring.tail().wrapping_sub(self.head())
+    }
+
+    /// Puts a slot with `events` into the ring, unless it is there, and wakes nothing. The caller is
+    /// a consumer, or looks on behalf of one.
+    pub(super) fn put_back(&self, place: &Place, events: u32) {
+        // From QUEUED to the entry: see `ring.rs`.
+        let _preempt = preempt::disable();
+        if place.slot.add(events) {
+            self.ring.push(Self::offset(place), &place.position);
+        }
+    }
+
+    /// Makes the next [look](Queue::look) put the slot back into the ring of a consumer in the
+    /// kernel, which then looks at the source. Context: task.
+    pub(super) fn offer_later(&self, place: &Place) {
+        self.delivered.push(place, Why::Event);
     }
 
     /// Wakes a task that waits and all pollers, for the list of raised slots.
@@ -713,11 +797,6 @@ impl Queue {
     /// The header, for tests.
     pub(crate) fn header(&self) -> &Header {
         &self.header[0]
-    }
-
-    /// The ring, for tests.
-    pub(crate) fn ring(&self) -> &Ring {
-        &self.ring
     }
 
     /// The wait queue of tasks, for tests.

@@ -50,6 +50,11 @@ pub(crate) trait Source: Send + Sync {
         Err(EINVAL)
     }
 
+    /// The value of `events` in a `struct ukevent`.
+    fn value(&self, events: u32) -> u32 {
+        events
+    }
+
     /// Prints to the queue's fdinfo, in the line of the kevent.
     fn show(&self, _m: &SeqFile) {}
 }
@@ -74,6 +79,10 @@ impl<T: Source> Source for Arc<T> {
 
     fn ready(&self, events: u32) -> Result {
         (**self).ready(events)
+    }
+
+    fn value(&self, events: u32) -> u32 {
+        (**self).value(events)
     }
 
     fn show(&self, m: &SeqFile) {

@@ -152,6 +152,13 @@ impl<S: Default> Table<S> {
         self.sources.get(number as usize)
     }
 
+    /// The key, the handle and the source of the kevent in a slot.
+    pub(crate) fn live(&self, number: u32) -> Option<(Key, u64, &S)> {
+        let entry = self.entries.get(number as usize)?;
+        let handle = u64::from(entry.generation) << 32 | u64::from(number);
+        Some((entry.key(), handle, self.source(number)?))
+    }
+
     /// The kind in the key of a slot that has a kevent.
     pub(crate) fn kind(&self, number: u32) -> Option<u16> {
         let entry = self.entries.get(number as usize)?;

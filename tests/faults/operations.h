@@ -822,6 +822,78 @@ static bool has_a_kevent(struct scene *scene, long ret)
 	return ret == 0 && raw_queue_used(scene->queue.fd) == 1;
 }
 
+/* The calls of 2006 */
+
+/* Adds a pipe, and a kevent of the program that is ready. */
+static long take26_add(struct scene *scene)
+{
+	struct ukevent uk[] = {
+		{ .type = KEVENT_POLL, .event = POLLIN },
+		{ .type = KEVENT_USER, .event = 1, .req_flags = KEVENT_REQ_READY },
+	};
+	struct kevent_ioc_ctl arg = { .num = ARRAY_SIZE(uk), .ukevents = (uintptr_t)uk };
+	long ret;
+
+	uk[0].id.raw[0] = scene->pipe[0];
+	ret = ioctl(scene->fd, KEVENT_IOC_CTL, &arg);
+	if (ret < 0)
+		return ret;
+	/* Those that are there from an attempt before count. */
+	for (size_t i = 0; i < ARRAY_SIZE(uk); i++) {
+		errno = -(int)uk[i].ret_data[1];
+		if ((long)i < ret && uk[i].ret_flags && errno != EEXIST)
+			return -1;
+	}
+	errno = EFAULT;
+	return ret == ARRAY_SIZE(uk) ? 0 : -1;
+}
+
+static long take26_read(struct scene *scene)
+{
+	struct ukevent *uk = (void *)scene->memory;
+
+	return read(scene->fd, uk, 2 * sizeof(*uk));
+}
+
+static long take26_get(struct scene *scene)
+{
+	struct kevent_ioc_get_events arg = {
+		.min_nr = 1, .max_nr = 2, .buf = (uintptr_t)scene->memory, .timeout = -1,
+		.clock = CLOCK_MONOTONIC,
+	};
+	long ret = ioctl(scene->fd, KEVENT_IOC_GET_EVENTS, &arg);
+
+	return ret < 0 ? ret : ret * (long)sizeof(struct ukevent);
+}
+
+/* There are two kevents, and each gives one event. */
+static bool take26_gives_both(struct scene *scene, long ret)
+{
+	struct ukevent *uk = (void *)scene->memory;
+
+	return ret == 2 * sizeof(*uk) && raw_queue_used(scene->fd) == 2 &&
+	       uk[0].type == KEVENT_USER && uk[0].ret_data[0] == 1 &&
+	       uk[1].type == KEVENT_POLL && uk[1].ret_data[0] == POLLIN;
+}
+
+static bool take26_are_added(struct scene *scene, long ret)
+{
+	return ret == 0 && write(scene->pipe[1], "", 1) == 1 &&
+	       take26_gives_both(scene, take26_get(scene));
+}
+
+static bool a_pipe_and_a_queue(struct scene *scene)
+{
+	scene->fd = raw_queue_open();
+	return scene->fd >= 0 && !pipe2(scene->pipe, O_NONBLOCK);
+}
+
+static bool a_queue_of_2006(struct scene *scene)
+{
+	return a_pipe_and_a_queue(scene) && !take26_add(scene) &&
+	       write(scene->pipe[1], "", 1) == 1;
+}
+
 static bool epoll_queue(struct scene *scene)
 {
 	return a_queue_with_an_event(scene) && with_fd(scene) && with_epoll(scene);
@@ -889,6 +961,9 @@ static const struct operation operations[] = {
 	{ "requeue an orphan", a_queue_with_an_orphan, requeue, event_is_there },
 	{ "wait for a kevent", a_queue_with_an_event, wait_for_event, event_was_waited_for },
 	{ "look at fdinfo of a queue", a_queue_with_a_timer, look_at_queue, has_a_kevent },
+	{ "add by the call of 2006", a_pipe_and_a_queue, take26_add, take26_are_added },
+	{ "get events", a_queue_of_2006, take26_get, take26_gives_both },
+	{ "read events", a_queue_of_2006, take26_read, take26_gives_both },
 	{ "watch a queue", epoll_queue, add_to_epoll, epoll_tells },
 	{ "poll many queues", a_queue_with_fd, poll_many, is_0 },
 };

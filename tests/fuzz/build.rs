@@ -6,7 +6,7 @@ use std::{env, fs, path::PathBuf, process::Command};
 
 const OPTIONS: [&str; 9] = [
     "--allowlist-type",
-    "command|(evfd|kevent|post_test)_.*",
+    "command|ukevent|(evfd|kevent|post_test)_.*",
     "--allowlist-var",
     "EVFD_(.FD|EVENTFS)_.*|POST_TEST_DRAIN|KEVENT_.*",
     "--no-prepend-enum-name",

@@ -127,12 +127,56 @@ static inline struct kevent_op race_add(unsigned int n)
 	return op;
 }
 
+/* A random structure of 2006. */
+static inline struct ukevent race_ukevent(unsigned int n)
+{
+	static const unsigned int flags[] = {
+		0, KEVENT_REQ_ET, KEVENT_REQ_ONESHOT, KEVENT_REQ_READY,
+		KEVENT_REQ_ET | KEVENT_REQ_LAST_CHECK, KEVENT_REQ_ALWAYS_QUEUE,
+	};
+	struct ukevent uk = {
+		.user = { n % 2 },
+		.event = KEVENT_MASK_ALL,
+		.req_flags = flags[n / 24 % ARRAY_SIZE(flags)],
+	};
+
+	if (n % 3 == 0) {
+		uk.type = KEVENT_USER;
+		uk.id.raw[0] = n / 3 % 8;
+	} else if (n % 3 == 1) {
+		uk.type = KEVENT_POLL;
+		uk.id.raw[0] = SLOT_FIRST + n / 3 % KINDS;
+	} else {
+		uk.type = KEVENT_TIMER;
+		uk.id.raw[1] = 1 + n % 300000;
+	}
+	return uk;
+}
+
+static inline void race_command(int fd, unsigned int n)
+{
+	struct ukevent uk[] = {
+		race_ukevent(n), race_ukevent(n * 7), race_ukevent(n * 13), race_ukevent(n + 1),
+	};
+	struct kevent_ioc_ctl arg = {
+		.cmd = n % 5 ? n % 5 - 1 : KEVENT_CTL_ADD,
+		.num = n % 17 ? ARRAY_SIZE(uk) : 0,
+		.ukevents = (uintptr_t)uk,
+		.flags = n % 11 ? 0 : KEVENT_TAKE26,
+	};
+
+	ioctl(fd, KEVENT_IOC_CTL, &arg);
+}
+
+/* Every third queue has the calls of 2006. */
 static inline int fresh_queue(unsigned int n)
 {
 	struct kevent_op ops[] = { race_add(n), race_add(n + 1), race_add(n + 2) };
 	int fd = raw_queue_open();
 
-	if (fd >= 0 && n % 8) {
+	if (fd >= 0 && n % 3 == 0) {
+		race_command(fd, n * 5);
+	} else if (fd >= 0 && n % 8) {
 		raw_queue_setup(fd, RACE_SLOTS);
 		raw_submit(fd, ops, 3, 0, 0);
 	}

@@ -152,6 +152,26 @@ static inline void race_queue_wait(struct caller *caller)
 	ioctl(slot(QUEUE), KEVENT_IOC_SUBMIT, &arg);
 }
 
+static inline void race_queue_ctl(struct caller *caller)
+{
+	race_command(slot(QUEUE), dice(caller, 10000));
+}
+
+/* Gets events at a good or bad address, for a moment or until a signal. */
+static inline void race_queue_get(struct caller *caller)
+{
+	struct ukevent buf[8];
+	struct kevent_ioc_get_events arg = {
+		.min_nr = dice(caller, 3),
+		.max_nr = 2 + dice(caller, ARRAY_SIZE(buf) - 1),
+		.buf = caller->turn % 8 ? (uintptr_t)buf : 8,
+		.timeout = caller->turn % 3 ? (int)dice(caller, 1000000) : -1,
+		.clock = caller->turn % 2 ? CLOCK_MONOTONIC : CLOCK_REALTIME,
+	};
+
+	ioctl(slot(QUEUE), KEVENT_IOC_GET_EVENTS, &arg);
+}
+
 /* A thread of a child that waits for events of a queue. */
 static inline void *wait_in_submit(void *arg)
 {

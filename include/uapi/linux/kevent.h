@@ -7,6 +7,10 @@
  * and removes kevents, and waits. Consuming an event needs no system call: see
  * <evfd/kevent.h>, which has the functions for it.
  *
+ * A queue without KEVENT_IOC_SETUP has the calls that Linux was offered in 2006
+ * ("take26"): KEVENT_IOC_CTL and KEVENT_IOC_GET_EVENTS. These copy structures
+ * ukevent. The first call on a queue decides which calls it has.
+ *
  * Every structure has the same layout for 32-bit and 64-bit programs.
  */
 #ifndef _UAPI_LINUX_KEVENT_H
@@ -331,7 +335,7 @@ struct kevent_submit {
 /*
  * Once on a queue, before mmap(2). Returns 0, or -1 and errno:
  *
- * EBUSY: the queue has been set up
+ * EBUSY: the queue has been set up, or has had another call
  * EFAULT: the argument is not readable and writable memory
  * EINVAL: slots is out of range; unknown flags; reserved is not 0
  * ENOMEM: not enough kernel memory
@@ -370,5 +374,219 @@ struct kevent_submit {
  *	does not have CAP_WAKE_ALARM
  */
 #define KEVENT_IOC_SUBMIT	_IOWR(KEVENT_IOC_MAGIC, 0x41, struct kevent_submit)
+
+/**
+ * DOC: The calls of 2006
+ *
+ * Numbers and structures are those of "take26", which was posted on 30 November
+ * 2006. Such a queue holds 4096 kevents. Its types are %KEVENT_TIMER,
+ * %KEVENT_POLL and %KEVENT_USER, with these ids:
+ *
+ * %KEVENT_TIMER: a period on CLOCK_MONOTONIC, raw[0] in seconds and raw[1] in
+ * nanoseconds. The timer starts with %KEVENT_CTL_ADD. It begins its next period
+ * when its event is copied, and the event stands for all that were missed. With
+ * %KEVENT_REQ_ONESHOT there is a single expiration.
+ *
+ * %KEVENT_POLL: raw[0] is a descriptor, raw[1] is 0. Without %KEVENT_REQ_ET, the
+ * event is copied as long as the file is ready.
+ *
+ * %KEVENT_USER: any value. The program raises the event by %KEVENT_CTL_READY.
+ */
+
+/* Types with lower numbers that do not exist fail with ENOSYS. */
+#define KEVENT_MAX		9
+
+/* As @event: all events of the type. */
+#define KEVENT_MASK_ALL		0xffffffff
+
+/**
+ * DOC: Flags of a &struct ukevent, @req_flags
+ *
+ * %KEVENT_REQ_ONESHOT: the kevent is removed when its event is copied.
+ *
+ * %KEVENT_REQ_ET: after its event was copied, a file must become ready again for
+ * another event. Without the flag, the kernel looks at the file as if
+ * %KEVENT_REQ_LAST_CHECK were set, in each call that would copy its event.
+ *
+ * %KEVENT_REQ_LAST_CHECK: look at the file before the event is copied. If it is
+ * not ready any more, there is no event.
+ *
+ * %KEVENT_REQ_ALWAYS_QUEUE: a kevent that is ready when it is added is added, and
+ * gives an event. Without the flag, it is not added. It has %KEVENT_RET_DONE
+ * then, and @ret_data is that of the event.
+ *
+ * %KEVENT_REQ_READY: %KEVENT_CTL_ADD or %KEVENT_CTL_MODIFY makes the kevent
+ * ready, like %KEVENT_CTL_READY does.
+ */
+#define KEVENT_REQ_ONESHOT	0x1
+#define KEVENT_REQ_ET		0x4
+#define KEVENT_REQ_LAST_CHECK	0x8
+#define KEVENT_REQ_ALWAYS_QUEUE	0x10
+#define KEVENT_REQ_READY	0x20
+
+/**
+ * DOC: Results of a &struct ukevent, @ret_flags
+ *
+ * %KEVENT_RET_BROKEN: the command has failed for this kevent, and ret_data[1] is
+ * a negative error number.
+ *
+ * %KEVENT_RET_DONE: this is an event, or a command other than %KEVENT_CTL_ADD
+ * has ended.
+ */
+#define KEVENT_RET_BROKEN	0x1
+#define KEVENT_RET_DONE		0x2
+
+/**
+ * struct kevent_id - what a kevent watches
+ * @raw: two numbers
+ * @raw_u64: the same as one number
+ */
+struct kevent_id {
+	union {
+		__u32 raw[2];
+		__aligned_u64 raw_u64;
+	};
+};
+
+/**
+ * struct ukevent - a kevent or an event
+ * @id: what is watched; the type says how to read it
+ * @type: KEVENT_TIMER and so on
+ * @event: events that the program wants
+ * @req_flags: KEVENT_REQ_* flags
+ * @ret_flags: KEVENT_RET_* flags; only the kernel sets them
+ * @ret_data: for an event, the first number is the time of a timer's last
+ *	expiration in milliseconds of CLOCK_MONOTONIC, or the events of another
+ *	type. The second is 0, or with %KEVENT_RET_BROKEN an error number. Only
+ *	the kernel sets them.
+ * @user: any value of the program
+ * @ptr: the same as a pointer
+ *
+ * A queue has at most one kevent with a @type, @id and @user.
+ */
+struct ukevent {
+	struct kevent_id id;
+	__u32 type;
+	__u32 event;
+	__u32 req_flags;
+	__u32 ret_flags;
+	__u32 ret_data[2];
+	union {
+		__u32 user[2];
+		void *ptr;
+	};
+};
+
+/**
+ * DOC: Commands of %KEVENT_IOC_CTL
+ *
+ * %KEVENT_CTL_ADD: add kevents.
+ *
+ * %KEVENT_CTL_REMOVE: remove kevents and their events.
+ *
+ * %KEVENT_CTL_MODIFY: replace @event and @req_flags, and look at the source.
+ *
+ * %KEVENT_CTL_READY: raise those events in @event that the kevent wants. Without
+ * a kevent, end the wait of one thread. If none waits, the next that would wait
+ * does not.
+ *
+ * All but ADD find the kevent by @type, @id and @user.
+ */
+#define KEVENT_CTL_ADD		0
+#define KEVENT_CTL_REMOVE	1
+#define KEVENT_CTL_MODIFY	2
+#define KEVENT_CTL_READY	3
+
+/*
+ * A flag of &struct kevent_ioc_ctl: return what the call of 2006 returned. ADD
+ * moves the structures whose kevents were not added to the front, and returns
+ * their number. READY returns the number of kevents found. Others return 0.
+ */
+#define KEVENT_TAKE26		0x1
+
+/**
+ * struct kevent_ioc_ctl - argument of %KEVENT_IOC_CTL
+ * @cmd: KEVENT_CTL_*
+ * @num: number of structures, 0 to %KEVENT_MAX_OPS
+ * @ukevents: pointer to @num &struct ukevent
+ * @flags: 0 or %KEVENT_TAKE26
+ * @reserved: 0
+ */
+struct kevent_ioc_ctl {
+	__u32 cmd;
+	__u32 num;
+	__u64 ukevents;
+	__u32 flags;
+	__u32 reserved;
+};
+
+/* The timeout of a call is an absolute time. */
+#define KEVENT_FLAGS_ABSTIME	0x1
+
+/**
+ * struct kevent_ioc_get_events - argument of %KEVENT_IOC_GET_EVENTS
+ * @min_nr: number of events to wait for, at most @max_nr
+ * @max_nr: number of structures at @buf, 1 to %KEVENT_MAX_SLOTS
+ * @buf: pointer to @max_nr &struct ukevent
+ * @timeout: nanoseconds on @clock; negative: no limit; 0: do not wait
+ * @clock: CLOCK_MONOTONIC, CLOCK_REALTIME, CLOCK_BOOTTIME or CLOCK_TAI
+ * @flags: 0 or %KEVENT_FLAGS_ABSTIME
+ * @sigmask: pointer to a set of signals that replaces the thread's mask while
+ *	it waits, or 0
+ * @sigsetsize: 8 with @sigmask, otherwise 0
+ * @reserved: 0
+ */
+struct kevent_ioc_get_events {
+	__u32 min_nr;
+	__u32 max_nr;
+	__u64 buf;
+	__s64 timeout;
+	__u32 clock;
+	__u32 flags;
+	__u64 sigmask;
+	__u32 sigsetsize;
+	__u32 reserved;
+};
+
+/*
+ * Does a command for each structure, and sets @ret_flags and @ret_data in its
+ * place. Returns the number of structures processed, or -1 and errno:
+ *
+ * EFAULT: the argument or the first structure is not readable or not writable
+ *	memory; with %KEVENT_TAKE26, this holds for any structure, and those
+ *	before it are processed
+ * EINVAL: unknown cmd or flags; num is too large, or is larger than the number
+ *	of kevents and cmd is not ADD; reserved is not 0; the queue was set up
+ *	with %KEVENT_IOC_SETUP
+ * ENOMEM: not enough kernel memory
+ *
+ * A structure that cannot be read, or whose result cannot be written, ends the
+ * call. It does not count as processed, and an ADD is undone. Errors in
+ * @ret_data are those of %KEVENT_IOC_SUBMIT and these:
+ *
+ * EINVAL: an unknown type, flag or event; a period of 0
+ * ENODEV: there is no such kevent
+ * ENOSYS: a type of 2006 that does not exist here
+ */
+#define KEVENT_IOC_CTL		_IOW(KEVENT_IOC_MAGIC, 0x43, \
+				     struct kevent_ioc_ctl)
+
+/*
+ * Waits until there are min_nr events, then copies at most max_nr of them to
+ * buf. With O_NONBLOCK, it does not wait. Returns the number of events copied,
+ * which is less than min_nr after the timeout, or -1 and errno:
+ *
+ * EFAULT: the argument or the signal mask is not readable memory, or the first
+ *	event cannot be written to buf; no event is lost
+ * EINTR: a signal ended the wait before there was an event
+ * EINVAL: unknown flags; an invalid clock or sigsetsize; max_nr is 0, too large
+ *	or less than min_nr; reserved is not 0; the queue was set up with
+ *	%KEVENT_IOC_SETUP
+ * ENOMEM: not enough kernel memory
+ *
+ * read(2) of the queue waits for an event and copies as many as fit.
+ */
+#define KEVENT_IOC_GET_EVENTS	_IOW(KEVENT_IOC_MAGIC, 0x44, \
+				     struct kevent_ioc_get_events)
 
 #endif /* _UAPI_LINUX_KEVENT_H */

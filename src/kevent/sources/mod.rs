@@ -54,6 +54,11 @@ impl Kind {
         }
     }
 
+    /// Whether the kevent watches a file, whose events are there or not whenever it is looked at.
+    pub(crate) fn is_file(self) -> bool {
+        !matches!(self, Self::Timer | Self::User)
+    }
+
     /// Makes the source of the kevent that `op` adds in `room`. It may raise events at once.
     /// `is_queue` says whether a file is a queue, which no queue may watch.
     ///

@@ -63,6 +63,8 @@ use kernel::{
     }, //
 };
 
+const NSEC_PER_MSEC: Ktime = 1_000_000;
+
 /// The only event.
 pub(super) const EVENTS: u32 = uapi::KEVENT_TIMER_FIRED;
 
@@ -213,6 +215,16 @@ impl<T: Kind> Source for Timer<T> {
 
     fn needs_walk(&self, _flags: u32) -> bool {
         self.owner().interval.load(Relaxed) != 0
+    }
+
+    /// The time of the last expiration, in milliseconds.
+    fn value(&self, _events: u32) -> u32 {
+        let owner = self.owner();
+        let last = owner.rests().unwrap_or_else(|| {
+            let next = owner.next.load(Relaxed);
+            next.saturating_sub(owner.interval.load(Relaxed))
+        });
+        (last / NSEC_PER_MSEC) as u32
     }
 
     fn rearm(&self, op: &uapi::kevent_op, reset: &dyn Fn()) -> Result<u32> {

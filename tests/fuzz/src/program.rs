@@ -103,6 +103,8 @@ operations! {
     QueueBatch(slot: "queue", other: "id", a: "how many", b: "operations", c: "pointer"),
     QueueWait(slot: "queue", other: "map", a: "timeout", b: "clock and flags", c: "head and least"),
     Ends(slot: "to", other: "to", a: "kind"),
+    Ctl(slot: "queue", other: "id", a: "type and command", b: "events and flags", c: "user"),
+    GetEvents(slot: "queue", a: "timeout", b: "clock and flags", c: "how many"),
 }
 
 /// A call: its operation, thread, descriptors and arguments. `fail`, if not 0, is the number of the
@@ -151,7 +153,7 @@ impl Call {
             Op::Readv | Op::Writev => self.c & 1 == 0,
             // The program would get SIGBUS, which is blocked then.
             Op::QueueTake => true,
-            Op::QueueWait => self.a != 0,
+            Op::QueueWait | Op::GetEvents => self.a != 0,
             Op::Fdinfo | Op::Dup | Op::Mmap | Op::PassFd => false,
             Op::EpollCreate | Op::EpollCtl | Op::UringRead | Op::UringPoll | Op::AioPoll => false,
             _ => op as u8 > Op::Ioctl as u8 && (op as u8) < Op::PostOpen as u8,

@@ -259,7 +259,127 @@ fn change(which: u8, a: u8, b: u8, c: u8) -> uapi::kevent_op {
     op
 }
 
+/// A structure of 2006: `a` has the type, `other` the ID, `b` events and flags, `c` the user word.
+fn ukevent(other: u8, a: u8, b: u8, c: u8) -> uapi::ukevent {
+    let poll = uapi::KEVENT_POLL;
+    let types = [
+        poll,
+        uapi::KEVENT_USER,
+        uapi::KEVENT_TIMER,
+        uapi::KEVENT_USER,
+    ];
+    let type_ = match a {
+        0xf0.. => [0, 1, 9, 1 << 16][usize::from(a % 4)],
+        _ => types[usize::from(a / 4 % 4)],
+    };
+    let (id, event) = match type_ {
+        uapi::KEVENT_POLL => (descriptor(other) as u32 as u64, EVENTS[usize::from(b % 8)]),
+        uapi::KEVENT_TIMER => (nanoseconds(other) << 32, u32::from(b != 0xff)),
+        _ => (
+            u64::from(other % 16),
+            [1, 0xff, u32::MAX, 0][usize::from(b % 4)],
+        ),
+    };
+    let flags = match c {
+        0xf0.. => 1 << (c % 8 + 4),
+        _ => ((u32::from(b / 8) * 2) & !2) | u32::from(c / 8 % 2),
+    };
+    let mut uk = uapi::ukevent {
+        type_,
+        event,
+        req_flags: flags,
+        ..Default::default()
+    };
+    uk.id.__bindgen_anon_1.raw_u64 = id;
+    uk.__bindgen_anon_1.user = [u32::from(c % 8), 0];
+    uk
+}
+
 impl Caller {
+    /// Does a command of 2006 for some kevents.
+    fn ctl(&mut self, call: &Call) {
+        let num = [1, 1, 2, 3, 0, 1, 20, 4097][usize::from(call.a >> 5)];
+        let mut all: Vec<_> = (0..num.min(20) as u8)
+            .map(|i| {
+                let (a, b) = (call.a.wrapping_add(i * 4), call.b.wrapping_add(i));
+                ukevent(call.other.wrapping_add(i), a, b, call.c.wrapping_add(i))
+            })
+            .collect();
+        let records = match call.fail {
+            0xf8.. => self.pointer(11 + call.fail % 5, size_of::<uapi::ukevent>()),
+            _ => all.as_mut_ptr() as usize,
+        };
+        let mut args = uapi::kevent_ioc_ctl {
+            cmd: [0, 3, 2, 1][usize::from(call.a % 4)],
+            num,
+            ukevents: records as u64,
+            flags: u32::from(call.c >> 6 == 1),
+            ..Default::default()
+        };
+        match call.c {
+            0xe8 => args.cmd = 4,
+            0xe9 => args.flags = 2,
+            0xea => args.reserved = 1,
+            _ => (),
+        }
+        let argument = self.argument(call.c / 8, args);
+        self.ioctl(descriptor(call.slot), uapi::QUEUE_CTL, argument, 0);
+    }
+
+    /// Gets events of a queue of 2006. Only a negative timeout has no limit, and is interrupted.
+    fn get_events(&mut self, call: &Call) {
+        const TIMEOUTS: [i64; 8] = [0, 100_000, 1000, 300_000, -1, 1, i64::MIN, 50_000];
+        let [min, max] = [
+            [0, 1],
+            [1, 1],
+            [1, 8],
+            [2, 8],
+            [1, 20],
+            [3, 4],
+            [9, 8],
+            [1, 1 << 21],
+        ][usize::from(call.c % 8)];
+        let mut buf = [uapi::ukevent::default(); 20];
+        let max: u32 = max;
+        let buf = match call.c / 8 {
+            kind @ 24.. => self.pointer(kind, max.min(20) as usize * size_of::<uapi::ukevent>()),
+            _ => buf.as_mut_ptr() as usize,
+        };
+        let mask = match call.b >> 4 {
+            1 => self.pointer(0, 8),
+            2 => self.pointer(call.c, 8),
+            _ => 0,
+        };
+        if mask == self.pointer(0, 8) {
+            // SAFETY: The thread's own page.
+            unsafe { *(mask as *mut u64) = super::signals::some_signals(call.c) };
+        }
+        let mut args = uapi::kevent_ioc_get_events {
+            min_nr: min,
+            max_nr: max,
+            buf: buf as u64,
+            timeout: TIMEOUTS[usize::from(call.a % 8)],
+            clock: [1, 0, 7, 11, 1, 1, 0, 2][usize::from(call.b % 8)],
+            flags: u32::from(call.b & 8 != 0),
+            sigmask: mask as u64,
+            sigsetsize: if mask != 0 { 8 } else { 0 },
+            ..Default::default()
+        };
+        match call.b {
+            0xf0 => args.flags |= 4,
+            0xf1 => args.reserved = 1,
+            0xf2 => args.sigsetsize = 4,
+            _ => (),
+        }
+        let argument = self.argument(0, args);
+        self.ioctl(
+            descriptor(call.slot),
+            uapi::QUEUE_GET_EVENTS,
+            argument,
+            call.thread,
+        );
+    }
+
     fn queue_ioctl(&mut self, call: &Call, args: uapi::kevent_submit) -> i64 {
         let argument = self.argument(call.c / 4, args);
         self.ioctl(descriptor(call.slot), uapi::QUEUE_SUBMIT, argument, 0)
@@ -583,6 +703,8 @@ impl Caller {
             Op::QueueAdd => self.operate(call, add(call.other, call.a, call.b, call.c)),
             Op::QueueChange => self.operate(call, change(call.other, call.a, call.b, call.c)),
             Op::QueueBatch => self.batch(call),
+            Op::Ctl => self.ctl(call),
+            Op::GetEvents => self.get_events(call),
             _ => self.wait(call),
         }
     }
