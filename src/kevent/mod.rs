@@ -96,9 +96,6 @@ const SETUP_FLAGS: u32 = uapi::KEVENT_SETUP_AUTOREMOVE | uapi::KEVENT_SETUP_NOFO
 
 static OPS: FileOperations<KeventFile> = FileOperations::build_for_device();
 
-/// The number of kevents of a queue whose first call was one of 2006.
-const CLASSIC_SLOTS: u32 = 4096;
-
 /// How a program uses a queue, which its first call decides.
 enum Face {
     /// By the memory of the queue, after `KEVENT_IOC_SETUP`.
@@ -135,13 +132,25 @@ impl KeventFile {
     /// `EINVAL` if the queue is mapped; `ENOMEM`.
     fn classic(&self) -> Result<&Consumers> {
         if self.face.as_ref().is_none() {
-            let consumers = Consumers::new(CLASSIC_SLOTS, self.pollers.clone())?;
+            let consumers = classic::new(self.pollers.clone())?;
             // Another thread may be faster.
             self.begin(Face::Classic(consumers));
         }
         match self.face.as_ref() {
             Some(Face::Classic(consumers)) => Ok(consumers),
             _ => Err(EINVAL),
+        }
+    }
+
+    fn init(&self, arg: UserPtr) -> Result<u32> {
+        if self.face.as_ref().is_some() {
+            return Err(EBUSY);
+        }
+        let consumers = classic::init(arg, self.pollers.clone())?;
+        if self.begin(Face::Classic(consumers)) {
+            Ok(0)
+        } else {
+            Err(EBUSY)
         }
     }
 
@@ -201,6 +210,9 @@ impl AnonFile for KeventFile {
                 submit::submit(self.mapped()?.as_arc_borrow(), arg, is_queue)
             }
             uapi::KEVENT_IOC_CTL => classic::control(self.classic()?, arg, is_queue),
+            uapi::KEVENT_IOC_INIT => self.init(arg),
+            uapi::KEVENT_IOC_WAIT => classic::wait(self.classic()?, arg, &blocking),
+            uapi::KEVENT_IOC_COMMIT => classic::commit(self.classic()?, arg),
             uapi::KEVENT_IOC_GET_EVENTS => classic::get_events(self.classic()?, arg, &blocking),
             _ => Err(ENOTTY),
         }
@@ -230,7 +242,8 @@ impl AnonFile for KeventFile {
 
     fn show_fdinfo(&self, m: &SeqFile) {
         match self.face.as_ref() {
-            Some(face) => face.queue().show(m),
+            Some(Face::Mapped(queue)) => queue.show(m),
+            Some(Face::Classic(consumers)) => consumers.show(m),
             None => seq_print!(m, "kevent slots: 0 used: 0\n"),
         }
     }

@@ -855,10 +855,10 @@ static long take26_read(struct scene *scene)
 	return read(scene->fd, uk, 2 * sizeof(*uk));
 }
 
-static long take26_get(struct scene *scene)
+static long take26_get_to(struct scene *scene, struct ukevent *uk)
 {
 	struct kevent_ioc_get_events arg = {
-		.min_nr = 1, .max_nr = 2, .buf = (uintptr_t)scene->memory, .timeout = -1,
+		.min_nr = 1, .max_nr = 2, .buf = (uintptr_t)uk, .timeout = -1,
 		.clock = CLOCK_MONOTONIC,
 	};
 	long ret = ioctl(scene->fd, KEVENT_IOC_GET_EVENTS, &arg);
@@ -866,11 +866,21 @@ static long take26_get(struct scene *scene)
 	return ret < 0 ? ret : ret * (long)sizeof(struct ukevent);
 }
 
-/* There are two kevents, and each gives one event. */
+static long take26_get(struct scene *scene)
+{
+	return take26_get_to(scene, (void *)scene->memory);
+}
+
+/*
+ * There are two kevents, and each gives one event. The second stays in the queue if only
+ * its copy has failed.
+ */
 static bool take26_gives_both(struct scene *scene, long ret)
 {
 	struct ukevent *uk = (void *)scene->memory;
 
+	if (ret == sizeof(*uk))
+		ret += take26_get_to(scene, uk + 1);
 	return ret == 2 * sizeof(*uk) && raw_queue_used(scene->fd) == 2 &&
 	       uk[0].type == KEVENT_USER && uk[0].ret_data[0] == 1 &&
 	       uk[1].type == KEVENT_POLL && uk[1].ret_data[0] == POLLIN;
@@ -892,6 +902,67 @@ static bool a_queue_of_2006(struct scene *scene)
 {
 	return a_pipe_and_a_queue(scene) && !take26_add(scene) &&
 	       write(scene->pipe[1], "", 1) == 1;
+}
+
+/* A ring of three entries in the scene's memory. */
+static long take26_init(struct scene *scene)
+{
+	struct kevent_ioc_init arg = { .ring = (uintptr_t)scene->memory, .num = 3 };
+
+	return ioctl(scene->fd, KEVENT_IOC_INIT, &arg);
+}
+
+/* In attempts that have failed before, nothing was copied or committed. */
+static long take26_wait(struct scene *scene)
+{
+	struct kevent_ioc_wait arg = { .timeout = -1, .clock = CLOCK_MONOTONIC };
+
+	return ioctl(scene->fd, KEVENT_IOC_WAIT, &arg);
+}
+
+static long take26_commit(struct scene *scene)
+{
+	struct kevent_ioc_commit arg = { .new_uidx = 0, .over = 1 };
+
+	return ioctl(scene->fd, KEVENT_IOC_COMMIT, &arg);
+}
+
+static bool a_queue_with_a_ring(struct scene *scene)
+{
+	return a_pipe_and_a_queue(scene) && !take26_init(scene) && !take26_add(scene) &&
+	       write(scene->pipe[1], "", 1) == 1;
+}
+
+static bool take26_ring_has_both(struct scene *scene, long ret)
+{
+	struct kevent_ring *ring = (void *)scene->memory;
+
+	if (ret == 1)
+		ret += take26_wait(scene);
+	return ret == 2 && raw_queue_used(scene->fd) == 2 && ring->ring_kidx == 2 &&
+	       ring->event[0].ret_data[0] == 1 && ring->event[1].ret_data[0] == POLLIN;
+}
+
+static bool take26_ring_works(struct scene *scene, long ret)
+{
+	return ret == 0 && !take26_add(scene) && write(scene->pipe[1], "", 1) == 1 &&
+	       take26_ring_has_both(scene, take26_wait(scene));
+}
+
+/* Three events, of which two were committed. */
+static bool a_ring_near_its_end(struct scene *scene)
+{
+	struct kevent_ioc_commit arg = { .new_uidx = 2 };
+
+	return a_queue_with_a_ring(scene) && take26_wait(scene) == 2 &&
+	       ioctl(scene->fd, KEVENT_IOC_COMMIT, &arg) == 2 && take26_wait(scene) == 1;
+}
+
+static bool take26_is_committed(struct scene *scene, long ret)
+{
+	struct kevent_ring *ring = (void *)scene->memory;
+
+	return ret == 1 && ring->ring_over == 1 && take26_commit(scene) == 0;
 }
 
 static bool epoll_queue(struct scene *scene)
@@ -964,6 +1035,9 @@ static const struct operation operations[] = {
 	{ "add by the call of 2006", a_pipe_and_a_queue, take26_add, take26_are_added },
 	{ "get events", a_queue_of_2006, take26_get, take26_gives_both },
 	{ "read events", a_queue_of_2006, take26_read, take26_gives_both },
+	{ "give a queue a ring", a_pipe_and_a_queue, take26_init, take26_ring_works },
+	{ "wait for a ring", a_queue_with_a_ring, take26_wait, take26_ring_has_both },
+	{ "commit events", a_ring_near_its_end, take26_commit, take26_is_committed },
 	{ "watch a queue", epoll_queue, add_to_epoll, epoll_tells },
 	{ "poll many queues", a_queue_with_fd, poll_many, is_0 },
 };

@@ -157,6 +157,35 @@ static inline void race_queue_ctl(struct caller *caller)
 	race_command(slot(QUEUE), dice(caller, 10000));
 }
 
+/*
+ * Copies events to a ring at the address of the queue's memory, where there is memory or
+ * not, and commits some.
+ */
+static inline void race_queue_ring(struct caller *caller)
+{
+	struct kevent_ioc_init init = {
+		.ring = (uintptr_t)queue_memory, .num = 2 + dice(caller, 20),
+	};
+	struct kevent_ioc_wait arg = {
+		.num = dice(caller, 3),
+		.old_uidx = dice(caller, 3),
+		.timeout = caller->turn % 3 ? (int)dice(caller, 100000) : -1,
+		.clock = CLOCK_MONOTONIC,
+	};
+	struct kevent_ioc_commit commit = { .new_uidx = dice(caller, 20), .over = dice(caller, 3) };
+	int fd;
+
+	if (caller->turn % 4 == 0) {
+		fd = raw_queue_open();
+		ioctl(fd, KEVENT_IOC_INIT, &init);
+		race_command(fd, dice(caller, 1000) * 5);
+		dup3(fd, slot(QUEUE), O_CLOEXEC);
+		close(fd);
+	}
+	ioctl(slot(QUEUE), KEVENT_IOC_WAIT, &arg);
+	ioctl(slot(QUEUE), KEVENT_IOC_COMMIT, &commit);
+}
+
 /* Gets events at a good or bad address, for a moment or until a signal. */
 static inline void race_queue_get(struct caller *caller)
 {

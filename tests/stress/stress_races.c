@@ -38,7 +38,7 @@ static const struct {
 	CALL(timer_2007), CALL(mask), CALL(exclusive), CALL(post), CALL(hook),
 	CALL(queue_map), CALL(queue_unmap), CALL(queue_touch), CALL(queue_consume),
 	CALL(queue_setup), CALL(queue_add), CALL(queue_change), CALL(queue_wait),
-	CALL(queue_ctl), CALL(queue_get),
+	CALL(queue_ctl), CALL(queue_get), CALL(queue_ring),
 #undef CALL
 };
 

@@ -8,8 +8,9 @@
  * <evfd/kevent.h>, which has the functions for it.
  *
  * A queue without KEVENT_IOC_SETUP has the calls that Linux was offered in 2006
- * ("take26"): KEVENT_IOC_CTL and KEVENT_IOC_GET_EVENTS. These copy structures
- * ukevent. The first call on a queue decides which calls it has.
+ * ("take26"): KEVENT_IOC_INIT, KEVENT_IOC_CTL, KEVENT_IOC_GET_EVENTS,
+ * KEVENT_IOC_WAIT and KEVENT_IOC_COMMIT. These copy structures ukevent. The
+ * first call on a queue decides which calls it has.
  *
  * Every structure has the same layout for 32-bit and 64-bit programs.
  */
@@ -379,7 +380,8 @@ struct kevent_submit {
  * DOC: The calls of 2006
  *
  * Numbers and structures are those of "take26", which was posted on 30 November
- * 2006. Such a queue holds 4096 kevents. Its types are %KEVENT_TIMER,
+ * 2006. Such a queue holds 4096 kevents, or as many as %KEVENT_IOC_INIT says. Its
+ * types are %KEVENT_TIMER,
  * %KEVENT_POLL and %KEVENT_USER, with these ids:
  *
  * %KEVENT_TIMER: a period on CLOCK_MONOTONIC, raw[0] in seconds and raw[1] in
@@ -432,9 +434,13 @@ struct kevent_submit {
  *
  * %KEVENT_RET_DONE: this is an event, or a command other than %KEVENT_CTL_ADD
  * has ended.
+ *
+ * %KEVENT_RET_COPY_FAILED: the event is not in the ring of the program, which is
+ * full, or is not writable memory, or belongs to another process.
  */
 #define KEVENT_RET_BROKEN	0x1
 #define KEVENT_RET_DONE		0x2
+#define KEVENT_RET_COPY_FAILED	0x4
 
 /**
  * struct kevent_id - what a kevent watches
@@ -475,6 +481,40 @@ struct ukevent {
 		__u32 user[2];
 		void *ptr;
 	};
+};
+
+/**
+ * struct kevent_ring - a ring of events in memory of the program
+ * @ring_kidx: index at which the kernel puts the next event
+ * @ring_over: how often the index of the first event that is not committed has
+ *	passed the end of the ring
+ * @event: the events
+ *
+ * Only the kernel writes it. It never reads it. An event is there until it is
+ * committed. The ring has room for one event less than it has entries, so equal
+ * indices mean that it is empty.
+ */
+struct kevent_ring {
+	__u32 ring_kidx;
+	__u32 ring_over;
+	struct ukevent event[];
+};
+
+/**
+ * struct kevent_ioc_init - argument of %KEVENT_IOC_INIT
+ * @ring: pointer to a &struct kevent_ring, or 0
+ * @num: its number of entries, 2 to %KEVENT_MAX_SLOTS; 0 without a ring
+ * @flags: 0
+ * @slots: highest number of kevents, at most %KEVENT_MAX_SLOTS; the kernel rounds
+ *	it up to a power of two; 0 means 4096
+ * @reserved: 0
+ */
+struct kevent_ioc_init {
+	__u64 ring;
+	__u32 num;
+	__u32 flags;
+	__u32 slots;
+	__u32 reserved;
 };
 
 /**
@@ -548,6 +588,54 @@ struct kevent_ioc_get_events {
 	__u32 reserved;
 };
 
+/**
+ * struct kevent_ioc_wait - argument of %KEVENT_IOC_WAIT
+ * @num: number of events to commit first
+ * @old_uidx: index of the first of these; with another index than the first
+ *	that is not committed, none are committed
+ * @timeout: nanoseconds on @clock; negative: no limit; 0: do not wait
+ * @clock: CLOCK_MONOTONIC, CLOCK_REALTIME, CLOCK_BOOTTIME or CLOCK_TAI
+ * @flags: 0 or %KEVENT_FLAGS_ABSTIME
+ * @sigmask: pointer to a set of signals that replaces the thread's mask while
+ *	it waits, or 0
+ * @sigsetsize: 8 with @sigmask, otherwise 0
+ * @reserved: 0
+ */
+struct kevent_ioc_wait {
+	__u32 num;
+	__u32 old_uidx;
+	__s64 timeout;
+	__u32 clock;
+	__u32 flags;
+	__u64 sigmask;
+	__u32 sigsetsize;
+	__u32 reserved;
+};
+
+/**
+ * struct kevent_ioc_commit - argument of %KEVENT_IOC_COMMIT
+ * @new_uidx: index of the first event that stays; those before are committed
+ * @over: how often that index has passed the end of the ring
+ */
+struct kevent_ioc_commit {
+	__u32 new_uidx;
+	__u32 over;
+};
+
+/*
+ * The first call on a queue, for a ring in memory of the program or for another
+ * number of kevents. Sets the ring's indices to 0. Only this process may use the
+ * ring. Returns 0, or -1 and errno:
+ *
+ * EBUSY: the queue has had a call
+ * EFAULT: the argument is not readable, or the ring is not writable memory
+ * EINVAL: num is 1 or too large; a ring without num, or num without a ring;
+ *	slots is too large; unknown flags; reserved is not 0
+ * ENOMEM: not enough kernel memory
+ */
+#define KEVENT_IOC_INIT		_IOW(KEVENT_IOC_MAGIC, 0x42, \
+				     struct kevent_ioc_init)
+
 /*
  * Does a command for each structure, and sets @ret_flags and @ret_data in its
  * place. Returns the number of structures processed, or -1 and errno:
@@ -584,9 +672,41 @@ struct kevent_ioc_get_events {
  *	%KEVENT_IOC_SETUP
  * ENOMEM: not enough kernel memory
  *
+ * Each event is copied to the ring of the program too, if there is one.
+ *
  * read(2) of the queue waits for an event and copies as many as fit.
  */
 #define KEVENT_IOC_GET_EVENTS	_IOW(KEVENT_IOC_MAGIC, 0x44, \
 				     struct kevent_ioc_get_events)
+
+/*
+ * Commits num events, waits until there is an event, then copies events to the
+ * ring until it is full. Does not wait if the ring is full and there is an event.
+ * Returns the number of events copied, or -1 and errno:
+ *
+ * EFAULT: the argument or the signal mask is not readable memory, or the ring is
+ *	not writable memory; no event is lost
+ * EINTR: a signal ended the wait before there was an event
+ * EINVAL: the queue has no ring; unknown flags; an invalid clock or sigsetsize;
+ *	reserved is not 0
+ * EOVERFLOW: the ring has fewer than num events
+ * EPERM: the ring belongs to another process
+ */
+#define KEVENT_IOC_WAIT		_IOW(KEVENT_IOC_MAGIC, 0x45, \
+				     struct kevent_ioc_wait)
+
+/*
+ * Commits events: their entries in the ring may get other events. Returns the
+ * number of events, which is less than requested if another thread has committed
+ * some, or -1 and errno:
+ *
+ * EFAULT: the argument is not readable, or the ring is not writable memory
+ * EINVAL: the queue has no ring
+ * EOVERFLOW: new_uidx with over is behind the last event, or is from a lap
+ *	before the last
+ * EPERM: the ring belongs to another process
+ */
+#define KEVENT_IOC_COMMIT	_IOW(KEVENT_IOC_MAGIC, 0x46, \
+				     struct kevent_ioc_commit)
 
 #endif /* _UAPI_LINUX_KEVENT_H */

@@ -11,5 +11,6 @@
 
 pub mod room;
 pub mod shared;
+pub mod space;
 pub mod stable;
 pub mod user;

@@ -7,13 +7,18 @@
 //!
 //! A kevent leaves the ring after its event was copied. A copy that fails changes nothing, so no
 //! event is lost. An operation may remove the kevent during the copy. The event has then come first.
+//!
+//! The program sees an event in its ring before the call returns. So the kevent leaves the index ring
+//! before that, and goes back if the program's index cannot be written. Otherwise, another thread could
+//! handle the event, and the next event of the kevent would join this one, which is gone.
 
 use super::{
     flags,
     record::{
         Record,
         Ret, //
-    }, //
+    },
+    user_ring::UserRing, //
 };
 use crate::{
     abstractions::mm::user::ReadBuf,
@@ -54,17 +59,32 @@ struct Item {
     record: Record,
 }
 
+/// Where [`Consumer::copy`] copies events to: to the buffer, and to the program's ring if the queue has
+/// one. Without a buffer, to the ring alone.
+pub(super) struct Target<'a, B> {
+    pub(super) buf: Option<&'a mut B>,
+}
+
 /// The only consumer of a queue at a time.
 pub(super) struct Consumer {
     batch: KVec<Item>,
+    pub(super) ring: Option<UserRing>,
 }
 
 impl Consumer {
     /// The consumer of a new queue. Context: task, may sleep. Errors: `ENOMEM`.
-    pub(super) fn new() -> Result<Self> {
+    pub(super) fn new(ring: Option<UserRing>) -> Result<Self> {
         Ok(Self {
             batch: KVec::with_capacity(BATCH, GFP_KERNEL_ACCOUNT)?,
+            ring,
         })
+    }
+
+    /// The program's ring. Errors: `EINVAL` if there is none; `EPERM` if it is another process's.
+    pub(super) fn own_ring(&mut self) -> Result<&mut UserRing> {
+        let ring = self.ring.as_mut().ok_or(EINVAL)?;
+        ring.check()?;
+        Ok(ring)
     }
 
     /// Passes entries without an event. Returns whether there is one with an event.
@@ -97,14 +117,15 @@ impl Consumer {
         queue.pending()
     }
 
-    /// Copies at most `max` of the events that there are now. Returns their number.
+    /// Copies at most `max` of the events that there are now. Returns their number, which is 0 if
+    /// the target is a full ring.
     ///
     /// Context: task, may sleep. Errors: `EFAULT` if the first could not be copied.
     pub(super) fn copy(
         &mut self,
         queue: &Arc<Queue>,
         max: u32,
-        buf: &mut impl ReadBuf,
+        target: &mut Target<'_, impl ReadBuf>,
     ) -> Result<u32> {
         // Those that come meanwhile wait for the next call, or it might not end.
         let mut left = queue.pending() as usize;
@@ -118,24 +139,19 @@ impl Consumer {
                 }
                 continue;
             }
-            let mut copied = 0;
-            let mut result = Ok(());
-            for item in &self.batch {
-                result = buf.put(&item.record);
-                if result.is_err() {
-                    break;
+            let put = self.put(target);
+            let mut result = put.result;
+            match self.end(queue, &put, target.buf.is_some()) {
+                Ok(()) => {
+                    left -= put.copied;
+                    done += put.copied as u32;
                 }
-                copied += 1;
+                Err(e) => result = Err(e),
             }
-            self.end(queue, copied);
-            left -= copied;
-            done += copied as u32;
-            if result.is_err() {
-                return if done == 0 {
-                    result.map(|()| 0)
-                } else {
-                    Ok(done)
-                };
+            match result {
+                Ok(()) => (),
+                Err(e) if done == 0 && e != ENOSPC => return Err(e),
+                Err(_) => return Ok(done),
             }
         }
         Ok(done)
@@ -166,43 +182,111 @@ impl Consumer {
         passed
     }
 
-    /// Takes the first `copied` events of the batch out of the ring.
-    fn end(&mut self, queue: &Arc<Queue>, copied: usize) {
-        let mut kevents = queue.lock();
-        for index in 0..copied {
-            let Some(&Item {
-                handle,
-                number,
-                events,
-                is_file,
-                ..
-            }) = self.batch.get(index)
-            else {
-                return;
+    /// Copies the batch.
+    fn put(&self, target: &mut Target<'_, impl ReadBuf>) -> Put {
+        let mut put = Put {
+            copied: 0,
+            in_ring: 0,
+            result: Ok(()),
+        };
+        for item in &self.batch {
+            let mut record = item.record;
+            let in_ring = match &self.ring {
+                Some(ring) => put_in_ring(ring, put.in_ring, &record),
+                None => Err(ENOSPC),
             };
-            // The slot may have got another kevent meanwhile.
-            let is_same = matches!(kevents.get(handle), Ok((_, Some(_))));
-            let Some((place, now)) = pass(queue, number) else {
-                continue;
-            };
-            if !is_same {
-                raise_again(queue, place, now);
-                continue;
-            }
-            raise_again(queue, place, now & !events);
-            if flags::of(place) & uapi::KEVENT_REQ_ONESHOT != 0 {
-                queue.end(&mut kevents, place);
-                place.slot.retract();
-            } else if place.has_level() {
-                queue.offer_later(place);
-            } else if !is_file {
-                // A timer may have expired once more, and then rests.
-                if let Some(source) = kevents.source(number).and_then(Room::get) {
-                    source.recheck();
+            put.result = match &mut target.buf {
+                Some(buf) => {
+                    if self.ring.is_some() && in_ring.is_err() {
+                        record.ret.flags |= uapi::KEVENT_RET_COPY_FAILED;
+                    }
+                    buf.put(&record)
                 }
+                None => in_ring,
+            };
+            if put.result.is_err() {
+                break;
+            }
+            put.copied += 1;
+            put.in_ring += u64::from(in_ring.is_ok());
+        }
+        put
+    }
+
+    /// Takes the events of the batch that were copied out of the ring. `has_buf` says that they were
+    /// copied to a buffer. Errors: `EFAULT` if they have no other copy than that in the program's
+    /// ring, and this cannot be shown. They are raised again then.
+    fn end(&mut self, queue: &Arc<Queue>, put: &Put, has_buf: bool) -> Result {
+        let copied = self.batch.get(..put.copied).unwrap_or(&[]);
+        let mut kevents = queue.lock();
+        for item in copied {
+            let is_same = item.is_live(&kevents);
+            if let Some((place, now)) = pass(queue, item.number) {
+                // The slot may have got another kevent meanwhile.
+                raise_again(queue, place, if is_same { now & !item.events } else { now });
+            }
+        }
+        if let (Some(ring), 1..) = (&mut self.ring, put.in_ring) {
+            drop(kevents);
+            let shown = ring.publish(put.in_ring);
+            kevents = queue.lock();
+            if shown.is_err() && !has_buf {
+                for item in copied.iter().filter(|item| item.is_live(&kevents)) {
+                    if let Some(place) = queue.place(item.number) {
+                        raise_again(queue, place, item.events);
+                    }
+                }
+                return shown;
+            }
+        }
+        for item in copied {
+            item.end(queue, &mut kevents);
+        }
+        Ok(())
+    }
+}
+
+/// What was copied of a batch.
+struct Put {
+    copied: usize,
+    in_ring: u64,
+    /// Why the others were not.
+    result: Result,
+}
+
+impl Item {
+    /// Whether its kevent still exists.
+    fn is_live(&self, kevents: &Kevents) -> bool {
+        matches!(kevents.get(self.handle), Ok((_, Some(_))))
+    }
+
+    /// Lets its kevent, if it still exists, go on after an event.
+    fn end(&self, queue: &Queue, kevents: &mut Kevents) {
+        let Some(place) = queue.place(self.number).filter(|_| self.is_live(kevents)) else {
+            return;
+        };
+        if flags::of(place) & uapi::KEVENT_REQ_ONESHOT != 0 {
+            queue.end(kevents, place);
+            place.slot.retract();
+        } else if place.has_level() {
+            queue.offer_later(place);
+        } else if !self.is_file {
+            // A timer may have expired once more, and then rests.
+            if let Some(source) = kevents.source(self.number).and_then(Room::get) {
+                source.recheck();
             }
         }
     }
+}
+
+/// Writes an entry of the program's ring, `ahead` of those that are published. Errors: `ENOSPC` if it
+/// is full; `EPERM`, `EFAULT`.
+fn put_in_ring(ring: &UserRing, ahead: u64, record: &Record) -> Result {
+    ring.check()?;
+    if ring.room() <= ahead {
+        return Err(ENOSPC);
+    }
+    ring.put(ahead, record)
 }
 
 /// The slot in the entry `ahead` of the head, if it is there.

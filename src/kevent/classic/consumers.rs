@@ -6,7 +6,13 @@
 //! that raises an event takes this lock, and no operation does. The lock of the kevents is inside of
 //! it, and not held over a copy.
 
-use super::consumer::Consumer;
+use super::{
+    consumer::{
+        Consumer,
+        Target, //
+    },
+    user_ring::UserRing, //
+};
 use crate::{
     abstractions::{
         compat::ETIME,
@@ -27,6 +33,8 @@ use crate::{
 use kernel::{
     new_mutex,
     prelude::*,
+    seq_file::SeqFile,
+    seq_print,
     sync::{
         atomic::{
             Atomic,
@@ -65,11 +73,15 @@ pub(crate) struct Consumers {
 }
 
 impl Consumers {
-    /// Makes a queue for `slots` kevents, as for [`Queue::new`]. Context: task, may sleep. Errors:
-    /// those of [`Queue::new`].
-    pub(crate) fn new(slots: u32, pollers: Arc<Pollers>) -> Result<Arc<Self>> {
+    /// Makes a queue for `slots` kevents, as for [`Queue::new`], with the program's ring if it has
+    /// one. Context: task, may sleep. Errors: those of [`Queue::new`].
+    pub(super) fn new(
+        slots: u32,
+        pollers: Arc<Pollers>,
+        ring: Option<UserRing>,
+    ) -> Result<Arc<Self>> {
         let queue = Queue::new(slots, CLASSIC, pollers)?;
-        let consumer = Consumer::new()?;
+        let consumer = Consumer::new(ring)?;
         Arc::pin_init(
             pin_init!(Self {
                 queue,
@@ -85,19 +97,35 @@ impl Consumers {
         &self.queue
     }
 
-    /// Copies events to `buf`. Returns their number, which is less than `range.min` if the wait has
-    /// ended.
+    /// Calls `f` with the program's ring. Context: task, may sleep. Errors: those of
+    /// [`Consumer::own_ring`] and of `f`.
+    pub(super) fn with_ring<R>(&self, f: impl FnOnce(&mut UserRing) -> Result<R>) -> Result<R> {
+        f(self.consumer.lock().own_ring()?)
+    }
+
+    /// Copies events to `target`. Returns their number, which is less than `range.min` if the wait has
+    /// ended, or if there is an event and the target is a full ring.
     ///
     /// Context: task, may sleep. Errors: `ERESTARTSYS` if a signal is pending and no event was
     /// copied; `EFAULT` if the first event could not be copied, and is left in the queue.
-    pub(super) fn take(&self, range: &Range, limit: &Limit, buf: &mut impl ReadBuf) -> Result<u32> {
-        let result = self.wait_and_copy(range, limit, buf);
+    pub(super) fn take(
+        &self,
+        range: &Range,
+        limit: &Limit,
+        target: &mut Target<'_, impl ReadBuf>,
+    ) -> Result<u32> {
+        let result = self.wait_and_copy(range, limit, target);
         // A wake-up for events that this task has left must reach another one.
         self.pass_on();
         result
     }
 
-    fn wait_and_copy(&self, range: &Range, limit: &Limit, buf: &mut impl ReadBuf) -> Result<u32> {
+    fn wait_and_copy(
+        &self,
+        range: &Range,
+        limit: &Limit,
+        target: &mut Target<'_, impl ReadBuf>,
+    ) -> Result<u32> {
         let mut end = (range.min == 0 || !range.may_wait).then_some(End::Limit);
         let mut done = 0;
         let mut woken = false;
@@ -106,14 +134,18 @@ impl Consumers {
             let missing = range.min.saturating_sub(done);
             let mut consumer = self.consumer.lock();
             if end.is_some() || missing <= 1 || consumer.settle(&self.queue) >= missing.into() {
-                match consumer.copy(&self.queue, range.max - done, buf) {
+                match consumer.copy(&self.queue, range.max - done, target) {
                     Ok(copied) => done += copied,
                     Err(e) if done == 0 => return Err(e),
                     Err(_) => return Ok(done),
                 }
             }
+            let is_full = target.buf.is_none()
+                && consumer.own_ring()?.room() == 0
+                && consumer.has_event(&self.queue);
             drop(consumer);
             match end {
+                _ if is_full => return Ok(done),
                 Some(End::Signal) if done == 0 => return Err(ERESTARTSYS),
                 None if done < range.min => {
                     end = self.sleep(range.min - done, range.can_be_woken, limit, woken);
@@ -188,6 +220,20 @@ impl Consumers {
         self.queue.pass_on();
         if read_once(&self.wakes) != 0 {
             self.queue.wake_task();
+        }
+    }
+
+    /// Prints the queue to fdinfo. Context: task, may sleep.
+    pub(crate) fn show(&self, m: &SeqFile) {
+        self.queue.show(m);
+        // A call that copies events may have the lock for long.
+        let consumer = self.consumer.try_lock();
+        if let Some(ring) = consumer
+            .as_ref()
+            .and_then(|consumer| consumer.ring.as_ref())
+        {
+            let [size, kidx, uidx, over] = ring.state();
+            seq_print!(m, "ring: {size} kidx: {kidx} uidx: {uidx} over: {over}\n");
         }
     }
 }

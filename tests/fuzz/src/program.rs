@@ -104,6 +104,9 @@ operations! {
     QueueWait(slot: "queue", other: "map", a: "timeout", b: "clock and flags", c: "head and least"),
     Ends(slot: "to", other: "to", a: "kind"),
     Ctl(slot: "queue", other: "id", a: "type and command", b: "events and flags", c: "user"),
+    QueueInit(slot: "queue", a: "slots", b: "ring", c: "how many"),
+    WaitForRing(slot: "queue", a: "timeout", b: "clock and flags", c: "how many"),
+    Commit(slot: "queue", a: "index", b: "laps"),
     GetEvents(slot: "queue", a: "timeout", b: "clock and flags", c: "how many"),
 }
 
@@ -140,7 +143,7 @@ impl Call {
             Op::Eventfd | Op::TimerfdCreate | Op::Timerfd | Op::Signalfd => round == 0,
             Op::EventfsSignal | Op::EpollCreate | Op::PostOpen | Op::Dup => round == 0,
             Op::Fork | Op::PassFd | Op::Fdinfo | Op::PostRun => round == 0,
-            Op::QueueNew | Op::QueueMap | Op::Ends => round == 0,
+            Op::QueueNew | Op::QueueInit | Op::QueueMap | Op::Ends => round == 0,
             Op::Sleep | Op::ClockSet | Op::TaiOffset | Op::Sigtimer => round == 0,
             _ => true,
         }
@@ -153,7 +156,7 @@ impl Call {
             Op::Readv | Op::Writev => self.c & 1 == 0,
             // The program would get SIGBUS, which is blocked then.
             Op::QueueTake => true,
-            Op::QueueWait | Op::GetEvents => self.a != 0,
+            Op::QueueWait | Op::GetEvents | Op::WaitForRing => self.a != 0,
             Op::Fdinfo | Op::Dup | Op::Mmap | Op::PassFd => false,
             Op::EpollCreate | Op::EpollCtl | Op::UringRead | Op::UringPoll | Op::AioPoll => false,
             _ => op as u8 > Op::Ioctl as u8 && (op as u8) < Op::PostOpen as u8,

@@ -380,6 +380,76 @@ impl Caller {
         );
     }
 
+    /// Makes a queue of 2006, usually with a ring. Its memory is the thread's own.
+    fn init(&mut self, call: &Call) {
+        let new = self.system_call(
+            libc::SYS_openat,
+            [
+                libc::AT_FDCWD as usize,
+                c"/dev/kevent".as_ptr() as usize,
+                libc::O_RDWR as usize,
+                0,
+                0,
+                0,
+            ],
+        );
+        put(call.slot, new);
+        let mut args = uapi::kevent_ioc_init {
+            ring: self.pointer(call.b, 8 + 8 * size_of::<uapi::ukevent>()) as u64,
+            num: [2, 3, 4, 8, 8, 1, 0, 1 << 21][usize::from(call.c % 8)],
+            slots: [0, 0, slots(call.a)][usize::from(call.a % 3)],
+            ..Default::default()
+        };
+        match call.b {
+            0xf0 => args.flags = 1,
+            0xf1 => args.reserved = 1,
+            0xf2.. => (args.ring, args.num) = (0, 0),
+            _ => (),
+        }
+        let argument = self.argument(call.c / 8, args);
+        self.ioctl(new as i32, uapi::QUEUE_INIT, argument, call.thread);
+    }
+
+    /// Commits events and waits for others.
+    fn wait_for_ring(&mut self, call: &Call) {
+        const TIMEOUTS: [i64; 8] = [0, 100_000, 1000, 300_000, -1, 1, 0, 50_000];
+        let mut args = uapi::kevent_ioc_wait {
+            num: u32::from(call.c % 4),
+            old_uidx: u32::from(call.c / 4 % 4),
+            timeout: TIMEOUTS[usize::from(call.a % 8)],
+            clock: [1, 0, 7, 11, 1, 1, 0, 2][usize::from(call.b % 8)],
+            flags: u32::from(call.b & 8 != 0),
+            ..Default::default()
+        };
+        match call.b {
+            0xf0 => args.flags |= 4,
+            0xf1 => args.reserved = 1,
+            0xf2 => args.sigsetsize = 4,
+            _ => (),
+        }
+        let argument = self.argument(call.c / 16, args);
+        self.ioctl(
+            descriptor(call.slot),
+            uapi::QUEUE_WAIT,
+            argument,
+            call.thread,
+        );
+    }
+
+    fn commit(&mut self, call: &Call) {
+        let args = uapi::kevent_ioc_commit {
+            new_uidx: [u32::from(call.a % 8), number(call.a) as u32][usize::from(call.a >> 7)],
+            over: [u32::from(call.b % 4), number(call.b) as u32][usize::from(call.b >> 7)],
+        };
+        let argument = self.argument(call.c, args);
+        self.ioctl(
+            descriptor(call.slot),
+            uapi::QUEUE_COMMIT,
+            argument,
+            call.thread,
+        );
+    }
+
     fn queue_ioctl(&mut self, call: &Call, args: uapi::kevent_submit) -> i64 {
         let argument = self.argument(call.c / 4, args);
         self.ioctl(descriptor(call.slot), uapi::QUEUE_SUBMIT, argument, 0)
@@ -704,6 +774,9 @@ impl Caller {
             Op::QueueChange => self.operate(call, change(call.other, call.a, call.b, call.c)),
             Op::QueueBatch => self.batch(call),
             Op::Ctl => self.ctl(call),
+            Op::QueueInit => self.init(call),
+            Op::WaitForRing => self.wait_for_ring(call),
+            Op::Commit => self.commit(call),
             Op::GetEvents => self.get_events(call),
             _ => self.wait(call),
         }
