@@ -214,11 +214,78 @@ static void raise_and_take_epoll(struct rig *rig, int i)
 	}
 }
 
+/* A call that copies events: kevent_get_events() of 2006. */
+static int copied_queue;
+
+static void rig_copied(struct rig *rig, uint32_t flags)
+{
+	static struct ukevent uk[MANY];
+	struct kevent_ioc_ctl arg = { .num = MANY, .ukevents = (uintptr_t)uk };
+
+	open_eventfds(rig, NATIVE, MANY);
+	if (rig->variant != EVFD) {
+		open_queue(rig);
+		watch_many(rig, flags);
+		return;
+	}
+	for (int i = 0; i < MANY; i++) {
+		uk[i] = (struct ukevent){
+			.type = KEVENT_POLL, .event = EPOLLIN, .user = { i },
+			.req_flags = flags ? KEVENT_REQ_ET : 0,
+		};
+		uk[i].id.raw[0] = rig->many[i];
+	}
+	copied_queue = open("/dev/" KEVENT_DEVICE_NAME, O_RDWR | O_CLOEXEC);
+	must(ioctl(copied_queue, KEVENT_IOC_CTL, &arg) == MANY);
+}
+
+static void rig_edges(struct rig *rig)
+{
+	rig_copied(rig, EPOLLET);
+}
+
+static void rig_levels(struct rig *rig)
+{
+	rig_copied(rig, 0);
+}
+
+static void close_copied(struct rig *rig)
+{
+	if (rig->variant == EVFD)
+		close(copied_queue);
+	else
+		close_queue(rig);
+}
+
+static void write_all(struct rig *rig)
+{
+	for (int i = 0; i < MANY; i++)
+		must(add(rig->many[i], 1) == 8);
+}
+
+static void copy(struct rig *rig, int i)
+{
+	static struct ukevent uk[MANY];
+	struct kevent_ioc_get_events get = {
+		.min_nr = 1, .max_nr = MANY, .buf = (uintptr_t)uk, .clock = CLOCK_MONOTONIC,
+	};
+
+	(void)rig;
+	(void)i;
+	must(ioctl(copied_queue, KEVENT_IOC_GET_EVENTS, &get) == MANY);
+	for (int k = 0; k < MANY; k++)
+		use(uk[k].user[0]);
+}
+
 static const struct operation operations[] = {
 	{ "consume an event", rig_events, close_queue, raise_all, .times = 1, .parts = MANY,
 	  .run = { [NATIVE] = consume_epoll, [EVFD] = consume, [URING] = consume_uring } },
 	{ "consume an event, several consumers", rig_events, close_queue, raise_all, .times = 1,
 	  .parts = MANY, .run = { [NATIVE] = consume_epoll, [EVFD] = consume_shared } },
+	{ "copy an event by a call, edge-triggered", rig_edges, close_copied, write_all,
+	  .times = 1, .parts = MANY, .run = { [NATIVE] = consume_epoll, [EVFD] = copy } },
+	{ "copy an event by a call, level-triggered", rig_levels, close_copied, write_all,
+	  .times = 1, .parts = MANY, .run = { [NATIVE] = consume_epoll, [EVFD] = copy } },
 	{ "look at an empty queue", rig_empty, close_queue, .parts = LOOPS,
 	  .run = { loop_only, look_epoll, look, [URING] = look_uring } },
 	{ "wait with an event there", rig_waiting, close_queue,
