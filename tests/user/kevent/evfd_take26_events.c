@@ -8,6 +8,8 @@
 #include "take26.h"
 
 #include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 FIXTURE(events)
@@ -42,6 +44,21 @@ static int drain(int pipe[2])
 	char c;
 
 	return read(pipe[0], &c, 1) == 1;
+}
+
+/* A connection to the address of a socket. */
+static int connect_to(int listener)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un name;
+	socklen_t size = sizeof(name);
+
+	if (getsockname(listener, (struct sockaddr *)&name, &size) ||
+	    connect(fd, (struct sockaddr *)&name, size)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
 }
 
 /* The structure */
@@ -79,6 +96,41 @@ TEST_F(events, a_ready_file_gives_an_event_in_each_call)
 	EXPECT_TRUE(take26_is_empty(self->fd));
 	EXPECT_TRUE(fill(self->pipe));
 	EXPECT_TRUE(take26_gives(self->fd, 1, POLLIN));
+}
+
+/* Sockets and pipes have events of their own. A listening socket has one for accept(). */
+TEST_F(events, sockets_and_pipes)
+{
+	int fds[2], listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr name = { .sa_family = AF_UNIX };
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds));
+	EXPECT_EQ(0, take26_add(self->fd, KEVENT_PIPE, self->pipe[0], 1, KEVENT_SOCKET_RECV, 0));
+	EXPECT_EQ(0, take26_add(self->fd, KEVENT_SOCKET, fds[0], 2, KEVENT_SOCKET_RECV, 0));
+	EXPECT_TRUE(take26_is_empty(self->fd));
+	EXPECT_TRUE(fill(self->pipe));
+	EXPECT_TRUE(take26_gives(self->fd, 1, KEVENT_SOCKET_RECV));
+	EXPECT_TRUE(drain(self->pipe));
+	EXPECT_EQ(1, write(fds[1], "", 1));
+	EXPECT_TRUE(take26_gives(self->fd, 2, KEVENT_SOCKET_RECV));
+	EXPECT_EQ(0, take26_remove(self->fd, KEVENT_SOCKET, fds[0], 2));
+	/* It is ready now, so it is not queued. */
+	EXPECT_EQ(1, take26_add(self->fd, KEVENT_SOCKET, fds[0], 2, KEVENT_SOCKET_SEND, 0));
+	EXPECT_EQ(-EINVAL, take26_add(self->fd, KEVENT_SOCKET, fds[0], 2, 8, 0));
+	EXPECT_EQ(-ENOTSOCK, take26_add(self->fd, KEVENT_SOCKET, self->pipe[0], 1,
+					KEVENT_SOCKET_RECV, 0));
+
+	/* Binds it to a name that the kernel chooses. */
+	ASSERT_EQ(0, bind(listener, &name, sizeof(name.sa_family)));
+	ASSERT_EQ(0, listen(listener, 1));
+	EXPECT_EQ(0, take26_add(self->fd, KEVENT_SOCKET, listener, 3, KEVENT_SOCKET_ACCEPT, 0));
+	close(fds[1]);
+	fds[1] = connect_to(listener);
+	ASSERT_GE(fds[1], 0);
+	EXPECT_TRUE(take26_gives(self->fd, 3, KEVENT_SOCKET_ACCEPT));
+	close(listener);
+	close(fds[0]);
+	close(fds[1]);
 }
 
 TEST_F(events, et_gives_an_event_for_each_wake_up)
