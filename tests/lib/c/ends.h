@@ -68,6 +68,11 @@ static inline bool make_datagrams(int fds[2])
 	return !socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds);
 }
 
+static inline bool make_packets(int fds[2])
+{
+	return !socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds);
+}
+
 static inline bool make_tcp(int fds[2])
 {
 	struct sockaddr_in address;

@@ -10,11 +10,6 @@
 #define ACCEPT	KEVENT_SOCKET_ACCEPT
 #define SEND	KEVENT_SOCKET_SEND
 
-static bool make_packets(int fds[2])
-{
-	return !socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds);
-}
-
 FIXTURE(bytes)
 {
 	struct kevent_queue q;

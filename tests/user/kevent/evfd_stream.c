@@ -17,11 +17,6 @@
 #define SEND	KEVENT_SOCKET_SEND
 
 /* Two ends, the second of which writes. */
-static bool make_packets(int fds[2])
-{
-	return !socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds);
-}
-
 static bool make_fifo(int fds[2])
 {
 	char path[64];
