@@ -380,7 +380,7 @@ impl Queue {
         }
     }
 
-    /// Counts the kevents, after the table has got or lost one.
+    /// Counts the kevents, after the table has got or lost a kevent.
     pub(crate) fn count(&self, kevents: &Kevents) {
         write_once(&self.used, kevents.used());
     }
@@ -474,7 +474,7 @@ impl Queue {
     }
 
     /// Makes the next [`Queue::wait`] or [`Queue::poll`] look at the source of the kevent in `place`,
-    /// and wakes those that sleep in one. Context: like [`Queue::raise`].
+    /// and wakes those that sleep there. Context: like [`Queue::raise`].
     #[cold]
     #[inline(never)]
     pub(super) fn look_later(this: ArcBorrow<'_, Self>, place: &Place) {

@@ -413,7 +413,7 @@ struct kevent_submit {
  * %KEVENT_REQ_LAST_CHECK: look at the file before the event is copied. If it is
  * not ready any more, there is no event.
  *
- * %KEVENT_REQ_ALWAYS_QUEUE: a kevent that is ready when it is added is added, and
+ * %KEVENT_REQ_ALWAYS_QUEUE: %KEVENT_CTL_ADD adds a kevent that is ready, and it
  * gives an event. Without the flag, it is not added. It has %KEVENT_RET_DONE
  * then, and @ret_data is that of the event.
  *

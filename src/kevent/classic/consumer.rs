@@ -10,7 +10,7 @@
 //!
 //! The program sees an event in its ring before the call returns. So the kevent leaves the index ring
 //! before that, and goes back if the program's index cannot be written. Otherwise, another thread could
-//! handle the event, and the next event of the kevent would join this one, which is gone.
+//! handle the event, and the next event of the kevent would join an event that is gone.
 
 use super::{
     flags,
@@ -87,7 +87,7 @@ impl Consumer {
         Ok(ring)
     }
 
-    /// Passes entries without an event. Returns whether there is one with an event.
+    /// Passes entries without an event. Returns whether there is an event.
     pub(super) fn has_event(&mut self, queue: &Arc<Queue>) -> bool {
         let kevents = queue.lock();
         for _ in 0..queue.pending() {
@@ -317,7 +317,7 @@ fn pass(queue: &Queue, number: u32) -> Option<(&Place, u32)> {
 /// Passes an entry whose slot has no event.
 fn pass_empty(queue: &Arc<Queue>, number: u32) {
     if let Some((place, events)) = pass(queue, number) {
-        // One may have come just now.
+        // An event may have come just now.
         raise_again(queue, place, events);
     }
 }

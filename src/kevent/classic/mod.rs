@@ -6,7 +6,7 @@
 //! | --- | --- |
 //! | [`record`] | `struct ukevent` |
 //! | [`flags`] | the flags of a kevent, and what its kind makes of them |
-//! | [`control`] | `KEVENT_IOC_CTL` |
+//! | [`mod@control`] | `KEVENT_IOC_CTL` |
 //! | [`consumers`] | the calls that take events |
 //! | [`consumer`] | the consumer of the queue's ring |
 //! | [`user_ring`] | the ring of events in the program's memory |
