@@ -11,6 +11,7 @@ pub use kernel::{
     error::code::{
         ECANCELED,
         ELOOP,
+        ENOSYS,
         ENOTSOCK,
         EOPNOTSUPP,
         ETIME, //
@@ -21,6 +22,8 @@ pub use kernel::{
     },
     sync::rcu::synchronize_rcu, //
 };
+#[cfg(not(evfd_linux_7_2))]
+pub use pin_init::raw_try_init;
 
 #[cfg(evfd_linux_7_2)]
 pub use linux_7_2::*;
@@ -68,6 +71,7 @@ mod linux_7_2 {
     use kernel::{
         bindings,
         error::Error,
+        prelude::PinInit,
         ThisModule, //
     };
 
@@ -75,6 +79,8 @@ mod linux_7_2 {
     pub const ECANCELED: Error = error(bindings::ECANCELED);
     /// As in 7.3's `kernel::error::code`.
     pub const ELOOP: Error = error(bindings::ELOOP);
+    /// As in 7.3's `kernel::error::code`.
+    pub const ENOSYS: Error = error(bindings::ENOSYS);
     /// As in 7.3's `kernel::error::code`.
     pub const ENOTSOCK: Error = error(bindings::ENOTSOCK);
     /// As in 7.3's `kernel::error::code`.
@@ -104,6 +110,18 @@ mod linux_7_2 {
     /// As in 7.3's `kernel::module`.
     pub const fn this_module<M: ModuleMetadata>() -> &'static ThisModule {
         M::THIS_MODULE
+    }
+
+    /// As in 7.3's `pin_init`.
+    ///
+    /// # Safety
+    ///
+    /// `slot` must be valid for writing a `T`, which is pinned from then on. The caller must not use
+    /// it after a failure.
+    #[inline(always)]
+    pub unsafe fn raw_try_init<T, E>(slot: *mut T, init: impl PinInit<T, E>) -> Result<(), E> {
+        // SAFETY: By the safety requirement.
+        unsafe { init.__pinned_init(slot) }
     }
 
     /// Waits for an RCU grace period.

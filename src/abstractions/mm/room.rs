@@ -2,6 +2,7 @@
 
 //! Room for a value of any of several types, which saves an allocation for each value.
 
+use crate::abstractions::compat::raw_try_init;
 use core::pin::Pin;
 use kernel::{
     prelude::*,
@@ -76,7 +77,7 @@ impl<D: ?Sized, const WORDS: usize> Room<D, WORDS> {
         let value: *mut T = this.memory.get().cast();
         // SAFETY: The memory is valid for a `T`, and holds no value. It is pinned until the value
         // is dropped.
-        unsafe { init.__init(value)? };
+        unsafe { raw_try_init(value, init)? };
         // INVARIANT: The value was just made.
         this.view = Some(view::<T, D>);
         // SAFETY: The value is valid as long as the room is borrowed.

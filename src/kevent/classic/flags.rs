@@ -4,6 +4,7 @@
 
 use super::record::Record;
 use crate::{
+    abstractions::compat::ENOSYS,
     kevent::{
         delivered::{
             Place,
