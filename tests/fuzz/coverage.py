@@ -19,8 +19,12 @@ import pathlib
 import re
 import sys
 
-# The offsets of SECTIONS in src/kcov.rs.
-SECTIONS = {".text": 0, ".init.text": 0x100000, ".exit.text": 0x110000}
+# The offsets and sizes of SECTIONS in src/kcov.rs.
+SECTIONS = {
+    ".text": (0, 0x200000),
+    ".init.text": (0x200000, 0x10000),
+    ".exit.text": (0x210000, 0x10000),
+}
 INSTRUCTION = re.compile(r"^ +([0-9a-f]+):\t")
 FUNCTION = re.compile(r"^[0-9a-f]+ <(.*)>:$")
 PLACE = re.compile(
@@ -42,12 +46,15 @@ class Block:
 
 def blocks(lines, reached):
     """Yield the blocks of a disassembled module."""
-    base, block, places, after_call = 0, Block(), set(), False
+    (base, size), block, places, after_call = (0, 0), Block(), set(), False
     inlined = False
     for line in lines:
         if match := INSTRUCTION.match(line):
             if after_call:
-                hit = reached[base + int(match[1], 16)] != 0
+                offset = int(match[1], 16)
+                if offset >= size:
+                    sys.exit(f"a section is larger than {size:#x}: enlarge SECTIONS")
+                hit = reached[base + offset] != 0
                 if block.reached is not None:
                     yield block
                     block = Block()
@@ -62,7 +69,7 @@ def blocks(lines, reached):
                 yield block
             block, places = Block(), set()
         elif line.startswith("Disassembly of section "):
-            base = SECTIONS[line.split()[-1].rstrip(":")]
+            base, size = SECTIONS[line.split()[-1].rstrip(":")]
         elif not line.startswith("\t"):
             # The first line of this kind after an instruction begins a new place.
             if inlined:

@@ -26,9 +26,9 @@ const ENTRIES: usize = 1 << 16;
 /// The sections with code, their offsets in the coverage of the module, and their sizes.
 /// `coverage.py` has the same offsets.
 const SECTIONS: [(&str, u64, u64); 3] = [
-    (".text", 0, 0x10_0000),
-    (".init.text", 0x10_0000, 0x1_0000),
-    (".exit.text", 0x11_0000, 0x1_0000),
+    (".text", 0, 0x20_0000),
+    (".init.text", 0x20_0000, 0x1_0000),
+    (".exit.text", 0x21_0000, 0x1_0000),
 ];
 
 /// The addresses of the sections.

@@ -17,7 +17,7 @@ const MAGIC: u64 = 0x6576_6664_2066_757a;
 pub const HISTORY: usize = 64;
 const RECORD: usize = 8 + MAX_CALLS * CALL_SIZE;
 /// The size of the coverage, a byte for each address of the module's code: see `kcov`.
-pub const TEXT: usize = 0x12_0000;
+pub const TEXT: usize = 0x22_0000;
 const CORPUS: usize = 1 << 20;
 
 #[repr(C)]
