@@ -98,7 +98,7 @@ TEST_F(events, a_ready_file_gives_an_event_in_each_call)
 	EXPECT_TRUE(take26_gives(self->fd, 1, POLLIN));
 }
 
-/* Sockets and pipes have events of their own. A listening socket has one for accept(). */
+/* Sockets and pipes have events of their own. A listening socket has an event for accept(). */
 TEST_F(events, sockets_and_pipes)
 {
 	int fds[2], listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
