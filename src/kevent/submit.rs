@@ -97,8 +97,6 @@ impl Following {
             .run(|limit| queue.wait(self.head, self.min, limit));
         match result {
             Err(e) if e == ETIME => Ok(()),
-            // Not restarted, because the operations are done.
-            Err(e) if e == ERESTARTSYS => Err(EINTR),
             result => result,
         }
     }

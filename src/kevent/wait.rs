@@ -78,7 +78,9 @@ impl Wait {
     /// Calls `wait` with the limit, while the signals are blocked: see
     /// [`signal::wait_with_blocked`].
     ///
-    /// Context: task, in a system call, may sleep. Errors: those of `wait`.
+    /// Context: task, in a system call, may sleep. Errors: those of `wait`, but `EINTR` instead of
+    /// `ERESTARTSYS`: what the call did before the wait is done, and a relative limit would begin
+    /// again.
     pub(super) fn run<R>(&self, wait: impl FnOnce(&Limit) -> Result<R>) -> Result<R> {
         let limit = match self.timeout {
             Timeout::Never => Limit::NEVER,
@@ -86,6 +88,12 @@ impl Wait {
             Timeout::In(time) => Limit::at(self.clock, self.clock.now().saturating_add(time)),
             Timeout::At(time) => Limit::at(self.clock, clock::to_host(self.clock.id(), time)),
         };
-        signal::wait_with_blocked(self.blocked, || wait(&limit))
+        signal::wait_with_blocked(self.blocked, || wait(&limit)).map_err(|e| {
+            if e == ERESTARTSYS {
+                EINTR
+            } else {
+                e
+            }
+        })
     }
 }

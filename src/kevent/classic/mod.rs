@@ -106,8 +106,7 @@ pub(super) fn wait(consumers: &Consumers, arg: UserPtr, blocking: &Blocking<'_>)
         can_be_woken: true,
     };
     let mut target = Target::<UserBuf> { buf: None };
-    let done = wait.run(|limit| consumers.take(&range, limit, &mut target));
-    done.map_err(|e| if e == ERESTARTSYS { EINTR } else { e })
+    wait.run(|limit| consumers.take(&range, limit, &mut target))
 }
 
 /// Does `KEVENT_IOC_COMMIT`. Returns the number of events.
@@ -150,9 +149,7 @@ pub(super) fn get_events(
     let mut target = Target {
         buf: Some(&mut buf),
     };
-    let done = wait.run(|limit| consumers.take(&range, limit, &mut target));
-    // Not restarted, because a relative limit would begin again.
-    done.map_err(|e| if e == ERESTARTSYS { EINTR } else { e })
+    wait.run(|limit| consumers.take(&range, limit, &mut target))
 }
 
 /// Reads whole events. Returns the number of bytes.
