@@ -326,6 +326,20 @@ impl Caller {
         self.ioctl(descriptor(call.slot), uapi::QUEUE_CTL, argument, 0);
     }
 
+    /// The address of the signal mask of a wait, or 0.
+    fn mask(&self, call: &Call) -> usize {
+        let mask = match call.b >> 4 {
+            1 => self.pointer(0, 8),
+            2 => self.pointer(call.c, 8),
+            _ => 0,
+        };
+        if mask == self.pointer(0, 8) {
+            // SAFETY: The thread's own page.
+            unsafe { *(mask as *mut u64) = super::signals::some_signals(call.c) };
+        }
+        mask
+    }
+
     /// Gets events of a queue of 2006. Only a negative timeout has no limit, and is interrupted.
     fn get_events(&mut self, call: &Call) {
         const TIMEOUTS: [i64; 8] = [0, 100_000, 1000, 300_000, -1, 1, i64::MIN, 50_000];
@@ -345,15 +359,7 @@ impl Caller {
             kind @ 24.. => self.pointer(kind, max.min(20) as usize * size_of::<uapi::ukevent>()),
             _ => buf.as_mut_ptr() as usize,
         };
-        let mask = match call.b >> 4 {
-            1 => self.pointer(0, 8),
-            2 => self.pointer(call.c, 8),
-            _ => 0,
-        };
-        if mask == self.pointer(0, 8) {
-            // SAFETY: The thread's own page.
-            unsafe { *(mask as *mut u64) = super::signals::some_signals(call.c) };
-        }
+        let mask = self.mask(call);
         let mut args = uapi::kevent_ioc_get_events {
             min_nr: min,
             max_nr: max,
@@ -704,15 +710,7 @@ impl Caller {
             0xe0.. => i64::MIN + i64::from(call.a),
             _ => TIMEOUTS[usize::from(call.a % 8)],
         };
-        let mask = match call.b >> 4 {
-            1 => self.pointer(0, 8),
-            2 => self.pointer(call.c, 8),
-            _ => 0,
-        };
-        if mask == self.pointer(0, 8) {
-            // SAFETY: The thread's own page.
-            unsafe { *(mask as *mut u64) = super::signals::some_signals(call.c) };
-        }
+        let mask = self.mask(call);
         let head = match MAP[usize::from(call.other) % MAPS].address.load(SeqCst) {
             0 | usize::MAX => number(call.c % 32),
             // SAFETY: The map has a header, and is not unmapped meanwhile.
