@@ -81,7 +81,8 @@ count() {
 	ok=$(($(grep -cE '^ok [0-9]+' "$log" || true) - skip))
 	not=$(grep -cE '^not ok [0-9]+' "$log") || true
 	results=$((ok + not + skip))
-	[ "$not" = 0 ] || sed -n "s/^not ok/# suite $suite: &/p" "$log" >>"$logs/failed"
+	[ "$not" = 0 ] ||
+		awk -v suite="$suite" -f tests/lib/shell/failures.awk "$log" >>"$logs/failed"
 	planned=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$log" | tail -n 1)
 	if [ "$status" != 0 ] || [ "$planned" != "$results" ] || [ "$results" = 0 ]; then
 		echo "not ok - suite $suite ended early: status $status," \

@@ -82,10 +82,13 @@ report() {
 	tap_check "$program: no descriptor was the system's" [ "${end[5]}" = 0 ]
 }
 
-# show_unless PATTERN FILE: without a matching line, print the end of the file and fail.
+# show_unless PATTERN FILE: without a matching line, print the end of the file, then the lines
+# that name what failed, and fail. The runner repeats the last five.
 show_unless() {
 	grep -q "$1" "$2" || {
 		tail -n 40 "$2"
+		grep -E '^(FAIL|ERROR|not ok|[A-Za-z]*Error:)' "$2" | tail -n 4
+		tail -n 1 "$2"
 		return 1
 	}
 }

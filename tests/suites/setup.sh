@@ -241,10 +241,11 @@ make_house() {
 	mkdir -p "$house"/{tests/{lib/shell,suites},tools/{build,env}}
 	cp tests/run.sh "$house/tests/"
 	cp tools/env/kernels.sh "$house/tools/env/"
-	cp tests/lib/shell/index.sh "$house/tests/lib/shell/"
+	cp tests/lib/shell/{index.sh,failures.awk} "$house/tests/lib/shell/"
 	fake_script tools/build/share.sh true
 	fake_script tests/suites/good.sh 'echo "ok 1 - a"; echo "ok 2 - b # SKIP"; echo 1..2'
-	fake_script tests/suites/bad.sh 'echo "not ok 1 - a"; echo 1..1'
+	fake_script tests/suites/bad.sh \
+		'seq -f "# why %g" 7; echo "not ok 1 - a"; echo "# where"; echo "ok 2 - b"; echo 1..2'
 	fake_script tests/suites/early.sh 'echo "ok 1 - a"; echo 1..2'
 	good='good  cloud  none  1  none  no  a good suite'
 	bad='bad  none  none  1  none  no  a bad suite'
@@ -274,15 +275,16 @@ counts_of() {
 
 # Prints what stands before the last two lines, which hold the time and the counts.
 repeated_by() {
-	in_house "$@" -- | tail -n 4 | head -n 2
+	in_house "$@" -- | tail -n 10 | head -n 8
 }
 
 test_runner() {
 	make_house
 	tap_check "the runner counts the results of suites" \
-		prints '2 passed, 2 failed, 1 skipped' counts_of "$good" "$bad" "$early"
-	tap_check "and repeats the failed results at its end" prints \
-		$'# suite bad: not ok 1 - a\nnot ok - suite early ended early: status 0, 1 results, 2 planned' \
+		prints '3 passed, 2 failed, 1 skipped' counts_of "$good" "$bad" "$early"
+	tap_check "and repeats the failed results with their last diagnostics at its end" \
+		prints "$(printf '%s\n' '# why '{3..7} '# suite bad: not ok 1 - a' '# where' \
+			'not ok - suite early ended early: status 0, 1 results, 2 planned')" \
 		repeated_by "$good" "$bad" "$early"
 	tap_check "the index gives a suite its kernels" \
 		prints $'cloud\ndebug' in_house "$good" "$bad" "$early" -- --kernels early
