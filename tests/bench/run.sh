@@ -10,7 +10,7 @@ set -euo pipefail
 source "$(dirname "$0")/../lib/shell/lib.sh"
 
 # Mitigations differ between processors, and are a cost of neither native nor evfd.
-GUEST_OPTIONS=(--mem 1024 --append mitigations=off --timeout 900)
+GUEST_OPTIONS=(--mem 1536 --append mitigations=off --timeout 900)
 
 # The clock counts instructions, which needs a single processor.
 one_processor() {

@@ -37,7 +37,7 @@ build() {
 
 # start GROUP: run the group in a guest, with its output in $results/GROUP.
 start() {
-	keep "$results/$1" "$TOP/tools/guest/run.sh" --kernel "$kernel" --icount --mem 1024 \
+	keep "$results/$1" "$TOP/tools/guest/run.sh" --kernel "$kernel" --icount --mem 1536 \
 		--userland "$image" --share "$share" --timeout "$timeout" \
 		-- bash /mnt/share/guest.sh "$1" "$kernel"
 }

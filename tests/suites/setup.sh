@@ -333,6 +333,12 @@ test_guest() {
 	tap_check "the share is there, and read-only" \
 		prints "seen from here refused" bare_guest --share "$results/share" -- \
 		'echo $(cat "/mnt/share/a file") $(touch /mnt/share/x 2>/dev/null || echo refused)'
+	# shellcheck disable=SC2016 # for the guest
+	tap_check "with --icount, no program waits for a disk" prints '0 sectors read' \
+		bare_guest --icount --share "$results/share" -- '
+			sectors() { awk "{ n += \$3 } END { print n }" /sys/block/vd*/stat; }
+			before=$(sectors); cat /usr/lib/*/*.so* "/mnt/share/a file" >/dev/null
+			echo $(($(sectors) - before)) sectors read'
 	tap_check "a share that is not there is refused" \
 		refuses "there is no directory" bare_guest --share "$results/nowhere" -- true
 }

@@ -14,7 +14,8 @@
 #                  however the guest ends. Its size must be a power of two
 # --userland FILE  use this file system instead of the toolchain's
 # --icount         emulate a machine that takes 1 ns for each instruction and no time
-#                  to wait: the load of the host has no influence
+#                  to wait: the load of the host has no influence. So that no program waits
+#                  for a disk, the disks are read before the command
 # --mem MB, --smp N   the guest's memory and processors
 # --injected       the command makes allocations fail: do not take the kernel's reports of
 #                  these failures for bugs
@@ -114,6 +115,7 @@ make_initramfs() {
 		command_line >"$dir/command"
 	fi
 	{
+		echo "ICOUNT=$ICOUNT"
 		echo "TERM=${TERM:-dumb}"
 		stty size 2>/dev/null | sed 's/\(.*\) \(.*\)/LINES=\1 COLUMNS=\2/' ||
 			echo 'LINES=24 COLUMNS=80'
@@ -210,7 +212,7 @@ ROOT=$("$TOP/tools/env/root.sh")
 [ -n "$USERLAND" ] || USERLAND=$("$TOP/tools/guest/userland.sh")
 if [ -z "$MEMORY" ]; then
 	MEMORY=512
-	[[ "$KERNEL" != debug* ]] || MEMORY=1024
+	[[ -z "$ICOUNT" && "$KERNEL" != debug* ]] || MEMORY=1024
 fi
 if [ -n "$OWN_MODULE" ]; then
 	MODULES=("$TOP/build/$KERNEL/evfd.ko" "${MODULES[@]}")
