@@ -6,10 +6,15 @@ source "$(dirname "$0")/../lib/shell/lib.sh"
 
 kernel=$(suite_kernels)
 make_results
+rounds=125
+if soak; then
+	rounds=500
+	GUEST_OPTIONS=(--timeout 3600)
+fi
 
 # A round keeps one processor busy, so two guests take half the time.
 for half in 1 2; do
-	keep "$results/$half" guest "$kernel" /mnt/share/unload_rounds 500 /mnt/share &
+	keep "$results/$half" guest "$kernel" /mnt/share/unload_rounds $rounds /mnt/share &
 done
 wait
 for half in 1 2; do

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # The programs are tests/user/*/*.c. Programs named evfd_* test features of evfd alone; all
-# others must give the same results on evfd as on native. They run natively on the first
-# kernel only: the other kernels are there to test evfd.
+# others must give the same results on evfd as on native. They run natively, and for 32 bits,
+# on the first kernel only: the other kernels are there to test evfd, whose code does not ask
+# whether a caller has 32 bits.
 set -euo pipefail
 . "$(dirname "$0")/../lib/shell/lib.sh"
 
@@ -41,10 +42,10 @@ guest_line() {
 	done
 }
 
-# split_output DIR: split the guest's output into DIR/PROGRAM.IMPLEMENTATION and
-# DIR/PROGRAM.IMPLEMENTATION.status.
+# Split a guest's output into $results/KERNEL/PROGRAM.IMPLEMENTATION and
+# $results/KERNEL/PROGRAM.IMPLEMENTATION.status.
 split_output() {
-	awk -v dir="$1" '
+	awk -v dir="$results/$1" '
 		{ sub(/\r$/, "") }
 		$1 == "@begin" { file = dir "/" $2 "." $3; next }
 		$1 == "@end" && file { print $2 >(file ".status"); file = ""; next }
@@ -57,10 +58,10 @@ results_of() {
 }
 
 report() {
-	local kernel=$1 name=$2 dir=$results/$1-$2 native program implementation file
-	for program in "${@:3}"; do
+	local kernel=$1 native program implementation file
+	for program in "${@:2}"; do
 		for implementation in $(implementations "$kernel" "$program"); do
-			file=$dir/$program.$implementation
+			file=$results/$kernel/$program.$implementation
 			if [ -e "$file.status" ]; then
 				tap_from "$file" "$kernel/$program, $implementation"
 			else
@@ -68,42 +69,61 @@ report() {
 				[ ! -e "$file" ] || sed 's/^/# /' "$file"
 			fi
 		done
-		native=$results/$first-$name/$program.native
+		native=$results/$first/$program.native
 		[ -e "$native" ] || continue
 		tap_check "$kernel/$program: evfd gives the results of native" \
-			diff <(results_of "$native") <(results_of "$dir/$program.evfd")
+			diff <(results_of "$native") <(results_of "$results/$kernel/$program.evfd")
 	done
 }
 
 # run KERNEL NAME PROGRAM...: run the programs in a guest of their own.
 run() {
-	local kernel=$1 dir=$results/$1-$2 start=$SECONDS folders
+	local kernel=$1 output=$results/$1-$2 start=$SECONDS folders
 	shift 2
 	folders=("${@%/*}")
-	mkdir -p "${folders[@]/#/$dir/}"
-	keep "$dir/output" guest "$kernel" "$(guest_line "$kernel" "$@")"
-	echo "$((SECONDS - start))" >"$dir/seconds"
+	mkdir -p "${folders[@]/#/$results/$kernel/}"
+	keep "$output" guest "$kernel" "$(guest_line "$kernel" "$@")"
+	echo "$((SECONDS - start))" >"$output.seconds"
 }
 
 # report_run KERNEL NAME PROGRAM...: the results of this guest.
 report_run() {
-	local kernel=$1 name=$2 dir=$results/$1-$2
+	local kernel=$1 name=$2 output=$results/$1-$2
 	shift 2
-	split_output "$dir" <"$dir/output"
-	report "$kernel" "$name" "$@"
-	ended_well "$dir/output" "$kernel, $name"
-	echo "# $kernel, $name: all programs took $(cat "$dir/seconds") s"
+	split_output "$kernel" <"$output"
+	report "$kernel" "$@"
+	ended_well "$output" "$kernel, $name"
+	echo "# $kernel, $name: all programs took $(cat "$output.seconds") s"
 }
 
-# Most programs leave a processor of the guest idle most of the time, so a second guest
-# takes little more time.
-for kernel in $kernels; do
-	[ "$kernel" != "$racing" ] || continue
-	run "$kernel" "64 bits" "${names[@]}" &
-	run "$kernel" "32 bits" "${names[@]/%/32}" &
+# run_two KERNEL NAME PROGRAM... -- NAME PROGRAM...: run and report two guests at once. Most
+# programs leave a processor of the guest idle most of the time, so a second guest takes
+# little more time.
+run_two() {
+	local kernel=$1 one=()
+	shift
+	while [ "$1" != -- ]; do
+		one+=("$1")
+		shift
+	done
+	shift
+	run "$kernel" "${one[@]}" &
+	run "$kernel" "$@" &
 	wait
-	report_run "$kernel" "64 bits" "${names[@]}"
-	report_run "$kernel" "32 bits" "${names[@]/%/32}"
+	report_run "$kernel" "${one[@]}"
+	report_run "$kernel" "$@"
+}
+
+odd=() even=()
+for i in "${!names[@]}"; do
+	if ((i % 2)); then odd+=("${names[i]}"); else even+=("${names[i]}"); fi
+done
+for kernel in $kernels; do
+	if [ "$kernel" = "$first" ]; then
+		run_two "$kernel" "64 bits" "${names[@]}" -- "32 bits" "${names[@]/%/32}"
+	elif [ "$kernel" != "$racing" ]; then
+		run_two "$kernel" "guest 1" "${even[@]}" -- "guest 2" "${odd[@]}"
+	fi
 done
 GUEST_OPTIONS=(--smp 1)
 run "$first" "one processor" "${SLEEPERS[@]}" "${SLEEPERS[@]/%/32}" &
