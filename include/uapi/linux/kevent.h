@@ -381,16 +381,16 @@ struct kevent_submit {
  *
  * Numbers and structures are those of "take26", which was posted on 30 November
  * 2006. Such a queue holds 4096 kevents, or as many as %KEVENT_IOC_INIT says. Its
- * types are %KEVENT_TIMER,
- * %KEVENT_POLL and %KEVENT_USER, with these ids:
+ * types are %KEVENT_TIMER, %KEVENT_POLL, %KEVENT_SOCKET, %KEVENT_PIPE and
+ * %KEVENT_USER, with these ids:
  *
  * %KEVENT_TIMER: a period on CLOCK_MONOTONIC, raw[0] in seconds and raw[1] in
  * nanoseconds. The timer starts with %KEVENT_CTL_ADD. It begins its next period
  * when its event is copied, and the event stands for all that were missed. With
  * %KEVENT_REQ_ONESHOT there is a single expiration.
  *
- * %KEVENT_POLL: raw[0] is a descriptor, raw[1] is 0. Without %KEVENT_REQ_ET, the
- * event is copied as long as the file is ready.
+ * %KEVENT_POLL, %KEVENT_SOCKET and %KEVENT_PIPE: raw[0] is a descriptor, raw[1] is
+ * 0. Without %KEVENT_REQ_ET, the event is copied as long as the file is ready.
  *
  * %KEVENT_USER: any value. The program raises the event by %KEVENT_CTL_READY.
  */
