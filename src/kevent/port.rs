@@ -7,7 +7,8 @@ use super::{
     queue::{
         PlaceRef,
         Queue,
-        Raise, //
+        Raise,
+        Raised, //
     }, //
 };
 use crate::abstractions::sync::atomic::{
@@ -26,10 +27,9 @@ impl Port {
         Self(place)
     }
 
-    /// Raises events. Returns false if it drops them because the kevent has had its event, with
-    /// ONESHOT or DISPATCH. Context: any, NMI included.
+    /// Raises events. Context: any, NMI included.
     #[inline(always)]
-    pub(crate) fn raise(&self, raise: Raise) -> bool {
+    pub(crate) fn raise(&self, raise: Raise) -> Raised {
         Queue::raise(self.0.owner(), &self.0, raise)
     }
 

@@ -104,6 +104,17 @@ pub(crate) fn register_deferred() -> Result<irq_work::Registration<DeferQueue<Qu
     DEFERRED.register()
 }
 
+/// What has become of raised events.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Raised {
+    /// Nothing, because the kevent has had its event, with ONESHOT or DISPATCH.
+    Dropped,
+    /// The kevent was in the ring already, or does not want them.
+    Kept,
+    /// They have put the kevent in the ring.
+    Queued,
+}
+
 /// Events to raise, and how.
 #[derive(Clone, Copy)]
 pub(crate) struct Raise {
@@ -391,13 +402,12 @@ impl Queue {
         !self.is_classic() && place.slot.is_queued()
     }
 
-    /// Raises events of the kevent in `place`. Returns false if it drops them because the kevent has
-    /// had its event, with ONESHOT or DISPATCH.
+    /// Raises events of the kevent in `place`.
     ///
     /// Wait-free except for wake-ups and for the list of delivered kevents. Context: any, NMI
     /// included.
     #[inline(always)]
-    pub(super) fn raise(this: ArcBorrow<'_, Self>, place: &Place, raise: Raise) -> bool {
+    pub(super) fn raise(this: ArcBorrow<'_, Self>, place: &Place, raise: Raise) -> Raised {
         // The program widens the set by a store, and then looks at the source itself or asks for
         // KEVENT_OP_RECHECK. Either comes after the change of the source, or this load comes after
         // the store (`tests/litmus/kevent-want.litmus`).
@@ -407,18 +417,19 @@ impl Queue {
             wanted &= !raise.hints;
         }
         if wanted == 0 {
-            return true;
+            return Raised::Kept;
         }
         let flags = read_once(&place.flags);
         if flags & (ONESHOT | DISPATCH | WALK) != 0 && !this.may_raise(place, flags) {
-            return false;
+            return Raised::Dropped;
         }
         // From QUEUED to the entry: see `ring.rs`.
         let preempt = raise.preemptible.then(preempt::disable);
-        if place.slot.add(wanted) {
-            Self::push(this, place, preempt);
+        if !place.slot.add(wanted) {
+            return Raised::Kept;
         }
-        true
+        Self::push(this, place, preempt);
+        Raised::Queued
     }
 
     /// Puts the slot of `place` in the ring, and wakes. The caller has set QUEUED, with preemption

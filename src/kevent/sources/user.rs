@@ -4,7 +4,10 @@
 
 use crate::kevent::{
     port::Port,
-    queue::Raise,
+    queue::{
+        Raise,
+        Raised, //
+    },
     source::{
         Room,
         Source, //
@@ -29,13 +32,13 @@ struct User {
 impl Source for User {
     fn recheck(&self) {
         let events = self.early.load(Relaxed);
-        if events != 0 && self.port.raise(Raise::new(events)) {
+        if events != 0 && self.port.raise(Raise::new(events)) != Raised::Dropped {
             self.early.store(0, Relaxed);
         }
     }
 
     fn ready(&self, events: u32) -> Result {
-        if !self.port.raise(Raise::new(events)) {
+        if self.port.raise(Raise::new(events)) == Raised::Dropped {
             self.early.store(self.early.load(Relaxed) | events, Relaxed);
         }
         Ok(())
