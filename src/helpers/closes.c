@@ -223,13 +223,14 @@ static void evfd_visit_queue(struct file *file, struct wait_queue_head *wq,
 
 	guard(spinlock_irqsave)(&wq->lock);
 	list_for_each_entry_safe(entry, next, &wq->head, entry) {
-		if (entry->func == visit->funcs[0] || entry->func == visit->funcs[1])
+		if (entry->func == visit->funcs[0] || entry->func == visit->funcs[1] ||
+		    entry->func == visit->funcs[2])
 			visit->visit(entry);
 	}
 }
 
 /*
- * Calls @visit, which may remove the entry, for the waiters with one of the two @funcs on
+ * Calls @visit, which may remove the entry, for the waiters with one of the three @funcs on
  * the wait queues of @file, under the queue's lock. The file is not released meanwhile.
  */
 void evfd_helper_visit_pollers(struct file *file, const wait_queue_func_t *funcs,

@@ -29,6 +29,9 @@ pub(crate) const WALK: u32 = 1 << 31;
 /// Another such bit: a consumer in the kernel looks at the source again after an event.
 pub(crate) const LEVEL: u32 = 1 << 30;
 
+/// Another such bit: the kevent gets the events of wake-ups that another kevent has taken.
+pub(crate) const SHARES: u32 = 1 << 29;
+
 /// A value of [`Place::fired`].
 pub(crate) const FIRED: u32 = 1;
 /// A value of [`Place::fired`], which it keeps.

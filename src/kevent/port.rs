@@ -45,6 +45,11 @@ impl Port {
         self.0.owner().removes_closed()
     }
 
+    /// Whether the kernel copies the events of the queue, by the calls of 2006.
+    pub(crate) fn is_classic(&self) -> bool {
+        self.0.owner().is_classic()
+    }
+
     /// Ends the kevent, and takes back its events. Context: any, NMI included.
     pub(crate) fn end(&self) {
         self.0.owner().end_later(&self.0);

@@ -290,7 +290,7 @@ impl Queue {
         self.flags & uapi::KEVENT_SETUP_AUTOREMOVE != 0
     }
 
-    fn is_classic(&self) -> bool {
+    pub(super) fn is_classic(&self) -> bool {
         self.flags & CLASSIC != 0
     }
 

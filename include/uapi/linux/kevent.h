@@ -406,6 +406,11 @@ struct kevent_submit {
  *
  * %KEVENT_REQ_ONESHOT: the kevent is removed when its event is copied.
  *
+ * %KEVENT_REQ_WAKEUP_ALL: a wake-up of the file makes this kevent ready whatever
+ * other kevents it makes ready. Of those without the flag in queues of these calls,
+ * it makes ready one that is not ready yet, so that one of several processes that
+ * share a socket is woken. %POLLERR and %POLLHUP are told to all.
+ *
  * %KEVENT_REQ_ET: after its event was copied, a file must become ready again for
  * another event. Without the flag, the kernel looks at the file as if
  * %KEVENT_REQ_LAST_CHECK were set, in each call that would copy its event.
@@ -421,6 +426,7 @@ struct kevent_submit {
  * ready, like %KEVENT_CTL_READY does.
  */
 #define KEVENT_REQ_ONESHOT	0x1
+#define KEVENT_REQ_WAKEUP_ALL	0x2
 #define KEVENT_REQ_ET		0x4
 #define KEVENT_REQ_LAST_CHECK	0x8
 #define KEVENT_REQ_ALWAYS_QUEUE	0x10

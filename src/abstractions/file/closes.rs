@@ -31,7 +31,7 @@ use kernel::{
 /// `leave()` must remove the entry from its queue, and must note for its owner that it has.
 pub unsafe trait Leave {
     /// The functions of the pollers' entries.
-    const FUNCS: [bindings::wait_queue_func_t; 2];
+    const FUNCS: [bindings::wait_queue_func_t; 3];
 
     /// Removes an entry with one of these functions.
     ///

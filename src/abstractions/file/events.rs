@@ -60,6 +60,11 @@ impl Events {
         Self(self.0 | other.0)
     }
 
+    /// The events of `self` that are not in `other`.
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
     /// `self` if `condition`, otherwise no event.
     pub fn when(self, condition: bool) -> Self {
         if condition {

@@ -52,6 +52,11 @@ pub trait Woken: Send + Sync {
     /// The same of a poller with [`Calls::WokenWithFile`]. Context: like that of [`Woken::woken`].
     fn woken_with_file(&self, events: Events, file: Unreleased<'_>);
 
+    /// The same of a poller with [`Calls::WokenInTurn`]. Others on the same queue have taken the
+    /// events `taken`. Returns the events that no later one should take. Context: like that of
+    /// [`Woken::woken`].
+    fn woken_in_turn(&self, events: Events, taken: Events, file: Unreleased<'_>) -> Events;
+
     /// Runs for each wake-up that does not say it. Context: like that of [`Woken::woken`].
     fn woken_without_events(&self);
 
@@ -76,6 +81,8 @@ pub enum Calls {
     Woken,
     /// [`Woken::woken_with_file`].
     WokenWithFile,
+    /// [`Woken::woken_in_turn`].
+    WokenInTurn,
 }
 
 /// Whether `file` can be polled. All others count as always ready.
@@ -248,6 +255,7 @@ impl<W: Woken> Poller<W> {
             func: match calls {
                 Calls::Woken => Some(Self::wake),
                 Calls::WokenWithFile => Some(Self::wake_with_file),
+                Calls::WokenInTurn => Some(Self::wake_in_turn),
             },
             failed: false,
         };
@@ -340,6 +348,57 @@ impl<W: Woken> Poller<W> {
         }
     }
 
+    /// # Safety
+    ///
+    /// Like that of `wake()`.
+    unsafe extern "C" fn wake_in_turn(
+        entry: *mut bindings::wait_queue_entry,
+        _mode: c_uint,
+        _flags: c_int,
+        key: *mut c_void,
+    ) -> c_int {
+        // SAFETY: By the safety requirement, the lock of the queue is held.
+        let taken = unsafe { ptr::replace(&raw mut (*entry).private, ptr::null_mut()) };
+        let taken = Events::from_bits(taken.addr() as u32);
+        // SAFETY: By the safety requirement, `call()` may be called. It calls the closure with the
+        // lock of the queue held, under which `entry` stays on it.
+        unsafe {
+            Self::call(entry, key, |poller, events| {
+                // The poller holds the file, or leaves the queue before the file's release.
+                let file = Unreleased::from_raw(poller.file.as_ptr());
+                let taken = taken | poller.owner.woken_in_turn(events, taken, file);
+                if taken != Events::NONE {
+                    Self::pass_on(entry, taken);
+                }
+            })
+        }
+    }
+
+    /// Tells the next poller on the queue that is [woken in turn](Calls::WokenInTurn) which events of
+    /// this wake-up are taken. The wake-up reaches it before the lock is released: it ends early
+    /// only at exclusive entries, which stand behind all others.
+    ///
+    /// # Safety
+    ///
+    /// Like that of `wake()`.
+    unsafe fn pass_on(entry: *mut bindings::wait_queue_entry, taken: Events) {
+        // SAFETY: By the safety requirement, `entry` is the first field of a `Place`, and the list is
+        // locked. All its links but the head are fields of entries.
+        unsafe {
+            let head = &raw mut (**(*entry.cast::<Place<W>>()).head.get()).head;
+            let func = (*entry).func.map(|func| func as usize);
+            let mut link = (*entry).entry.next;
+            while link != head {
+                let next = kernel::container_of!(link, bindings::wait_queue_entry, entry);
+                if (*next).func.map(|func| func as usize) == func {
+                    (*next).private = ptr::without_provenance_mut(taken.bits() as usize);
+                    return;
+                }
+                link = (*link).next;
+            }
+        }
+    }
+
     /// Calls `woken` with the events of a wake-up, or the other functions of the owner.
     ///
     /// # Safety
@@ -423,7 +482,11 @@ impl<W: Woken> Poller<W> {
 
 // SAFETY: `leave()` removes the entry and sets `closed`.
 unsafe impl<W: Woken> Leave for Poller<W> {
-    const FUNCS: [bindings::wait_queue_func_t; 2] = [Some(Self::wake), Some(Self::wake_with_file)];
+    const FUNCS: [bindings::wait_queue_func_t; 3] = [
+        Some(Self::wake),
+        Some(Self::wake_with_file),
+        Some(Self::wake_in_turn),
+    ];
 
     unsafe extern "C" fn leave(entry: *mut bindings::wait_queue_entry) {
         // SAFETY: The entry is the first field of a `Place`, which is on its queue. So its poller

@@ -8,7 +8,8 @@ use crate::{
     kevent::{
         delivered::{
             Place,
-            LEVEL, //
+            LEVEL,
+            SHARES, //
         },
         sources::Kind,
         table::Key, //
@@ -25,6 +26,7 @@ const NSEC_PER_SEC: u64 = 1_000_000_000;
 
 /// All flags of a kevent.
 const KNOWN: u32 = uapi::KEVENT_REQ_ONESHOT
+    | uapi::KEVENT_REQ_WAKEUP_ALL
     | uapi::KEVENT_REQ_ET
     | uapi::KEVENT_REQ_LAST_CHECK
     | uapi::KEVENT_REQ_ALWAYS_QUEUE
@@ -32,7 +34,9 @@ const KNOWN: u32 = uapi::KEVENT_REQ_ONESHOT
 
 /// The shift of a kevent's flags in [`Place::flags`], whose low bits are flags of the other face.
 const SHIFT: u32 = 8;
-const _: () = assert!(KNOWN << SHIFT & LEVEL == 0 && KNOWN << SHIFT >> SHIFT == KNOWN);
+/// The flags of the queue.
+const OURS: u32 = LEVEL | SHARES;
+const _: () = assert!(KNOWN << SHIFT & OURS == 0 && KNOWN << SHIFT >> SHIFT == KNOWN);
 
 /// The kind of a record. Errors: `ENOSYS` for a type of 2006 that does not exist here; `EINVAL` for
 /// others.
@@ -103,7 +107,8 @@ impl Request {
     /// The flags as [`Place::flags`] has them.
     pub(super) fn kept(&self) -> u32 {
         let level = self.kind.is_file() && self.flags & uapi::KEVENT_REQ_ET == 0;
-        self.flags << SHIFT | if level { LEVEL } else { 0 }
+        let shares = self.flags & uapi::KEVENT_REQ_WAKEUP_ALL != 0;
+        self.flags << SHIFT | if level { LEVEL } else { 0 } | if shares { SHARES } else { 0 }
     }
 }
 
@@ -114,5 +119,5 @@ fn period(record: &Record) -> u64 {
 
 /// The flags that the program gave to the kevent in `place`.
 pub(super) fn of(place: &Place) -> u32 {
-    (place.flags.load(Relaxed) & !LEVEL) >> SHIFT
+    (place.flags.load(Relaxed) & !OURS) >> SHIFT
 }

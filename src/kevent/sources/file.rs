@@ -30,8 +30,12 @@ use crate::{
         }, //
     },
     kevent::{
+        delivered::SHARES,
         port::Port,
-        queue::Raise,
+        queue::{
+            Raise,
+            Raised, //
+        },
         source::{
             Room,
             Source, //
@@ -174,6 +178,20 @@ impl Woken for Watched {
         self.port.raise(raise.hints(hints).in_callback());
     }
 
+    fn woken_in_turn(&self, events: Events, taken: Events, file: Unreleased<'_>) -> Events {
+        let shares = self.port.has(SHARES);
+        let events = events.without(taken.when(!shares));
+        let hints = if self.sort == Sort::Any { HINTS } else { 0 };
+        let raise = Raise::new(self.sort.events_of(events, file)).always(ALWAYS.bits());
+        match self.port.raise(raise.hints(hints).in_callback()) {
+            // Everybody is to know of an error, and of the end of a connection.
+            Raised::Queued if !shares => {
+                (events & self.sort.polled(self.port.want())).without(ALWAYS)
+            }
+            _ => Events::NONE,
+        }
+    }
+
     fn woken_without_events(&self) {
         self.port.recheck_later();
     }
@@ -236,6 +254,7 @@ pub(super) fn make(
     watched.allows(op.flags.into())?;
     let key = watched.key(op.want);
     let calls = match sort {
+        _ if watched.port.is_classic() => Calls::WokenInTurn,
         Sort::Any => Calls::Woken,
         Sort::Socket | Sort::Pipe => Calls::WokenWithFile,
     };

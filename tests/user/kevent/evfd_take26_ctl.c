@@ -27,8 +27,8 @@ HAS_SIZE(kevent_ioc_get_events, 48);
 /* The numbers of 2006. */
 _Static_assert(KEVENT_CTL_ADD == 0 && KEVENT_CTL_REMOVE == 1 && KEVENT_CTL_MODIFY == 2 &&
 	       KEVENT_CTL_READY == 3, "commands");
-_Static_assert(KEVENT_REQ_ONESHOT == 1 && KEVENT_REQ_ET == 4 && KEVENT_REQ_LAST_CHECK == 8 &&
-	       KEVENT_REQ_ALWAYS_QUEUE == 16, "flags");
+_Static_assert(KEVENT_REQ_ONESHOT == 1 && KEVENT_REQ_WAKEUP_ALL == 2 && KEVENT_REQ_ET == 4 &&
+	       KEVENT_REQ_LAST_CHECK == 8 && KEVENT_REQ_ALWAYS_QUEUE == 16, "flags");
 _Static_assert(KEVENT_RET_BROKEN == 1 && KEVENT_RET_DONE == 2, "results");
 _Static_assert(KEVENT_TIMER == 2 && KEVENT_POLL == 3 && KEVENT_MAX == 9, "types");
 

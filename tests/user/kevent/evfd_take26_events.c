@@ -144,6 +144,107 @@ TEST_F(events, et_gives_an_event_for_each_wake_up)
 	}
 }
 
+/* WAKEUP_ALL */
+
+/* Adds kevents for users first to last, for edges of the pipe. */
+static bool watch(int fd, int pipe, int first, int last, uint32_t flags)
+{
+	for (int user = first; user <= last; user++) {
+		if (take26_add(fd, KEVENT_POLL, pipe, user, POLLIN, KEVENT_REQ_ET | flags))
+			return false;
+	}
+	return true;
+}
+
+TEST_F(events, a_wake_up_is_for_one_kevent)
+{
+	ASSERT_TRUE(watch(self->fd, self->pipe[0], 1, 3, 0));
+	EXPECT_TRUE(fill(self->pipe));
+	EXPECT_EQ(1, take26_get_events(self->fd, 1, 8, 0, self->uk));
+	EXPECT_EQ(POLLIN, self->uk[0].ret_data[0]);
+	EXPECT_TRUE(take26_is_empty(self->fd));
+}
+
+TEST_F(events, with_wakeup_all_it_is_for_each)
+{
+	ASSERT_TRUE(watch(self->fd, self->pipe[0], 1, 3, KEVENT_REQ_WAKEUP_ALL));
+	EXPECT_TRUE(fill(self->pipe));
+	EXPECT_EQ(3, take26_get_events(self->fd, 1, 8, 0, self->uk));
+	EXPECT_EQ(KEVENT_REQ_ET | KEVENT_REQ_WAKEUP_ALL, self->uk[0].req_flags);
+}
+
+TEST_F(events, wakeup_all_takes_nothing_from_others)
+{
+	ASSERT_TRUE(watch(self->fd, self->pipe[0], 1, 3, 0));
+	ASSERT_TRUE(watch(self->fd, self->pipe[0], 4, 5, KEVENT_REQ_WAKEUP_ALL));
+	EXPECT_TRUE(fill(self->pipe));
+	EXPECT_EQ(3, take26_get_events(self->fd, 1, 8, 0, self->uk));
+	/* The flag of a kevent can change. */
+	EXPECT_EQ(0, take26_modify(self->fd, KEVENT_POLL, self->pipe[0], 4, POLLIN,
+				   KEVENT_REQ_ET));
+	EXPECT_TRUE(take26_gives(self->fd, 4, POLLIN));
+	EXPECT_TRUE(fill(self->pipe));
+	EXPECT_EQ(2, take26_get_events(self->fd, 1, 8, 0, self->uk));
+}
+
+TEST_F(events, a_wake_up_skips_kevents_that_are_ready)
+{
+	ASSERT_TRUE(watch(self->fd, self->pipe[0], 1, 3, 0));
+	for (int i = 0; i < 4; i++)
+		EXPECT_TRUE(fill(self->pipe));
+	EXPECT_EQ(3, take26_get_events(self->fd, 1, 8, 0, self->uk));
+	/* The fourth leaves no mark that would keep the last kevent from a later wake-up. */
+	for (int i = 0; i < 3; i++)
+		EXPECT_TRUE(fill(self->pipe));
+	EXPECT_EQ(3, take26_get_events(self->fd, 1, 8, 0, self->uk));
+}
+
+TEST_F(events, a_wake_up_is_for_one_of_several_queues)
+{
+	int fd[3], got = 0;
+
+	for (int i = 0; i < 3; i++) {
+		fd[i] = take26_open();
+		ASSERT_GE(fd[i], 0);
+		ASSERT_EQ(0, take26_add(fd[i], KEVENT_PIPE, self->pipe[0], 1, KEVENT_SOCKET_RECV,
+					0));
+	}
+	EXPECT_TRUE(fill(self->pipe));
+	for (int i = 0; i < 3; i++)
+		got += take26_get_events(fd[i], 1, 1, 0, self->uk);
+	EXPECT_EQ(1, got);
+	/* The end of the pipe is for all. */
+	close(self->pipe[1]);
+	for (int i = 0; i < 3; i++) {
+		EXPECT_EQ(1, take26_get_events(fd[i], 1, 1, 0, self->uk));
+		EXPECT_TRUE(self->uk[0].ret_data[0] & POLLHUP);
+		close(fd[i]);
+	}
+}
+
+/* Nor is anybody else kept from it. */
+TEST_F(events, other_waiters_are_woken_too)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	struct call reader = { .make = call_read, .fd = self->pipe[0], .size = 1 };
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+
+	ASSERT_GE(epoll, 0);
+	ASSERT_EQ(0, epoll_ctl(epoll, EPOLL_CTL_ADD, self->pipe[0], &event));
+	ASSERT_TRUE(watch(self->fd, self->pipe[0], 1, 2, 0));
+	EXPECT_TRUE(fill(self->pipe));
+	EXPECT_EQ(1, epoll_wait(epoll, &event, 1, 0));
+	EXPECT_TRUE(drain(self->pipe));
+	EXPECT_EQ(1, take26_get_events(self->fd, 1, 8, 0, self->uk));
+	ASSERT_EQ(0, fcntl(self->pipe[0], F_SETFL, 0));
+	ASSERT_TRUE(call_start_blocked(&reader));
+	EXPECT_TRUE(fill(self->pipe));
+	ASSERT_TRUE(call_ends(&reader));
+	EXPECT_EQ(1, reader.ret);
+	EXPECT_EQ(1, take26_get_events(self->fd, 1, 8, 0, self->uk));
+	close(epoll);
+}
+
 /* Without LAST_CHECK, the event of an edge is copied although the file is not ready. */
 TEST_F(events, last_check_drops_a_stale_event)
 {
@@ -266,7 +367,7 @@ TEST_F(events, a_timer_becomes_periodic)
 
 /* Numbers of events */
 
-/* In 2006, it waited for one. */
+/* In 2006, it waited for an event. */
 TEST_F(events, waits_for_min_nr)
 {
 	struct getter getter;

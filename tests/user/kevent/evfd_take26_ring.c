@@ -240,9 +240,10 @@ TEST_F(ring, oneshot_and_levels)
 	int pipe[2];
 
 	ASSERT_EQ(0, pipe2(pipe, O_NONBLOCK));
-	EXPECT_EQ(0, take26_add(self->fd, KEVENT_POLL, pipe[0], 10, POLLIN, 0));
+	EXPECT_EQ(0, take26_add(self->fd, KEVENT_POLL, pipe[0], 10, POLLIN,
+				KEVENT_REQ_WAKEUP_ALL));
 	EXPECT_EQ(0, take26_add(self->fd, KEVENT_POLL, pipe[0], 11, POLLIN,
-				KEVENT_REQ_ONESHOT | KEVENT_REQ_ET));
+				KEVENT_REQ_WAKEUP_ALL | KEVENT_REQ_ONESHOT | KEVENT_REQ_ET));
 	EXPECT_EQ(1, write(pipe[1], "", 1));
 	EXPECT_EQ(2, ring_wait(self->fd, 0, 0, -1));
 	EXPECT_EQ(-ENODEV, take26_remove(self->fd, KEVENT_POLL, pipe[0], 11));

@@ -282,7 +282,7 @@ fn ukevent(other: u8, a: u8, b: u8, c: u8) -> uapi::ukevent {
     };
     let flags = match c {
         0xf0.. => 1 << (c % 8 + 4),
-        _ => ((u32::from(b / 8) * 2) & !2) | u32::from(c / 8 % 2),
+        _ => (u32::from(b / 8) * 2) | u32::from(c / 8 % 2),
     };
     let mut uk = uapi::ukevent {
         type_,
