@@ -5,7 +5,7 @@
 //!
 //! `shim.rs` and `abstractions.rs` replace the parts of the kernel that these files use, on loom's
 //! atomics. `model.rs` models the users of the counter: `src/eventfd/mod.rs` and the kernel's wait
-//! queues. `model_kevent.rs` models `src/kevent/queue.rs` and the program that consumes its events.
+//! queues. `model_kevent.rs` models `src/kevent/queue/` and the program that consumes its events.
 //!
 //! Each of these features must make some tests fail with a certain message. Those are marked
 //! `should_panic`.

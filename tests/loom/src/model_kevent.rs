@@ -3,9 +3,9 @@
 //! A model of a queue of kevents and of the program that consumes its events.
 //!
 //! The methods [`Queue::raise`], [`Queue::requeue`], [`Queue::wait`] and [`Queue::poll`] are those of
-//! the same names in `src/kevent/queue.rs`, without deferral, interest masks and single events. That file cannot be
-//! compiled here because it needs mutexes, poll tables and pinned initialisation. The program
-//! follows the UAPI header `<linux/kevent.h>`, with C11's orders.
+//! the same names in `src/kevent/queue/`, without deferral, interest masks and single events. Those
+//! files cannot be compiled here because they need mutexes, poll tables and pinned initialisation. The
+//! program follows the UAPI header `<linux/kevent.h>`, with C11's orders.
 
 use crate::{
     abstractions::{
