@@ -96,34 +96,24 @@ report_run() {
 	echo "# $kernel, $name: all programs took $(cat "$output.seconds") s"
 }
 
-# run_two KERNEL NAME PROGRAM... -- NAME PROGRAM...: run and report two guests at once. Most
-# programs leave a processor of the guest idle most of the time, so a second guest takes
-# little more time.
-run_two() {
-	local kernel=$1 one=()
-	shift
-	while [ "$1" != -- ]; do
-		one+=("$1")
-		shift
-	done
-	shift
-	run "$kernel" "${one[@]}" &
-	run "$kernel" "$@" &
-	wait
-	report_run "$kernel" "${one[@]}"
-	report_run "$kernel" "$@"
-}
-
 odd=() even=()
 for i in "${!names[@]}"; do
 	if ((i % 2)); then odd+=("${names[i]}"); else even+=("${names[i]}"); fi
 done
+# Most programs leave a processor of the guest idle most of the time, so a second guest
+# takes little more time.
 for kernel in $kernels; do
+	[ "$kernel" != "$racing" ] || continue
 	if [ "$kernel" = "$first" ]; then
-		run_two "$kernel" "64 bits" "${names[@]}" -- "32 bits" "${names[@]/%/32}"
-	elif [ "$kernel" != "$racing" ]; then
-		run_two "$kernel" "guest 1" "${even[@]}" -- "guest 2" "${odd[@]}"
+		one=("64 bits" "${names[@]}") two=("32 bits" "${names[@]/%/32}")
+	else
+		one=("guest 1" "${even[@]}") two=("guest 2" "${odd[@]}")
 	fi
+	run "$kernel" "${one[@]}" &
+	run "$kernel" "${two[@]}" &
+	wait
+	report_run "$kernel" "${one[@]}"
+	report_run "$kernel" "${two[@]}"
 done
 GUEST_OPTIONS=(--smp 1)
 run "$first" "one processor" "${SLEEPERS[@]}" "${SLEEPERS[@]/%/32}" &
