@@ -240,7 +240,8 @@ static int run_posters(struct poster *posters)
 	if (error)
 		i--;
 	while (i--) {
-		wait_for_completion(&posters[i].done);
+		/* On a busy host, this may take longer than the limit for hung tasks. */
+		wait_for_completion_state(&posters[i].done, TASK_IDLE);
 		/* The last handler may still be returning from its batch. */
 		irq_work_sync(&posters[i].raise);
 		irq_work_sync(&posters[i].work);
