@@ -14,6 +14,7 @@ pub use kernel::{
         ENOSYS,
         ENOTSOCK,
         EOPNOTSUPP,
+        EREMOTE,
         ETIME, //
     },
     module::{
@@ -85,6 +86,8 @@ mod linux_7_2 {
     pub const ENOTSOCK: Error = error(bindings::ENOTSOCK);
     /// As in 7.3's `kernel::error::code`.
     pub const EOPNOTSUPP: Error = error(bindings::EOPNOTSUPP);
+    /// As in 7.3's `kernel::error::code`.
+    pub const EREMOTE: Error = error(bindings::EREMOTE);
     /// As in 7.3's `kernel::error::code`.
     pub const ETIME: Error = error(bindings::ETIME);
     /// In 7.3, this is a variant of the type.

@@ -19,6 +19,7 @@
 #include "list.h"
 #include "memory.h"
 #include "poll.h"
+#include "process.h"
 #include "signal.h"
 #include "stream.h"
 #include "time.h"

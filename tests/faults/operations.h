@@ -5,6 +5,7 @@
 
 #include "epoll.h"
 #include "kevent_raw.h"
+#include "pidfd.h"
 #include "signal.h"
 #include "timer.h"
 #include "uring.h"
@@ -634,6 +635,35 @@ static long add_socket(struct scene *scene)
 	return add_kevent(scene, raw_add(KEVENT_SOCKET, scene->pipe[0], KEVENT_SOCKET_RECV));
 }
 
+/* The child ends with the process of the scene. */
+static bool a_queue_and_a_child(struct scene *scene)
+{
+	pid_t child;
+
+	if (!a_queue(scene))
+		return false;
+	child = fork_child();
+	if (!child) {
+		pause();
+		_exit(1);
+	}
+	scene->fd = open_pidfd(child, 0);
+	return scene->fd >= 0;
+}
+
+static long add_process(struct scene *scene)
+{
+	return add_kevent(scene, raw_add(KEVENT_PROCESS, scene->fd, KEVENT_PROCESS_EXIT));
+}
+
+static bool process_is_added(struct scene *scene, long ret)
+{
+	return ret == 0 && raw_drain(&scene->queue) == 0 &&
+	       !syscall(SYS_pidfd_send_signal, scene->fd, SIGKILL, NULL, 0) &&
+	       gives_an_event(scene) &&
+	       raw_slot(&scene->queue, (uint32_t)scene->memory[0])->data == SIGKILL;
+}
+
 /* A pipe that is open for reading and writing has two wait queues. */
 static bool a_queue_and_two_ways(struct scene *scene)
 {
@@ -1022,6 +1052,7 @@ static const struct operation operations[] = {
 	{ "add a pipe to read", a_queue, add_pipe_to_read, pipe_is_added },
 	{ "add a pipe with bytes", a_queue_and_bytes, add_pipe_with_bytes, bytes_are_counted },
 	{ "add a socket", a_queue_and_sockets, add_socket, pipe_is_added },
+	{ "add a process", a_queue_and_a_child, add_process, process_is_added },
 	{ "add a pipe, two wait queues", a_queue_and_two_ways, add_two_ways, pipe_is_added },
 	{ "add an eventfd", a_queue_and_an_eventfd, add_eventfd, event_is_there },
 	{ "add a timer", a_queue, add_timer, event_is_there },

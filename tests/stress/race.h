@@ -7,13 +7,17 @@
 #define STRESS_RACE_H
 
 #include "kevent_raw.h"
+#include "pidfd.h"
 #include "signal.h"
 #include "timer.h"
 #include "uring.h"
 
 #include <linux/aio_abi.h>
 
-/* The descriptor of a kind is at SLOT_FIRST + kind; all other descriptors are lower. */
+/*
+ * The descriptor of a kind is at SLOT_FIRST + kind, and a pidfd of the last child at
+ * SLOT_CHILD. All other descriptors are lower.
+ */
 enum kind {
 	EVENT,
 	TIMER,
@@ -25,6 +29,7 @@ enum kind {
 };
 
 #define SLOT_FIRST	200
+#define SLOT_CHILD	(SLOT_FIRST + KINDS)
 
 /* Upper bounds for the numbers of calls and disturbers. */
 #define CALLS_MAX	96
@@ -115,14 +120,16 @@ static inline struct kevent_op race_add(unsigned int n)
 	};
 	struct kevent_op op;
 
-	if (n % 3 == 0)
+	if (n % 12 == 0)
+		op = raw_add(KEVENT_PROCESS, SLOT_CHILD, KEVENT_PROCESS_EXIT);
+	else if (n % 3 == 0)
 		op = raw_add(KEVENT_USER, n / 3 % 8, 0xff);
 	else if (n % 3 == 1)
 		op = raw_add(KEVENT_POLL, SLOT_FIRST + n / 3 % KINDS, POLLIN | POLLOUT);
 	else
 		op = raw_add_timer(clocks[n / 3 % 4], 1 + n % 300000, n % 2 * 1000);
 	op.flags = flags[n / 24 % 4];
-	if (n % 3 != 1)
+	if (op.type != KEVENT_POLL && op.type != KEVENT_PROCESS)
 		op.flags &= ~KEVENT_ET;
 	return op;
 }
@@ -140,7 +147,10 @@ static inline struct ukevent race_ukevent(unsigned int n)
 		.req_flags = flags[n / 24 % ARRAY_SIZE(flags)],
 	};
 
-	if (n % 3 == 0) {
+	if (n % 12 == 0) {
+		uk.type = KEVENT_PROCESS;
+		uk.id.raw[0] = SLOT_CHILD;
+	} else if (n % 3 == 0) {
 		uk.type = KEVENT_USER;
 		uk.id.raw[0] = n / 3 % 8;
 	} else if (n % 3 == 1) {

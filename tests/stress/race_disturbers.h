@@ -103,7 +103,17 @@ static inline void start_waiters(unsigned int n)
 			       (void *)(intptr_t)slot((n + i) % KINDS));
 }
 
-/* Forks a child that ends by itself, and replaces a descriptor meanwhile. */
+/* Puts a pidfd into the slot for it. */
+static inline bool replace_child(pid_t child)
+{
+	int pidfd = open_pidfd(child, 0);
+	bool good = dup3(pidfd, SLOT_CHILD, O_CLOEXEC) == SLOT_CHILD;
+
+	close(pidfd);
+	return good;
+}
+
+/* Forks a child that ends by itself, and replaces descriptors meanwhile. */
 static inline bool fork_and(unsigned int n, void (*child_does)(unsigned int n))
 {
 	pid_t child = fork_child();
@@ -114,7 +124,7 @@ static inline bool fork_and(unsigned int n, void (*child_does)(unsigned int n))
 		child_does(n);
 		_exit(1);
 	}
-	good = child > 0 && disturb_close(n);
+	good = child > 0 && replace_child(child) && disturb_close(n);
 	return child > 0 && waitpid(child, &status, 0) == child && !status && good;
 }
 

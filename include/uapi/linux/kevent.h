@@ -178,6 +178,11 @@ struct kevent_setup {
  * either. All three types also get POLLERR and POLLHUP, unasked, with the bits
  * of poll(2).
  *
+ * %KEVENT_PROCESS: the process of the pidfd @id, with the event
+ * %KEVENT_PROCESS_EXIT when its last thread has ended. From then on, @data of the
+ * slot is the exit status, as of wait4(2), or %KEVENT_PROCESS_REAPED if the process
+ * had been reaped before it was added. The parent must still wait for the process.
+ *
  * %KEVENT_USER: events that the program raises. Their meaning is the program's.
  *
  * The values below KEVENT_USER are those of 2006.
@@ -187,6 +192,7 @@ struct kevent_setup {
 #define KEVENT_POLL		3
 #define KEVENT_PIPE		6
 #define KEVENT_USER		16
+#define KEVENT_PROCESS		17
 
 /* The event of a %KEVENT_TIMER. */
 #define KEVENT_TIMER_FIRED	0x1
@@ -195,6 +201,12 @@ struct kevent_setup {
 #define KEVENT_SOCKET_RECV	0x1
 #define KEVENT_SOCKET_ACCEPT	0x2
 #define KEVENT_SOCKET_SEND	0x4
+
+/* The event of a %KEVENT_PROCESS. */
+#define KEVENT_PROCESS_EXIT	0x1
+
+/* @data of a %KEVENT_PROCESS without a status. PIDFD_GET_INFO tells the status. */
+#define KEVENT_PROCESS_REAPED	(1ULL << 32)
 
 /**
  * DOC: Operations
@@ -358,7 +370,8 @@ struct kevent_submit {
  * An operation that cannot be read, or whose result cannot be written, ends the
  * call. It does not count as done, and an ADD is undone. Results of operations:
  *
- * EBADF: ADD: id is not an open descriptor
+ * EBADF: ADD: id is not an open descriptor; ADD of a %KEVENT_PROCESS: it is no
+ *	pidfd
  * EBUSY: REQUEUE: another thread does the same
  * EEXIST: ADD: the queue has a kevent with this type, id and user
  * EINTR: REQUEUE: a signal is pending
@@ -373,6 +386,8 @@ struct kevent_submit {
  *	MOD: %KEVENT_BYTES, and the kernel cannot count the bytes of this socket
  * EPERM: ADD: the descriptor cannot be polled; an alarm clock, and the caller
  *	does not have CAP_WAKE_ALARM
+ * EREMOTE: ADD of a %KEVENT_PROCESS: the process is not in the caller's PID
+ *	namespace or in one below it
  */
 #define KEVENT_IOC_SUBMIT	_IOWR(KEVENT_IOC_MAGIC, 0x41, struct kevent_submit)
 
@@ -381,8 +396,8 @@ struct kevent_submit {
  *
  * Numbers and structures are those of "take26", which was posted on 30 November
  * 2006. Such a queue holds 4096 kevents, or as many as %KEVENT_IOC_INIT says. Its
- * types are %KEVENT_TIMER, %KEVENT_POLL, %KEVENT_SOCKET, %KEVENT_PIPE and
- * %KEVENT_USER, with these ids:
+ * types are %KEVENT_TIMER, %KEVENT_POLL, %KEVENT_SOCKET, %KEVENT_PIPE,
+ * %KEVENT_PROCESS and %KEVENT_USER, with these ids:
  *
  * %KEVENT_TIMER: a period on CLOCK_MONOTONIC, raw[0] in seconds and raw[1] in
  * nanoseconds. The timer starts with %KEVENT_CTL_ADD. It begins its next period
@@ -390,7 +405,8 @@ struct kevent_submit {
  * %KEVENT_REQ_ONESHOT there is a single expiration.
  *
  * %KEVENT_POLL, %KEVENT_SOCKET and %KEVENT_PIPE: raw[0] is a descriptor, raw[1] is
- * 0. Without %KEVENT_REQ_ET, the event is copied as long as the file is ready.
+ * 0. Without %KEVENT_REQ_ET, the event is copied as long as the file is ready. The
+ * same holds for %KEVENT_PROCESS, whose process stays ended.
  *
  * %KEVENT_USER: any value. The program raises the event by %KEVENT_CTL_READY.
  */
@@ -468,9 +484,9 @@ struct kevent_id {
  * @req_flags: KEVENT_REQ_* flags
  * @ret_flags: KEVENT_RET_* flags; only the kernel sets them
  * @ret_data: for an event, the first number is the time of a timer's last
- *	expiration in milliseconds of CLOCK_MONOTONIC, or the events of another
- *	type. The second is 0, or with %KEVENT_RET_BROKEN an error number. Only
- *	the kernel sets them.
+ *	expiration in milliseconds of CLOCK_MONOTONIC, the exit status of a
+ *	process (0xffffffff: none), or the events of another type. The second is
+ *	0, or with %KEVENT_RET_BROKEN an error number. Only the kernel sets them.
  * @user: any value of the program
  * @ptr: the same as a pointer
  *

@@ -47,15 +47,17 @@ pub trait Woken: Send + Sync {
     ///
     /// Context: any in which wait queues are woken, with the lock of the queue held. Must not
     /// sleep, and must not take a lock in which this file's queues are woken.
-    fn woken(&self, events: Events);
+    fn woken(&self, _events: Events) {}
 
     /// The same of a poller with [`Calls::WokenWithFile`]. Context: like that of [`Woken::woken`].
-    fn woken_with_file(&self, events: Events, file: Unreleased<'_>);
+    fn woken_with_file(&self, _events: Events, _file: Unreleased<'_>) {}
 
     /// The same of a poller with [`Calls::WokenInTurn`]. Others on the same queue have taken the
     /// events `taken`. Returns the events that no later one should take. Context: like that of
     /// [`Woken::woken`].
-    fn woken_in_turn(&self, events: Events, taken: Events, file: Unreleased<'_>) -> Events;
+    fn woken_in_turn(&self, _events: Events, _taken: Events, _file: Unreleased<'_>) -> Events {
+        Events::NONE
+    }
 
     /// Runs for each wake-up that does not say it. Context: like that of [`Woken::woken`].
     fn woken_without_events(&self);

@@ -62,6 +62,11 @@ impl Unreleased<'_> {
         Self(file, PhantomData)
     }
 
+    /// The pointer.
+    pub(in crate::abstractions) fn as_ptr(self) -> *mut bindings::file {
+        self.0
+    }
+
     /// Whether it is a socket that listens, by `SO_ACCEPTCONN`. Context: any.
     pub fn listens(&self) -> bool {
         // SAFETY: By the type invariant.

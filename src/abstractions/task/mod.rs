@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The current task: its signals.
+//! The signals of the current task, and the end of processes.
 //!
 //! | module | C API |
 //! | --- | --- |
+//! | [`process`] | `struct pid` of a pidfd |
 //! | [`siginfo`] | `kernel_siginfo_t` |
 //! | [`signal`] | pending signals, `sigset_t` |
 
+pub mod process;
 pub mod siginfo;
 pub mod signal;

@@ -6,6 +6,7 @@
 //! [`Kind`].
 
 mod file;
+mod process;
 mod timer;
 mod user;
 
@@ -28,6 +29,7 @@ use kernel::{
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
     File(Sort),
+    Process,
     Timer,
     User,
 }
@@ -40,6 +42,7 @@ impl Kind {
             uapi::KEVENT_SOCKET => Ok(Self::File(Sort::Socket)),
             uapi::KEVENT_PIPE => Ok(Self::File(Sort::Pipe)),
             uapi::KEVENT_TIMER => Ok(Self::Timer),
+            uapi::KEVENT_PROCESS => Ok(Self::Process),
             uapi::KEVENT_USER => Ok(Self::User),
             _ => Err(EINVAL),
         }
@@ -49,6 +52,7 @@ impl Kind {
     pub(crate) fn events(self) -> u32 {
         match self {
             Self::File(sort) => sort.events(),
+            Self::Process => process::EVENTS,
             Self::Timer => timer::EVENTS,
             Self::User => u32::MAX,
         }
@@ -72,6 +76,7 @@ impl Kind {
     ) -> Result {
         match self {
             Self::File(sort) => file::make(op, sort, port, is_queue, room),
+            Self::Process => process::make(op, port, room),
             Self::Timer => timer::make(op, port, room),
             Self::User => user::make(port, room),
         }
@@ -80,7 +85,7 @@ impl Kind {
     /// Like [`Source::needs_walk`](super::source::Source::needs_walk) of the source that [`Kind::make`] makes.
     pub(crate) fn needs_walk(self, op: &uapi::kevent_op) -> bool {
         match self {
-            Self::File(_) => file::needs_walk(op.flags.into()),
+            Self::File(_) | Self::Process => file::needs_walk(op.flags.into()),
             Self::Timer => timer::rests(op),
             Self::User => false,
         }
@@ -90,7 +95,7 @@ impl Kind {
     pub(crate) fn flags(self) -> u32 {
         let all = uapi::KEVENT_ONESHOT | uapi::KEVENT_DISPATCH;
         match self {
-            Self::File(Sort::Any) => all | uapi::KEVENT_ET,
+            Self::File(Sort::Any) | Self::Process => all | uapi::KEVENT_ET,
             Self::File(_) => all | uapi::KEVENT_ET | uapi::KEVENT_BYTES,
             Self::Timer => all | uapi::KEVENT_TIMER_ABSTIME,
             Self::User => all,

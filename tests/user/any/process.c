@@ -6,6 +6,7 @@
  */
 #include "any.h"
 #include "fd_passing.h"
+#include "pidfd.h"
 
 /* In <linux/fcntl.h>, which does not go with <fcntl.h>. */
 #ifndef F_DUPFD_QUERY
@@ -292,7 +293,7 @@ TEST_F(own, taken_from_another_process)
 			_exit(1);
 		_exit(!any_gives(self->kind, go, GO) || !any_gives(self->kind, made, 5));
 	}
-	pidfd = syscall(SYS_pidfd_open, child, 0);
+	pidfd = open_pidfd(child, 0);
 	ASSERT_GE(pidfd, 0);
 	other = syscall(SYS_pidfd_getfd, pidfd, (int)efd_take(ready), 0);
 	ASSERT_GE(other, 0);

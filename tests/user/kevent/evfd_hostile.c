@@ -4,7 +4,10 @@
  * every way. Only the program itself suffers: no call hangs, and another queue works.
  */
 #include "epoll.h"
+#include "pidfd.h"
 #include "queue.h"
+
+#include <sys/wait.h>
 
 #define SLOTS		64
 #define RUN_MS		2000
@@ -15,6 +18,8 @@
 struct attack {
 	struct kevent_queue q;
 	int pipes[2];
+	/* Of this process, then of the last child. */
+	int pidfd;
 
 	_Atomic uint64_t *handles;
 	_Atomic bool stop;
@@ -113,6 +118,10 @@ static struct kevent_op random_op(struct attack *attack, uint64_t *state)
 	if (number & 64)
 		return kevent_op_add(KEVENT_POLL, attack->pipes[number >> 7 & 1], number >> 32,
 				     number, number >> 8 & (KEVENT_ONESHOT | KEVENT_ET));
+	if (number & 16 && number & 32)
+		return kevent_op_add(KEVENT_PROCESS, attack->pidfd, number >> 32,
+				     KEVENT_PROCESS_EXIT,
+				     number >> 8 & (KEVENT_ONESHOT | KEVENT_ET));
 	if (number & 32)
 		return kevent_op_timer(CLOCK_MONOTONIC | number >> 32 << 32, number, 1000 << 10,
 				       number & 128 ? 0 : number >> 8 & 0xfffff, 0,
@@ -190,6 +199,24 @@ static void *fill_and_drain(void *arg)
 	return NULL;
 }
 
+static void *end_processes(void *arg)
+{
+	struct attack *attack = arg;
+
+	while (!attack->stop) {
+		pid_t child = fork_child();
+		int pidfd;
+
+		if (!child)
+			_exit(0);
+		pidfd = open_pidfd(child, 0);
+		dup3(pidfd, attack->pidfd, O_CLOEXEC);
+		close(pidfd);
+		waitpid(child, NULL, 0);
+	}
+	return NULL;
+}
+
 typedef void *(*attacker)(void *attack);
 
 /* Runs the threads for a while: false if a thread hangs. */
@@ -251,6 +278,8 @@ FIXTURE_SETUP(hostile)
 {
 	ASSERT_EQ(0, kevent_open(&self->attack.q, SLOTS, 0));
 	ASSERT_EQ(0, pipe2(self->attack.pipes, O_CLOEXEC));
+	self->attack.pidfd = open_pidfd(getpid(), 0);
+	ASSERT_GE(self->attack.pidfd, 0);
 }
 
 FIXTURE_TEARDOWN(hostile)
@@ -262,6 +291,7 @@ TEST_F(hostile, writers_everywhere)
 {
 	static const attacker attackers[] = {
 		write_everywhere, write_everywhere, operate, operate, poll_it, fill_and_drain,
+		end_processes,
 	};
 
 	EXPECT_TRUE(run(&self->attack, attackers, ARRAY_SIZE(attackers)));
@@ -272,6 +302,7 @@ TEST_F(hostile, writers_of_words_that_the_kernel_reads)
 {
 	static const attacker attackers[] = {
 		write_there, write_there, operate, operate, consume, poll_it, fill_and_drain,
+		end_processes,
 	};
 
 	EXPECT_TRUE(run(&self->attack, attackers, ARRAY_SIZE(attackers)));

@@ -6,6 +6,7 @@
 #define ALL_KINDS
 #include "any.h"
 #include "ends.h"
+#include "pidfd.h"
 #include "queue.h"
 
 #include <sys/timerfd.h>
@@ -424,7 +425,7 @@ TEST_F(poll, the_end_of_a_process)
 		pause();
 		_exit(0);
 	}
-	fd = syscall(SYS_pidfd_open, child, 0);
+	fd = open_pidfd(child, 0);
 	ASSERT_NE(0, queue_add_poll(&self->q, fd, POLLIN, 0));
 	EXPECT_TRUE(queue_stays_empty(&self->q));
 	ASSERT_EQ(0, kill(child, SIGKILL));

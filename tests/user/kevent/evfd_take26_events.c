@@ -5,6 +5,7 @@
  */
 #include "fault.h"
 #include "signal.h"
+#include "pidfd.h"
 #include "take26.h"
 
 #include <sys/epoll.h>
@@ -781,7 +782,7 @@ TEST_F(events, a_child_that_ends)
 
 	if (!child)
 		pause();
-	pidfd = syscall(SYS_pidfd_open, child, 0);
+	pidfd = open_pidfd(child, 0);
 	ASSERT_GE(pidfd, 0);
 	EXPECT_EQ(0, take26_add(self->fd, KEVENT_POLL, pidfd, 1, POLLIN, 0));
 	EXPECT_EQ(0, kill(child, SIGKILL));

@@ -7,6 +7,7 @@
 #include "epoll.h"
 #include "signal.h"
 #include "fd_passing.h"
+#include "pidfd.h"
 
 #define USR	(sig_bit(SIGUSR1) | sig_bit(SIGUSR2))
 
@@ -97,7 +98,7 @@ TEST_F(process, taken_from_another_process)
 		while (1)
 			pause();
 	}
-	pidfd = syscall(SYS_pidfd_open, child, 0);
+	pidfd = open_pidfd(child, 0);
 	other = syscall(SYS_pidfd_getfd, pidfd, fd, 0);
 	ASSERT_GE(other, 0);
 	ASSERT_EQ(0, kill(child, SIGUSR1));

@@ -96,7 +96,9 @@ fn nanoseconds(x: u8) -> u64 {
 fn flags(a: u8, type_: u32) -> u8 {
     let bits = a >> 3;
     let own = match type_ {
-        uapi::KEVENT_POLL | uapi::KEVENT_SOCKET | uapi::KEVENT_PIPE => uapi::KEVENT_ET,
+        uapi::KEVENT_POLL | uapi::KEVENT_SOCKET | uapi::KEVENT_PIPE | uapi::KEVENT_PROCESS => {
+            uapi::KEVENT_ET
+        }
         uapi::KEVENT_TIMER => uapi::KEVENT_TIMER_ABSTIME,
         _ => 0,
     };
@@ -129,6 +131,28 @@ fn listener() -> [i32; 2] {
     }
 }
 
+/// The pidfd of a child that ends soon, or has been waited for.
+fn process(a: u8) -> i32 {
+    let mut pidfd = -1;
+    let time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: i64::from(a >> 3) * 20_000,
+    };
+    let flags = libc::CLONE_FILES | libc::CLONE_PIDFD;
+    // SAFETY: The child runs with a copy of this stack, and makes two calls with valid arguments.
+    unsafe {
+        let pid = libc::syscall(libc::SYS_clone, flags, 0, &mut pidfd, 0, 0);
+        if pid == 0 {
+            libc::syscall(libc::SYS_nanosleep, &time, 0);
+            libc::syscall(libc::SYS_exit_group, i32::from(a));
+        }
+        if a & 8 != 0 && pid > 0 {
+            libc::waitpid(pid as i32, ptr::null_mut(), libc::__WALL);
+        }
+    }
+    pidfd
+}
+
 fn handle(which: u8) -> u64 {
     match which {
         0xf0.. => number(which & 15),
@@ -145,7 +169,7 @@ fn add(other: u8, a: u8, b: u8, c: u8) -> uapi::kevent_op {
         uapi::KEVENT_USER,
         uapi::KEVENT_SOCKET,
         uapi::KEVENT_TIMER,
-        uapi::KEVENT_USER,
+        uapi::KEVENT_PROCESS,
         uapi::KEVENT_PIPE,
         uapi::KEVENT_SOCKET,
     ];
@@ -168,6 +192,10 @@ fn add(other: u8, a: u8, b: u8, c: u8) -> uapi::kevent_op {
         uapi::KEVENT_SOCKET | uapi::KEVENT_PIPE => {
             op.id = descriptor(other) as u32 as u64;
             op.want = u32::from(b % 8);
+        }
+        uapi::KEVENT_PROCESS => {
+            op.id = descriptor(other) as u32 as u64;
+            op.want = u32::from(b % 8 != 0);
         }
         uapi::KEVENT_TIMER => {
             op.id = u64::from(clock(other) as u32) | (u64::from(c / 8) << 32);
@@ -266,7 +294,7 @@ fn ukevent(other: u8, a: u8, b: u8, c: u8) -> uapi::ukevent {
         poll,
         uapi::KEVENT_USER,
         uapi::KEVENT_TIMER,
-        uapi::KEVENT_USER,
+        uapi::KEVENT_PROCESS,
     ];
     let type_ = match a {
         0xf0.. => [0, 1, 9, 1 << 16][usize::from(a % 4)],
@@ -275,6 +303,7 @@ fn ukevent(other: u8, a: u8, b: u8, c: u8) -> uapi::ukevent {
     let (id, event) = match type_ {
         uapi::KEVENT_POLL => (descriptor(other) as u32 as u64, EVENTS[usize::from(b % 8)]),
         uapi::KEVENT_TIMER => (nanoseconds(other) << 32, u32::from(b != 0xff)),
+        uapi::KEVENT_PROCESS => (descriptor(other) as u32 as u64, u32::from(b % 8 != 0)),
         _ => (
             u64::from(other % 16),
             [1, 0xff, u32::MAX, 0][usize::from(b % 4)],
@@ -478,7 +507,7 @@ impl Caller {
         self.ioctl(fd, uapi::QUEUE_SETUP, argument, call.c);
     }
 
-    /// Makes two connected descriptors, whose close may end their kevents.
+    /// Makes two connected descriptors, whose close may end their kevents, or a pidfd.
     fn ends(&mut self, call: &Call) {
         let mut ends = [-1; 2];
         self.calls += 1;
@@ -499,6 +528,10 @@ impl Caller {
                 }
                 6 => {
                     ends = listener();
+                    ends[0]
+                }
+                7 => {
+                    ends[0] = process(call.a);
                     ends[0]
                 }
                 _ => libc::socketpair(
