@@ -10,11 +10,13 @@
 #include <linux/anon_inodes.h>
 #include <uapi/linux/eventpoll.h>
 #include <linux/fs.h>
+#include <linux/fsnotify_backend.h>
 
 #include "atomic.h"
 #include "closes.h"
 #include "file.h"
 #include "ida.h"
+#include "inode.h"
 #include "irq_work.h"
 #include "list.h"
 #include "memory.h"
@@ -41,6 +43,15 @@ const __u32 RUST_CONST_HELPER_EPOLLWRNORM = (__force __u32)EPOLLWRNORM;
 const __u32 RUST_CONST_HELPER_EPOLLRDHUP = (__force __u32)EPOLLRDHUP;
 const __u32 RUST_CONST_HELPER_EPOLLET = (__force __u32)EPOLLET;
 const __u32 RUST_CONST_HELPER_POLLFREE = (__force __u32)POLLFREE;
+const __u32 RUST_CONST_HELPER_FS_CREATE = FS_CREATE;
+const __u32 RUST_CONST_HELPER_FS_DELETE = FS_DELETE;
+const __u32 RUST_CONST_HELPER_FS_MODIFY = FS_MODIFY;
+const __u32 RUST_CONST_HELPER_FS_ATTRIB = FS_ATTRIB;
+const __u32 RUST_CONST_HELPER_FS_MOVED_FROM = FS_MOVED_FROM;
+const __u32 RUST_CONST_HELPER_FS_MOVED_TO = FS_MOVED_TO;
+const __u32 RUST_CONST_HELPER_FS_MOVE_SELF = FS_MOVE_SELF;
+const __u32 RUST_CONST_HELPER_FS_DELETE_SELF = FS_DELETE_SELF;
+const __u32 RUST_CONST_HELPER_FS_UNMOUNT = FS_UNMOUNT;
 const __u32 RUST_CONST_HELPER_FMODE_NOWAIT = (__force __u32)FMODE_NOWAIT;
 const __u32 RUST_CONST_HELPER_FMODE_STREAM = (__force __u32)FMODE_STREAM;
 const __s32 RUST_CONST_HELPER_IOCB_NOWAIT = (__force __s32)IOCB_NOWAIT;

@@ -31,7 +31,7 @@ pub(crate) mod queue;
 mod ring;
 mod slot;
 pub(crate) mod source;
-mod sources;
+pub(crate) mod sources;
 mod submit;
 pub(crate) mod table;
 mod wait;
@@ -48,6 +48,7 @@ use crate::{
             },
             closes,
             events::Events,
+            inode,
             miscdev::{
                 self,
                 DeviceFile, //
@@ -288,6 +289,7 @@ pub(crate) struct Registrations {
     #[pin]
     device: miscdev::Registration,
     closes: closes::Registration<Poller<Watched>>,
+    inodes: inode::Registration,
     deferred: irq_work::Registration<DeferQueue<Queue>>,
 }
 
@@ -299,6 +301,7 @@ impl Registrations {
         try_pin_init!(Self {
             deferred: queue::register_deferred()?,
             closes: poller::register_closes()?,
+            inodes: inode::Registration::new()?,
             device <- miscdev::Registration::files::<KeventFile>(),
         })
     }

@@ -121,6 +121,7 @@ fn add(
     if has_arguments(op) && !kind.takes_arguments() {
         return Err(EINVAL);
     }
+    let found = kind.find(op)?;
     let flags = kept(op.flags.into(), kind.needs_walk(op));
     let key = Key {
         kind: op.type_,
@@ -139,12 +140,13 @@ fn add(
     let number = place.number;
     let port = Port::new(place);
     let room = kevents.room(number)?;
-    kind.make(op, port, is_queue, room).inspect_err(|_| {
-        // It may have raised events before it failed.
-        if let Some((slot, _)) = queue.slot(number) {
-            slot.retract();
-        }
-    })?;
+    kind.make(op, &found, port, is_queue, room)
+        .inspect_err(|_| {
+            // It may have raised events before it failed.
+            if let Some((slot, _)) = queue.slot(number) {
+                slot.retract();
+            }
+        })?;
     let handle = kevents.fill(key)?;
     queue.count(&kevents);
     Ok(Done { handle, events: 0 })

@@ -11,6 +11,7 @@
 #include "uring.h"
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 /* The objects of a call. */
 struct scene {
@@ -664,6 +665,33 @@ static bool process_is_added(struct scene *scene, long ret)
 	       raw_slot(&scene->queue, (uint32_t)scene->memory[0])->data == SIGKILL;
 }
 
+#define FAULTS_FILE	"/tmp/faults"
+
+static bool a_queue_and_a_file(struct scene *scene)
+{
+	scene->fd = open(FAULTS_FILE, O_CREAT | O_RDWR, 0600);
+	return a_queue(scene) && scene->fd >= 0;
+}
+
+static long add_inode(struct scene *scene)
+{
+	return add_kevent(scene, raw_add(KEVENT_INODE, scene->fd, KEVENT_INODE_ATTRIB));
+}
+
+static long add_inode_by_name(struct scene *scene)
+{
+	struct kevent_op op = raw_add(KEVENT_INODE, AT_FDCWD, KEVENT_INODE_ATTRIB);
+
+	op.arg[0] = (uintptr_t)FAULTS_FILE;
+	return add_kevent(scene, op);
+}
+
+static bool inode_is_added(struct scene *scene, long ret)
+{
+	return ret == 0 && raw_drain(&scene->queue) == 0 && !fchmod(scene->fd, 0600) &&
+	       gives_an_event(scene);
+}
+
 /* A pipe that is open for reading and writing has two wait queues. */
 static bool a_queue_and_two_ways(struct scene *scene)
 {
@@ -1053,6 +1081,8 @@ static const struct operation operations[] = {
 	{ "add a pipe with bytes", a_queue_and_bytes, add_pipe_with_bytes, bytes_are_counted },
 	{ "add a socket", a_queue_and_sockets, add_socket, pipe_is_added },
 	{ "add a process", a_queue_and_a_child, add_process, process_is_added },
+	{ "add an inode", a_queue_and_a_file, add_inode, inode_is_added },
+	{ "add an inode by name", a_queue_and_a_file, add_inode_by_name, inode_is_added },
 	{ "add a pipe, two wait queues", a_queue_and_two_ways, add_two_ways, pipe_is_added },
 	{ "add an eventfd", a_queue_and_an_eventfd, add_eventfd, event_is_there },
 	{ "add a timer", a_queue, add_timer, event_is_there },

@@ -109,6 +109,18 @@ static inline uint64_t signal_mask(unsigned int n)
 #define RACE_SLOTS	256
 #define RACE_QUEUE_SIZE	(4 * 4096)
 
+/* A directory in which files come and go. */
+#define RACE_DIRECTORY	"/tmp"
+
+static inline struct kevent_op race_add_directory(unsigned int n)
+{
+	struct kevent_op op = raw_add(KEVENT_INODE, AT_FDCWD, 0xff);
+
+	op.arg[0] = (uintptr_t)RACE_DIRECTORY;
+	op.user = n % 7;
+	return op;
+}
+
 /* A random ADD, possible in most cases. */
 static inline struct kevent_op race_add(unsigned int n)
 {
@@ -122,6 +134,8 @@ static inline struct kevent_op race_add(unsigned int n)
 
 	if (n % 12 == 0)
 		op = raw_add(KEVENT_PROCESS, SLOT_CHILD, KEVENT_PROCESS_EXIT);
+	else if (n % 12 == 6)
+		op = race_add_directory(n);
 	else if (n % 3 == 0)
 		op = raw_add(KEVENT_USER, n / 3 % 8, 0xff);
 	else if (n % 3 == 1)

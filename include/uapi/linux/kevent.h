@@ -183,11 +183,29 @@ struct kevent_setup {
  * slot is the exit status, as of wait4(2), or %KEVENT_PROCESS_REAPED if the process
  * had been reaped before it was added. The parent must still wait for the process.
  *
+ * %KEVENT_INODE: a file or directory, that of the descriptor @id, which may be one
+ * of O_PATH. If @arg[0] of %KEVENT_OP_ADD is not 0, it points to a name instead, and
+ * @id is the descriptor of a directory or AT_FDCWD. @arg[1] is 0 or
+ * AT_SYMLINK_NOFOLLOW. The caller needs the right to read the file. An event is the
+ * set of changes since the last, as told by inotify(7), without names of entries:
+ *
+ * %KEVENT_INODE_CREATE, %KEVENT_INODE_REMOVE: of an entry of the directory
+ *
+ * %KEVENT_INODE_MODIFY, %KEVENT_INODE_ATTRIB: contents or attributes of the file,
+ * or of a file in the directory
+ *
+ * %KEVENT_INODE_MOVE: of an entry, out of the directory, into it or within it
+ *
+ * %KEVENT_INODE_MOVE_SELF, %KEVENT_INODE_DELETE_SELF: of the file itself
+ *
+ * %KEVENT_INODE_UNMOUNT: of its file system; also unasked
+ *
  * %KEVENT_USER: events that the program raises. Their meaning is the program's.
  *
  * The values below KEVENT_USER are those of 2006.
  */
 #define KEVENT_SOCKET		0
+#define KEVENT_INODE		1
 #define KEVENT_TIMER		2
 #define KEVENT_POLL		3
 #define KEVENT_PIPE		6
@@ -201,6 +219,16 @@ struct kevent_setup {
 #define KEVENT_SOCKET_RECV	0x1
 #define KEVENT_SOCKET_ACCEPT	0x2
 #define KEVENT_SOCKET_SEND	0x4
+
+/* The events of a %KEVENT_INODE. The first two are those of 2006. */
+#define KEVENT_INODE_CREATE	0x1
+#define KEVENT_INODE_REMOVE	0x2
+#define KEVENT_INODE_MODIFY	0x4
+#define KEVENT_INODE_ATTRIB	0x8
+#define KEVENT_INODE_MOVE	0x10
+#define KEVENT_INODE_MOVE_SELF	0x20
+#define KEVENT_INODE_DELETE_SELF	0x40
+#define KEVENT_INODE_UNMOUNT	0x80
 
 /* The event of a %KEVENT_PROCESS. */
 #define KEVENT_PROCESS_EXIT	0x1
@@ -370,6 +398,7 @@ struct kevent_submit {
  * An operation that cannot be read, or whose result cannot be written, ends the
  * call. It does not count as done, and an ADD is undone. Results of operations:
  *
+ * EACCES: ADD of a %KEVENT_INODE: the caller may not read the file
  * EBADF: ADD: id is not an open descriptor; ADD of a %KEVENT_PROCESS: it is no
  *	pidfd
  * EBUSY: REQUEUE: another thread does the same
@@ -378,9 +407,11 @@ struct kevent_submit {
  * EINVAL: an unknown operation, type or flag; a field without a meaning for it
  *	is not 0; ADD of a %KEVENT_PIPE: the descriptor is no pipe
  * ELOOP: ADD: the descriptor is a queue, an epoll or an io_uring instance
- * ENOENT: there is no kevent with this handle
+ * ENOENT: there is no kevent with this handle; ADD of a %KEVENT_INODE: there is
+ *	no such file. Other errors of a name are those of path_resolution(7).
  * ENOMEM: ADD, REQUEUE: not enough kernel memory
- * ENOSPC: ADD: the queue has no free slot
+ * ENOSPC: ADD: the queue has no free slot; ADD of a %KEVENT_INODE: the user has
+ *	too many of them
  * ENOTSOCK: ADD of a %KEVENT_SOCKET: the descriptor is no socket
  * EOPNOTSUPP: ADD: this kernel does not notify of the close of the file; ADD,
  *	MOD: %KEVENT_BYTES, and the kernel cannot count the bytes of this socket
@@ -397,7 +428,7 @@ struct kevent_submit {
  * Numbers and structures are those of "take26", which was posted on 30 November
  * 2006. Such a queue holds 4096 kevents, or as many as %KEVENT_IOC_INIT says. Its
  * types are %KEVENT_TIMER, %KEVENT_POLL, %KEVENT_SOCKET, %KEVENT_PIPE,
- * %KEVENT_PROCESS and %KEVENT_USER, with these ids:
+ * %KEVENT_INODE, %KEVENT_PROCESS and %KEVENT_USER, with these ids:
  *
  * %KEVENT_TIMER: a period on CLOCK_MONOTONIC, raw[0] in seconds and raw[1] in
  * nanoseconds. The timer starts with %KEVENT_CTL_ADD. It begins its next period
@@ -407,6 +438,8 @@ struct kevent_submit {
  * %KEVENT_POLL, %KEVENT_SOCKET and %KEVENT_PIPE: raw[0] is a descriptor, raw[1] is
  * 0. Without %KEVENT_REQ_ET, the event is copied as long as the file is ready. The
  * same holds for %KEVENT_PROCESS, whose process stays ended.
+ *
+ * %KEVENT_INODE: raw[0] is a descriptor, raw[1] is 0.
  *
  * %KEVENT_USER: any value. The program raises the event by %KEVENT_CTL_READY.
  */

@@ -7,6 +7,7 @@
 //! | [`anon_file`] | files on anonymous inodes, `struct file_operations` |
 //! | [`closes`] | notifications that a file is closed, `fsnotify` |
 //! | [`events`] | poll events, `__poll_t` |
+//! | [`inode`] | changes of inodes, `fsnotify`; `struct path` |
 //! | [`miscdev`] | misc devices that answer ioctls |
 //! | [`poll`] | `poll_table` |
 //! | [`poller`] | polling a file from the kernel, `vfs_poll()` |
@@ -16,6 +17,7 @@
 pub mod anon_file;
 pub mod closes;
 pub mod events;
+pub mod inode;
 pub mod miscdev;
 pub mod poll;
 pub mod poller;

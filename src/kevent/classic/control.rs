@@ -185,6 +185,8 @@ fn drop_kevent(queue: &Queue, kevents: &mut Kevents, number: u32) {
 fn add(queue: &Arc<Queue>, record: &Record, is_queue: fn(&File) -> bool) -> Result<Done> {
     let request = Request::of(record)?;
     let key = flags::key(record)?;
+    let op = request.operation(record);
+    let found = request.kind.find(&op)?;
     let mut kevents = queue.lock();
     if let Some(number) = kevents.find(&key) {
         if !queue.place(number).is_some_and(Place::has_ended) {
@@ -205,7 +207,7 @@ fn add(queue: &Arc<Queue>, record: &Record, is_queue: fn(&File) -> bool) -> Resu
     let room = kevents.room(number)?;
     request
         .kind
-        .make(&request.operation(record), port, is_queue, room)
+        .make(&op, &found, port, is_queue, room)
         .inspect_err(|_| {
             // It may have raised events before it failed.
             place.slot.retract();

@@ -6,6 +6,7 @@
 //! [`Kind`].
 
 mod file;
+pub(crate) mod inode;
 mod process;
 mod timer;
 mod user;
@@ -18,17 +19,24 @@ use super::{
     port::Port,
     source::Room, //
 };
-use crate::uapi;
+use crate::{
+    abstractions::file::inode::Path,
+    uapi, //
+};
 use core::pin::Pin;
 use kernel::{
     fs::File,
     prelude::*, //
 };
 
+/// What an operation names, looked up.
+pub(crate) struct Found(Option<Path>);
+
 /// The types of kevents.
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
     File(Sort),
+    Inode,
     Process,
     Timer,
     User,
@@ -42,6 +50,7 @@ impl Kind {
             uapi::KEVENT_SOCKET => Ok(Self::File(Sort::Socket)),
             uapi::KEVENT_PIPE => Ok(Self::File(Sort::Pipe)),
             uapi::KEVENT_TIMER => Ok(Self::Timer),
+            uapi::KEVENT_INODE => Ok(Self::Inode),
             uapi::KEVENT_PROCESS => Ok(Self::Process),
             uapi::KEVENT_USER => Ok(Self::User),
             _ => Err(EINVAL),
@@ -52,6 +61,7 @@ impl Kind {
     pub(crate) fn events(self) -> u32 {
         match self {
             Self::File(sort) => sort.events(),
+            Self::Inode => inode::EVENTS,
             Self::Process => process::EVENTS,
             Self::Timer => timer::EVENTS,
             Self::User => u32::MAX,
@@ -60,22 +70,35 @@ impl Kind {
 
     /// Whether the kevent watches a file, whose events are there or not whenever it is looked at.
     pub(crate) fn is_file(self) -> bool {
-        !matches!(self, Self::Timer | Self::User)
+        matches!(self, Self::File(_) | Self::Process)
     }
 
-    /// Makes the source of the kevent that `op` adds in `room`. It may raise events at once.
-    /// `is_queue` says whether a file is a queue, which no queue may watch.
+    /// Looks up what the operation `op` names, where that may wait for user memory or for a file
+    /// system.
+    ///
+    /// Context: task, may sleep, without locks. Errors: those of `KEVENT_OP_ADD`.
+    pub(crate) fn find(self, op: &uapi::kevent_op) -> Result<Found> {
+        Ok(Found(match self {
+            Self::Inode => Some(inode::find(op)?),
+            _ => None,
+        }))
+    }
+
+    /// Makes the source of the kevent that `op` adds in `room`, with the result of [`Kind::find`].
+    /// It may raise events at once. `is_queue` says whether a file is a queue, which no queue may watch.
     ///
     /// Context: task, may sleep. Errors: those of `KEVENT_OP_ADD`.
     pub(crate) fn make(
         self,
         op: &uapi::kevent_op,
+        found: &Found,
         port: Port,
         is_queue: fn(&File) -> bool,
         room: Pin<&mut Room>,
     ) -> Result {
         match self {
             Self::File(sort) => file::make(op, sort, port, is_queue, room),
+            Self::Inode => inode::make(op, found.0.as_ref().ok_or(EINVAL)?, port, room),
             Self::Process => process::make(op, port, room),
             Self::Timer => timer::make(op, port, room),
             Self::User => user::make(port, room),
@@ -87,7 +110,7 @@ impl Kind {
         match self {
             Self::File(_) | Self::Process => file::needs_walk(op.flags.into()),
             Self::Timer => timer::rests(op),
-            Self::User => false,
+            Self::Inode | Self::User => false,
         }
     }
 
@@ -98,12 +121,12 @@ impl Kind {
             Self::File(Sort::Any) | Self::Process => all | uapi::KEVENT_ET,
             Self::File(_) => all | uapi::KEVENT_ET | uapi::KEVENT_BYTES,
             Self::Timer => all | uapi::KEVENT_TIMER_ABSTIME,
-            Self::User => all,
+            Self::Inode | Self::User => all,
         }
     }
 
     /// Whether operations that make or set it have a meaning for `arg`.
     pub(crate) fn takes_arguments(self) -> bool {
-        matches!(self, Self::Timer)
+        matches!(self, Self::Inode | Self::Timer)
     }
 }

@@ -2,5 +2,6 @@
 
 //! Queues of kevents.
 
+mod inode;
 mod queue;
 mod table;

@@ -131,6 +131,22 @@ fn listener() -> [i32; 2] {
     }
 }
 
+/// A file, which may be deleted already, and its directory.
+fn file(a: u8) -> [i32; 2] {
+    let name = c"/tmp/fuzz".as_ptr();
+    // SAFETY: The names are strings.
+    unsafe {
+        let file = libc::open(name, libc::O_CREAT | libc::O_RDWR, 0o600);
+        if a & 8 != 0 {
+            libc::unlink(name);
+        }
+        if a & 16 != 0 {
+            libc::rename(name, c"/tmp/fuzz2".as_ptr());
+        }
+        [file, libc::open(c"/tmp".as_ptr(), libc::O_PATH)]
+    }
+}
+
 /// The pidfd of a child that ends soon, or has been waited for.
 fn process(a: u8) -> i32 {
     let mut pidfd = -1;
@@ -171,7 +187,7 @@ fn add(other: u8, a: u8, b: u8, c: u8) -> uapi::kevent_op {
         uapi::KEVENT_TIMER,
         uapi::KEVENT_PROCESS,
         uapi::KEVENT_PIPE,
-        uapi::KEVENT_SOCKET,
+        uapi::KEVENT_INODE,
     ];
     let type_ = match a {
         0xf4..0xf8 => a.into(),
@@ -196,6 +212,17 @@ fn add(other: u8, a: u8, b: u8, c: u8) -> uapi::kevent_op {
         uapi::KEVENT_PROCESS => {
             op.id = descriptor(other) as u32 as u64;
             op.want = u32::from(b % 8 != 0);
+        }
+        uapi::KEVENT_INODE => {
+            op.id = descriptor(other) as u32 as u64;
+            op.want = [0xff, 0x1f, 0xc, 0x40, 0, 1, 0xff, 0x100][usize::from(b % 8)];
+            if b & 8 != 0 {
+                op.id = libc::AT_FDCWD as i64 as u64;
+                op.arg[0] = [c"/tmp", c"/tmp/fuzz", c"", c"/proc/self/fd/3"]
+                    [usize::from((b >> 4) & 3)]
+                .as_ptr() as u64;
+                op.arg[1] = [0, libc::AT_SYMLINK_NOFOLLOW as u64][usize::from(b >> 7)];
+            }
         }
         uapi::KEVENT_TIMER => {
             op.id = u64::from(clock(other) as u32) | (u64::from(c / 8) << 32);
@@ -297,13 +324,14 @@ fn ukevent(other: u8, a: u8, b: u8, c: u8) -> uapi::ukevent {
         uapi::KEVENT_PROCESS,
     ];
     let type_ = match a {
-        0xf0.. => [0, 1, 9, 1 << 16][usize::from(a % 4)],
+        0xf0.. => [uapi::KEVENT_SOCKET, uapi::KEVENT_INODE, 9, 1 << 16][usize::from(a % 4)],
         _ => types[usize::from(a / 4 % 4)],
     };
     let (id, event) = match type_ {
         uapi::KEVENT_POLL => (descriptor(other) as u32 as u64, EVENTS[usize::from(b % 8)]),
         uapi::KEVENT_TIMER => (nanoseconds(other) << 32, u32::from(b != 0xff)),
         uapi::KEVENT_PROCESS => (descriptor(other) as u32 as u64, u32::from(b % 8 != 0)),
+        uapi::KEVENT_INODE => (descriptor(other) as u32 as u64, u32::from(b)),
         _ => (
             u64::from(other % 16),
             [1, 0xff, u32::MAX, 0][usize::from(b % 4)],
@@ -507,14 +535,14 @@ impl Caller {
         self.ioctl(fd, uapi::QUEUE_SETUP, argument, call.c);
     }
 
-    /// Makes two connected descriptors, whose close may end their kevents, or a pidfd.
+    /// Makes two connected descriptors, whose close may end their kevents; or a file; or a pidfd.
     fn ends(&mut self, call: &Call) {
         let mut ends = [-1; 2];
         self.calls += 1;
         // SAFETY: The array has the size that the calls expect.
         unsafe {
             match call.a % 8 {
-                0 | 4 => libc::pipe2(ends.as_mut_ptr(), libc::O_NONBLOCK),
+                0 => libc::pipe2(ends.as_mut_ptr(), libc::O_NONBLOCK),
                 1 | 5 => libc::socketpair(
                     libc::AF_UNIX,
                     libc::SOCK_DGRAM | libc::SOCK_NONBLOCK,
@@ -528,6 +556,10 @@ impl Caller {
                 }
                 6 => {
                     ends = listener();
+                    ends[0]
+                }
+                4 => {
+                    ends = file(call.a);
                     ends[0]
                 }
                 7 => {
