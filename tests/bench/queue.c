@@ -107,6 +107,7 @@ int main(void)
 	measure_queue_events();
 	measure_queue_watch();
 	measure_queue_bytes();
+	measure_queue_inode();
 	measure_queue_process();
 	measure_queue_timers();
 	measure_queue_push();

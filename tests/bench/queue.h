@@ -74,6 +74,7 @@ int drain_queue(struct rig *rig);
 void measure_queue_events(void);
 void measure_queue_watch(void);
 void measure_queue_bytes(void);
+void measure_queue_inode(void);
 void measure_queue_process(void);
 void measure_queue_timers(void);
 void measure_queue_push(void);
