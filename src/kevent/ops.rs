@@ -237,8 +237,10 @@ fn rearm(queue: &Queue, op: &uapi::kevent_op) -> Result<Done> {
     if u32::from(op.flags) & !uapi::KEVENT_TIMER_ABSTIME != 0 || op.want != 0 {
         return Err(EINVAL);
     }
-    let kevents = queue.lock();
-    let (place, source) = live(queue, &kevents, op)?;
+    let mut kevents = queue.lock();
+    let number = live(queue, &kevents, op)?.0.number;
+    let place = queue.place(number).ok_or(ENOENT)?;
+    let source = kevents.room(number)?.get_pin_mut().ok_or(ENOENT)?;
     let events = source.rearm(op, &|| {
         enable(place);
         let flags = kept(place.flags.load(Relaxed), op.arg[1] != 0);

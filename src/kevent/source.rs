@@ -7,10 +7,10 @@ use crate::{
     uapi,
     upcast_to, //
 };
+use core::pin::Pin;
 use kernel::{
     prelude::*,
-    seq_file::SeqFile,
-    sync::Arc, //
+    seq_file::SeqFile, //
 };
 
 /// The source of a kevent. It holds a [`Port`](super::port::Port), by which it raises events from
@@ -20,7 +20,7 @@ use kernel::{
 /// all functions run in a task that holds the lock of the queue's kevents, and may sleep.
 ///
 /// It is made in the [`Room`] of its slot, and does not move. One that is too large for it is made
-/// in an [`Arc`].
+/// in a [`KBox`].
 pub(crate) trait Source: Send + Sync {
     /// Looks at what is watched, and raises the events that are there now.
     fn recheck(&self) {}
@@ -41,7 +41,7 @@ pub(crate) trait Source: Send + Sync {
     ///
     /// Errors: `EINVAL` if the source is no timer or the setting is invalid; others of the source.
     /// Nothing has changed then.
-    fn rearm(&self, _op: &uapi::kevent_op, _reset: &dyn Fn()) -> Result<u32> {
+    fn rearm(self: Pin<&mut Self>, _op: &uapi::kevent_op, _reset: &dyn Fn()) -> Result<u32> {
         Err(EINVAL)
     }
 
@@ -64,7 +64,7 @@ upcast_to!(Source);
 /// The room for the source of a slot: 120 bytes, for a timer or for the poller of a file.
 pub(crate) type Room = room::Room<dyn Source, 15>;
 
-impl<T: Source> Source for Arc<T> {
+impl<T: Source> Source for Pin<KBox<T>> {
     fn recheck(&self) {
         (**self).recheck();
     }
@@ -73,8 +73,8 @@ impl<T: Source> Source for Arc<T> {
         (**self).needs_walk(flags)
     }
 
-    fn rearm(&self, op: &uapi::kevent_op, reset: &dyn Fn()) -> Result<u32> {
-        (**self).rearm(op, reset)
+    fn rearm(self: Pin<&mut Self>, op: &uapi::kevent_op, reset: &dyn Fn()) -> Result<u32> {
+        self.get_mut().as_mut().rearm(op, reset)
     }
 
     fn ready(&self, events: u32) -> Result {

@@ -156,7 +156,7 @@ struct kevent_setup {
  * With an interval, @data of the slot is the number of expirations so far, and
  * an expiration that passes while the program does not wait for the queue
  * counts when it waits next. Without one, @data is the absolute deadline, or 0
- * when that has passed. The program may exchange it for a later one, or for
+ * when that has passed; for a relative time on CLOCK_REALTIME, on CLOCK_MONOTONIC. The program may exchange it for a later one, or for
  * 2^63-1 to disarm the timer. If the exchange gives 0, the timer has expired
  * already.
  *

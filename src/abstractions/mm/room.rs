@@ -60,6 +60,16 @@ impl<D: ?Sized, const WORDS: usize> Room<D, WORDS> {
         Some(unsafe { &*value })
     }
 
+    /// Like [`Room::get`], for a value that nobody else uses meanwhile.
+    pub fn get_pin_mut(self: Pin<&mut Self>) -> Option<Pin<&mut D>> {
+        // SAFETY: Nothing is moved out of the reference.
+        let this = unsafe { self.get_unchecked_mut() };
+        let value = this.view?(this.memory.get().cast());
+        // SAFETY: By the type invariant the value is valid. It is pinned until it is dropped, and
+        // the room is borrowed mutably.
+        Some(unsafe { Pin::new_unchecked(&mut *value) })
+    }
+
     /// Makes a value in the room, and drops the one that was there. Returns the new value. The room
     /// is empty if that fails.
     #[inline(always)]

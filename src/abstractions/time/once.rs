@@ -12,6 +12,7 @@ use crate::abstractions::time::{
         RawTimer, //
     }, //
 };
+use core::pin::Pin;
 use kernel::{
     prelude::*,
     types::Opaque, //
@@ -69,8 +70,23 @@ impl<T: RawTimer, F: Fired> Once<T, F> {
     ///
     /// Context: task. The caller holds no lock that `fired()` takes.
     pub fn cancel(&self) {
-        // SAFETY: The timer is set up by the type invariant, and is never set up again.
+        // SAFETY: The timer is set up by the type invariant, and is set up again with a mutable
+        // reference only.
         unsafe { T::cancel(self.timer.get()) };
+    }
+
+    /// Cancels the timer, and gives it another clock. Returns the owner, which nobody else uses
+    /// before the next start.
+    ///
+    /// Context: like that of [`Once::cancel`].
+    pub fn set_clock(self: Pin<&mut Self>, clock: Clock) -> &mut F {
+        self.cancel();
+        // SAFETY: The timer stays where it is, and the owner is not pinned.
+        let this = unsafe { self.get_unchecked_mut() };
+        // SAFETY: The timer is inactive, and the reference is mutable, so no other call uses it.
+        // `drop()` cancels it.
+        unsafe { T::setup::<Self>(this.timer.get(), clock) };
+        &mut this.owner
     }
 }
 

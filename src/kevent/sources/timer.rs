@@ -54,12 +54,9 @@ use crate::{
 use core::pin::Pin;
 use kernel::{
     prelude::*,
-    sync::{
-        atomic::{
-            Atomic,
-            Relaxed, //
-        },
-        Arc, //
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
     }, //
 };
 
@@ -87,6 +84,16 @@ impl Setting {
             slack: u32::try_from(slack).map_err(|_| EINVAL)?,
         })
     }
+
+    /// The clock for `CLOCK_REALTIME`: like native, a relative time passes at its own rate when the
+    /// time of day is set.
+    fn clock_of_day(&self) -> Clock {
+        if self.absolute {
+            Clock::Realtime
+        } else {
+            Clock::Monotonic
+        }
+    }
 }
 
 /// Whether a timer that `op` sets must be looked at again after an expiration.
@@ -105,7 +112,10 @@ struct Deadline {
     next: Atomic<i64>,
     interval: Atomic<i64>,
     slack: Atomic<u32>,
+    /// The clock of the present setting.
     clock: Clock,
+    /// Whether the program has asked for `CLOCK_REALTIME`.
+    is_realtime: bool,
 }
 
 impl Deadline {
@@ -227,15 +237,20 @@ impl<T: Kind> Source for Timer<T> {
         (last / NSEC_PER_MSEC) as u32
     }
 
-    fn rearm(&self, op: &uapi::kevent_op, reset: &dyn Fn()) -> Result<u32> {
+    fn rearm(mut self: Pin<&mut Self>, op: &uapi::kevent_op, reset: &dyn Fn()) -> Result<u32> {
         let setting = Setting::of(op)?;
         if T::WAKES_SYSTEM {
             clock::may_wake_system()?;
         }
         self.cancel();
-        let taken = self.owner().port.retract();
+        let owner = self.owner();
+        let taken = owner.port.retract();
         reset();
-        set(self, &setting);
+        if owner.is_realtime && setting.absolute != matches!(owner.clock, Clock::Realtime) {
+            let clock = setting.clock_of_day();
+            self.as_mut().set_clock(clock).clock = clock;
+        }
+        set(&self, &setting);
         Ok(taken)
     }
 }
@@ -247,10 +262,11 @@ impl<T: Kind> Source for Timer<T> {
 pub(super) fn make(op: &uapi::kevent_op, port: Port, room: Pin<&mut Room>) -> Result {
     let TimerClock { clock, alarm } = TimerClock::from_id(op.id as u32 as i32)?;
     let setting = Setting::of(op)?;
-    // Like native, a relative time passes at its own rate when the time of day is set.
-    let clock = match clock {
-        Clock::Realtime if !setting.absolute && !alarm => Clock::Monotonic,
-        clock => clock,
+    let is_realtime = matches!(clock, Clock::Realtime) && !alarm;
+    let clock = if is_realtime {
+        setting.clock_of_day()
+    } else {
+        clock
     };
     let owner = Deadline {
         port,
@@ -258,11 +274,12 @@ pub(super) fn make(op: &uapi::kevent_op, port: Port, room: Pin<&mut Room>) -> Re
         interval: Atomic::new(0),
         slack: Atomic::new(0),
         clock,
+        is_realtime,
     };
     if alarm {
         clock::may_wake_system()?;
         // It is larger than the room.
-        let timer = Arc::pin_init(Timer::<Alarm>::new(clock, owner), GFP_KERNEL_ACCOUNT)?;
+        let timer = KBox::pin_init(Timer::<Alarm>::new(clock, owner), GFP_KERNEL_ACCOUNT)?;
         set(room.put(timer)?, &setting);
     } else {
         set(room.put(Timer::<HrTimer>::new(clock, owner))?, &setting);

@@ -71,13 +71,17 @@ mod suite {
         }
     }
 
-    impl Source for Level {
+    /// The source, which the test shares with the queue.
+    struct Shared(Arc<Level>);
+
+    impl Source for Shared {
         fn recheck(&self) {
-            self.rechecks.fetch_add(1, Full);
-            self.raise(self.events.load(Relaxed));
-            if let Some(left) = self.restless.load(Relaxed).checked_sub(1) {
-                self.restless.store(left, Relaxed);
-                self.port.recheck_later();
+            let level = &self.0;
+            level.rechecks.fetch_add(1, Full);
+            level.raise(level.events.load(Relaxed));
+            if let Some(left) = level.restless.load(Relaxed).checked_sub(1) {
+                level.restless.store(left, Relaxed);
+                level.port.recheck_later();
             }
         }
     }
@@ -148,7 +152,7 @@ mod suite {
                 },
                 GFP_KERNEL,
             )?;
-            kevents.room(number)?.put(source.clone())?;
+            kevents.room(number)?.put(Shared(source.clone()))?;
             let handle = kevents.fill(key)?;
             self.count(&kevents);
             Ok(Kevent {

@@ -54,6 +54,30 @@ TEST_F(steps, a_relative_time_does_not)
 	EXPECT_TRUE(queue_is_empty(&self->q));
 }
 
+/* A timer gets a new setting with the other kind of time. */
+TEST_F(steps, a_new_setting_has_the_other_kind_of_time)
+{
+	struct kevent_op op = kevent_op_timer(CLOCK_REALTIME, 1, FAR_NS, 0, 0, 0);
+	uint64_t handle;
+
+	ASSERT_EQ(0, queue_do(&self->q, &op));
+	handle = op.handle;
+	op = kevent_op_rearm(handle, tfd_clock(CLOCK_REALTIME) + STEP_NS / 2, 0, 0,
+			     KEVENT_TIMER_ABSTIME);
+	ASSERT_EQ(0, queue_do(&self->q, &op));
+	EXPECT_EQ(op.arg[0], kevent_data(&self->q, kevent_slot_of(handle)));
+	EXPECT_TRUE(queue_stays_empty(&self->q));
+	ASSERT_TRUE(step_by_adjtimex(STEP_NS));
+	EXPECT_TRUE(queue_waits_for(&self->q, 1, KEVENT_TIMER_FIRED));
+	ASSERT_TRUE(clock_restore());
+
+	op = kevent_op_rearm(handle, STEP_NS / 2, 0, 0, 0);
+	ASSERT_EQ(0, queue_do(&self->q, &op));
+	ASSERT_TRUE(step_by_adjtimex(STEP_NS));
+	ASSERT_EQ(0, kevent_wait(&self->q, NULL, 0, SOON_NS, 0));
+	EXPECT_TRUE(queue_is_empty(&self->q));
+}
+
 /* Runs in a time namespace: returns whether timers use its clocks. */
 static bool timers_in_namespace(int id)
 {
