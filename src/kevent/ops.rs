@@ -23,7 +23,10 @@ use super::{
     table::Key, //
 };
 use crate::{
-    abstractions::compat::smp_mb,
+    abstractions::{
+        compat::smp_mb,
+        file::inode::Path, //
+    },
     uapi, //
 };
 use kernel::{
@@ -117,11 +120,38 @@ fn add(
     is_queue: fn(&File) -> bool,
 ) -> Result<Done> {
     let kind = Kind::of(op.type_)?;
+    if kind.is_looked_up() {
+        return add_looked_up(queue, op, kind, is_queue);
+    }
+    add_found(queue, op, kind, None, is_queue)
+}
+
+/// Looks up the file that `op` names, and adds its kevent.
+#[cold]
+#[inline(never)]
+fn add_looked_up(
+    queue: ArcBorrow<'_, Queue>,
+    op: &uapi::kevent_op,
+    kind: Kind,
+    is_queue: fn(&File) -> bool,
+) -> Result<Done> {
+    check(op, kind)?;
+    let path = kind.look_up(op)?;
+    add_found(queue, op, kind, path.as_ref(), is_queue)
+}
+
+#[inline(always)]
+fn add_found(
+    queue: ArcBorrow<'_, Queue>,
+    op: &uapi::kevent_op,
+    kind: Kind,
+    path: Option<&Path>,
+    is_queue: fn(&File) -> bool,
+) -> Result<Done> {
     check(op, kind)?;
     if has_arguments(op) && !kind.takes_arguments() {
         return Err(EINVAL);
     }
-    let found = kind.find(op)?;
     let flags = kept(op.flags.into(), kind.needs_walk(op));
     let key = Key {
         kind: op.type_,
@@ -140,13 +170,12 @@ fn add(
     let number = place.number;
     let port = Port::new(place);
     let room = kevents.room(number)?;
-    kind.make(op, &found, port, is_queue, room)
-        .inspect_err(|_| {
-            // It may have raised events before it failed.
-            if let Some((slot, _)) = queue.slot(number) {
-                slot.retract();
-            }
-        })?;
+    kind.make(op, path, port, is_queue, room).inspect_err(|_| {
+        // It may have raised events before it failed.
+        if let Some((slot, _)) = queue.slot(number) {
+            slot.retract();
+        }
+    })?;
     let handle = kevents.fill(key)?;
     queue.count(&kevents);
     Ok(Done { handle, events: 0 })
@@ -238,8 +267,11 @@ fn rearm(queue: &Queue, op: &uapi::kevent_op) -> Result<Done> {
         return Err(EINVAL);
     }
     let mut kevents = queue.lock();
-    let number = live(queue, &kevents, op)?.0.number;
+    let number = kevents.get(op.handle)?.0;
     let place = queue.place(number).ok_or(ENOENT)?;
+    if place.has_ended() {
+        return Err(ENOENT);
+    }
     let source = kevents.room(number)?.get_pin_mut().ok_or(ENOENT)?;
     let events = source.rearm(op, &|| {
         enable(place);
@@ -247,6 +279,20 @@ fn rearm(queue: &Queue, op: &uapi::kevent_op) -> Result<Done> {
         place.flags.store(flags, Relaxed);
     })?;
     Ok(Done { handle: 0, events })
+}
+
+/// Does a `KEVENT_OP_GETTIME`. Returns the first two fields of `arg`.
+///
+/// Context and errors: like those of [`apply`].
+#[cold]
+pub(super) fn gettime(queue: &Queue, op: &uapi::kevent_op) -> Result<[u64; 2]> {
+    check_no_arguments(op)?;
+    if op.flags != 0 || op.want != 0 {
+        return Err(EINVAL);
+    }
+    let kevents = queue.lock();
+    let (_, source) = live(queue, &kevents, op)?;
+    source.setting()
 }
 
 fn requeue(queue: ArcBorrow<'_, Queue>, op: &uapi::kevent_op) -> Result<Done> {

@@ -45,6 +45,13 @@ pub(crate) trait Source: Send + Sync {
         Err(EINVAL)
     }
 
+    /// The time until a timer's next expiration, 0 without any, and its interval, in nanoseconds.
+    ///
+    /// Errors: `EINVAL` if the source is no timer.
+    fn setting(&self) -> Result<[u64; 2]> {
+        Err(EINVAL)
+    }
+
     /// Raises `events` for the program. Errors: `EINVAL` if these are not the program's to raise.
     fn ready(&self, _events: u32) -> Result {
         Err(EINVAL)
@@ -75,6 +82,10 @@ impl<T: Source> Source for Pin<KBox<T>> {
 
     fn rearm(self: Pin<&mut Self>, op: &uapi::kevent_op, reset: &dyn Fn()) -> Result<u32> {
         self.get_mut().as_mut().rearm(op, reset)
+    }
+
+    fn setting(&self) -> Result<[u64; 2]> {
+        (**self).setting()
     }
 
     fn ready(&self, events: u32) -> Result {

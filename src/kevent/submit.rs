@@ -140,6 +140,9 @@ pub(super) fn submit(
 fn one(queue: ArcBorrow<'_, Queue>, at: UserPtr, is_queue: fn(&File) -> bool) -> Result<bool> {
     let mut op = MaybeUninit::<uapi::kevent_op>::uninit();
     let op = read_to(&mut op, at)?;
+    if u32::from(op.op) == uapi::KEVENT_OP_GETTIME {
+        return gettime(&queue, op, at);
+    }
     let outcome = ops::apply(queue, op, is_queue);
     let result = match &outcome {
         Ok(Done { handle, events }) => OpResult {
@@ -162,5 +165,27 @@ fn one(queue: ArcBorrow<'_, Queue>, at: UserPtr, is_queue: fn(&File) -> bool) ->
             ops::undo_add(&queue, result.handle);
         }
     })?;
+    Ok(outcome.is_ok())
+}
+
+/// Like [`one`], for the operation that also writes to `arg`.
+#[cold]
+fn gettime(queue: &Queue, op: &uapi::kevent_op, at: UserPtr) -> Result<bool> {
+    let outcome = ops::gettime(queue, op);
+    if let Ok(setting) = &outcome {
+        write(
+            at.wrapping_byte_add(offset_of!(uapi::kevent_op, arg)),
+            setting,
+        )?;
+    }
+    let result = OpResult {
+        handle: op.handle,
+        result: outcome.as_ref().err().map_or(0, |e| e.to_errno()),
+        events: 0,
+    };
+    write(
+        at.wrapping_byte_add(OP_SIZE - size_of::<OpResult>()),
+        &result,
+    )?;
     Ok(outcome.is_ok())
 }

@@ -2,6 +2,10 @@
 /* Timers through a queue. */
 #include "queue.h"
 
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <time.h>
+
 /* HZ is 250: an interrupt that begins this long after a tick ends well before the next. */
 #define TICK_NS		4000000
 #define IN_A_TICK_NS	1000000
@@ -210,9 +214,95 @@ static void tell_fire(const char *name, int n)
 	}
 }
 
+/* A timer of POSIX: natively, its signal is taken from a signalfd. */
+struct posix {
+	timer_t timer;
+	int signals;
+	struct kevent_op op;
+};
+
+static void posix_create(struct rig *rig, struct posix *posix)
+{
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
+	sigset_t signals;
+
+	if (rig->variant == EVFD) {
+		queues.ops[0] = kevent_op_add(KEVENT_POSIX_TIMER, CLOCK_MONOTONIC, 0,
+					      KEVENT_TIMER_FIRED, 0);
+		submit_ops(1);
+		posix->op = kevent_op_rearm(queues.ops[0].handle, 0, 0, 0, KEVENT_TIMER_ABSTIME);
+		return;
+	}
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGUSR1);
+	must(!sigprocmask(SIG_BLOCK, &signals, NULL));
+	posix->signals = signalfd(-1, &signals, SFD_NONBLOCK);
+	must(posix->signals >= 0 && !timer_create(CLOCK_MONOTONIC, &event, &posix->timer));
+}
+
+static void posix_set(struct rig *rig, struct posix *posix, int64_t at)
+{
+	struct itimerspec new = { .it_value = { at / 1000000000, at % 1000000000 } };
+
+	if (rig->variant == EVFD) {
+		queues.ops[0] = posix->op;
+		queues.ops[0].arg[0] = at;
+		submit_ops(1);
+	} else {
+		must(!timer_settime(posix->timer, TIMER_ABSTIME, &new, NULL));
+	}
+}
+
+static void posix_deliver(struct rig *rig, struct posix *posix)
+{
+	struct signalfd_siginfo info;
+
+	if (rig->variant == EVFD)
+		deliver(1);
+	else
+		must(read(posix->signals, &info, sizeof(info)) == sizeof(info));
+}
+
+/* The time to set the timer, and from its expiration to the event in the program. */
+static double posix_fire(struct rig *rig, struct posix *posix)
+{
+	int64_t at = (now_ns() / TICK_NS + 2) * TICK_NS + IN_A_TICK_NS, from = now_ns(), set;
+
+	posix_set(rig, posix, at);
+	set = now_ns();
+	must(set < at);
+	while (now_ns() < at)
+		;
+	posix_deliver(rig, posix);
+	return now_ns() - at + set - from;
+}
+
+static void tell_posix(const char *name)
+{
+	for (enum variant variant = NATIVE; variant <= EVFD; variant++) {
+		struct rig rig = { .variant = variant };
+		double values[FIRES];
+		struct posix posix;
+
+		open_queue(&rig);
+		posix_create(&rig, &posix);
+		posix_fire(&rig, &posix);
+		for (int i = 0; i < FIRES; i++)
+			values[i] = posix_fire(&rig, &posix);
+		tell(name, variant_names[variant], median(values, FIRES));
+		close_queue(&rig);
+		if (variant == NATIVE) {
+			close(rig.epoll);
+			close(posix.signals);
+			timer_delete(posix.timer);
+		}
+	}
+}
+
 void measure_queue_timers(void)
 {
 	measure(operations, ARRAY_SIZE(operations));
 	tell_fire("fire and deliver a timer", 1);
 	tell_fire("fire and deliver 448 timers, each", ADDED);
+	tell_posix("re-arm, fire and deliver a POSIX timer");
 }

@@ -776,6 +776,33 @@ static long rearm_timer(struct scene *scene)
 	return raw_do(scene->queue.fd, &op);
 }
 
+/* A timer of POSIX that has a first time of 1,000 s, and then expires. */
+static bool a_queue_with_a_posix_timer(struct scene *scene)
+{
+	struct kevent_op op = raw_add(KEVENT_POSIX_TIMER, CLOCK_MONOTONIC, KEVENT_TIMER_FIRED);
+
+	op.arg[0] = 1000 * INT64_C(1000000000);
+	if (!a_queue(scene) || raw_do(scene->queue.fd, &op))
+		return false;
+	scene->memory[0] = op.handle;
+	return true;
+}
+
+static long get_time(struct scene *scene)
+{
+	struct kevent_op op = { .op = KEVENT_OP_GETTIME, .handle = scene->memory[0] };
+	int ret = raw_do(scene->queue.fd, &op);
+
+	scene->memory[1] = op.arg[0];
+	return ret;
+}
+
+static bool time_was_got(struct scene *scene, long ret)
+{
+	return ret == 0 && scene->memory[1] > 900 * INT64_C(1000000000) &&
+	       raw_queue_used(scene->queue.fd) == 1 && raw_drain(&scene->queue) == 0;
+}
+
 /* A REMOVE whose result can't be written has removed the kevent. */
 static long remove_timer(struct scene *scene)
 {
@@ -1089,6 +1116,8 @@ static const struct operation operations[] = {
 	{ "add an alarm timer", a_queue, add_alarm, event_is_there },
 	{ "add two kevents", a_queue, add_two, those_are_added },
 	{ "rearm a timer", a_queue_with_a_timer, rearm_timer, event_is_there },
+	{ "rearm a POSIX timer", a_queue_with_a_posix_timer, rearm_timer, event_is_there },
+	{ "get the time of a timer", a_queue_with_a_posix_timer, get_time, time_was_got },
 	{ "remove a timer", a_queue_with_a_timer, remove_timer, queue_is_empty },
 	{ "requeue an orphan", a_queue_with_an_orphan, requeue, event_is_there },
 	{ "wait for a kevent", a_queue_with_an_event, wait_for_event, event_was_waited_for },

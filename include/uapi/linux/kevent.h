@@ -156,9 +156,10 @@ struct kevent_setup {
  * With an interval, @data of the slot is the number of expirations so far, and
  * an expiration that passes while the program does not wait for the queue
  * counts when it waits next. Without one, @data is the absolute deadline, or 0
- * when that has passed; for a relative time on CLOCK_REALTIME, on CLOCK_MONOTONIC. The program may exchange it for a later one, or for
+ * when that has passed. The program may exchange it for a later one, or for
  * 2^63-1 to disarm the timer. If the exchange gives 0, the timer has expired
- * already.
+ * already. The deadline of a relative time on CLOCK_REALTIME is on
+ * CLOCK_MONOTONIC.
  *
  * %KEVENT_POLL: the file of a descriptor, @id. The events are those of poll(2).
  *
@@ -177,6 +178,12 @@ struct kevent_setup {
  * A call that would return an error or the end of the data does not block
  * either. All three types also get POLLERR and POLLHUP, unasked, with the bits
  * of poll(2).
+ *
+ * %KEVENT_POSIX_TIMER: like %KEVENT_TIMER, with the semantics of timer_create(2).
+ * If the first expiration is 0, the timer is not started, or is stopped by
+ * %KEVENT_OP_REARM. A %KEVENT_OP_GETTIME before that returns the old setting.
+ * @data is always the number of expirations since the timer was set. The overrun
+ * count of an event is the number of those since the event before, less 1.
  *
  * %KEVENT_PROCESS: the process of the pidfd @id, with the event
  * %KEVENT_PROCESS_EXIT when its last thread has ended. From then on, @data of the
@@ -209,10 +216,11 @@ struct kevent_setup {
 #define KEVENT_TIMER		2
 #define KEVENT_POLL		3
 #define KEVENT_PIPE		6
+#define KEVENT_POSIX_TIMER	8
 #define KEVENT_USER		16
 #define KEVENT_PROCESS		17
 
-/* The event of a %KEVENT_TIMER. */
+/* The event of a %KEVENT_TIMER and of a %KEVENT_POSIX_TIMER. */
 #define KEVENT_TIMER_FIRED	0x1
 
 /* The events of a %KEVENT_SOCKET, and of a %KEVENT_PIPE without ACCEPT. */
@@ -255,7 +263,7 @@ struct kevent_setup {
  * %KEVENT_OP_RECHECK: look at the source now, and queue the kevent if it has an
  * event. Enables a kevent with %KEVENT_DISPATCH again.
  *
- * %KEVENT_OP_REARM: give a %KEVENT_TIMER a new setting. Sets @events to the
+ * %KEVENT_OP_REARM: give a timer a new setting. Sets @events to the
  * unconsumed events, which it takes back.
  *
  * %KEVENT_OP_REQUEUE: queue the kevents again whose entries were claimed by
@@ -263,6 +271,9 @@ struct kevent_setup {
  * time of the call, no thread that lives may be between its claim of an entry
  * before this head and the exchange. Sets @events to the number of kevents. May
  * take some tens of milliseconds.
+ *
+ * %KEVENT_OP_GETTIME: set @arg[0] to the time until the next expiration of a timer,
+ * or to 0 if there is none, and @arg[1] to the interval, in nanoseconds.
  */
 #define KEVENT_OP_ADD		0
 #define KEVENT_OP_REMOVE	1
@@ -271,6 +282,7 @@ struct kevent_setup {
 #define KEVENT_OP_RECHECK	4
 #define KEVENT_OP_REARM		5
 #define KEVENT_OP_REQUEUE	6
+#define KEVENT_OP_GETTIME	7
 
 /**
  * DOC: Flags of a kevent
@@ -309,7 +321,7 @@ struct kevent_setup {
  * @want: a set of events; see the operations
  * @id: what is watched; the type says how to read it
  * @user: for ADD, any value; the slot shows it
- * @arg: depends on the type or the operation; 0 otherwise
+ * @arg: depends on the type or the operation; 0 otherwise; set by GETTIME
  * @handle: set by ADD, and an argument of the other operations
  * @result: set by the kernel: 0, or a negative error number
  * @events: set by the kernel: the events that REMOVE or REARM took back, the

@@ -44,6 +44,11 @@ pub(super) fn kind(record: &Record) -> Result<Kind> {
     u16::try_from(record.kind)
         .map_err(|_| EINVAL)
         .and_then(Kind::of)
+        .and_then(|kind| match kind {
+            // It needs arguments.
+            Kind::PosixTimer => Err(EINVAL),
+            kind => Ok(kind),
+        })
         .map_err(|_| {
             if record.kind < uapi::KEVENT_MAX {
                 ENOSYS

@@ -29,14 +29,12 @@ use kernel::{
     prelude::*, //
 };
 
-/// What an operation names, looked up.
-pub(crate) struct Found(Option<Path>);
-
 /// The types of kevents.
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
     File(Sort),
     Inode,
+    PosixTimer,
     Process,
     Timer,
     User,
@@ -51,6 +49,7 @@ impl Kind {
             uapi::KEVENT_PIPE => Ok(Self::File(Sort::Pipe)),
             uapi::KEVENT_TIMER => Ok(Self::Timer),
             uapi::KEVENT_INODE => Ok(Self::Inode),
+            uapi::KEVENT_POSIX_TIMER => Ok(Self::PosixTimer),
             uapi::KEVENT_PROCESS => Ok(Self::Process),
             uapi::KEVENT_USER => Ok(Self::User),
             _ => Err(EINVAL),
@@ -63,7 +62,7 @@ impl Kind {
             Self::File(sort) => sort.events(),
             Self::Inode => inode::EVENTS,
             Self::Process => process::EVENTS,
-            Self::Timer => timer::EVENTS,
+            Self::PosixTimer | Self::Timer => timer::EVENTS,
             Self::User => u32::MAX,
         }
     }
@@ -77,30 +76,37 @@ impl Kind {
     /// system.
     ///
     /// Context: task, may sleep, without locks. Errors: those of `KEVENT_OP_ADD`.
-    pub(crate) fn find(self, op: &uapi::kevent_op) -> Result<Found> {
-        Ok(Found(match self {
-            Self::Inode => Some(inode::find(op)?),
-            _ => None,
-        }))
+    pub(crate) fn look_up(self, op: &uapi::kevent_op) -> Result<Option<Path>> {
+        match self {
+            Self::Inode => inode::find(op).map(Some),
+            _ => Ok(None),
+        }
     }
 
-    /// Makes the source of the kevent that `op` adds in `room`, with the result of [`Kind::find`].
+    /// Whether [`Kind::look_up`] finds something.
+    pub(crate) fn is_looked_up(self) -> bool {
+        matches!(self, Self::Inode)
+    }
+
+    /// Makes the source of the kevent that `op` adds in `room`, with the result of [`Kind::look_up`].
     /// It may raise events at once. `is_queue` says whether a file is a queue, which no queue may watch.
     ///
     /// Context: task, may sleep. Errors: those of `KEVENT_OP_ADD`.
     pub(crate) fn make(
         self,
         op: &uapi::kevent_op,
-        found: &Found,
+        path: Option<&Path>,
         port: Port,
         is_queue: fn(&File) -> bool,
         room: Pin<&mut Room>,
     ) -> Result {
         match self {
             Self::File(sort) => file::make(op, sort, port, is_queue, room),
-            Self::Inode => inode::make(op, found.0.as_ref().ok_or(EINVAL)?, port, room),
+            Self::Inode => inode::make(op, path.ok_or(EINVAL)?, port, room),
             Self::Process => process::make(op, port, room),
-            Self::Timer => timer::make(op, port, room),
+            Self::PosixTimer | Self::Timer => {
+                timer::make(op, matches!(self, Self::PosixTimer), port, room)
+            }
             Self::User => user::make(port, room),
         }
     }
@@ -109,7 +115,7 @@ impl Kind {
     pub(crate) fn needs_walk(self, op: &uapi::kevent_op) -> bool {
         match self {
             Self::File(_) | Self::Process => file::needs_walk(op.flags.into()),
-            Self::Timer => timer::rests(op),
+            Self::PosixTimer | Self::Timer => timer::rests(op),
             Self::Inode | Self::User => false,
         }
     }
@@ -120,13 +126,13 @@ impl Kind {
         match self {
             Self::File(Sort::Any) | Self::Process => all | uapi::KEVENT_ET,
             Self::File(_) => all | uapi::KEVENT_ET | uapi::KEVENT_BYTES,
-            Self::Timer => all | uapi::KEVENT_TIMER_ABSTIME,
+            Self::PosixTimer | Self::Timer => all | uapi::KEVENT_TIMER_ABSTIME,
             Self::Inode | Self::User => all,
         }
     }
 
     /// Whether operations that make or set it have a meaning for `arg`.
     pub(crate) fn takes_arguments(self) -> bool {
-        matches!(self, Self::Inode | Self::Timer)
+        matches!(self, Self::Inode | Self::PosixTimer | Self::Timer)
     }
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `KEVENT_TIMER`: timers on every clock that timer descriptors have.
+//! `KEVENT_TIMER` and `KEVENT_POSIX_TIMER`: timers on every clock that timer descriptors have.
 //!
 //! A timer is never started again by its own expiration, so a short period cannot take a processor.
 //! A periodic timer rests after an expiration until the program waits or polls the queue. It then
 //! counts the expirations that it has missed.
 //!
-//! The slot's `data` belongs to both sides. For a timer with an interval, it is the number of
-//! expirations. For others it is the deadline. The program moves the deadline to a later time by an
+//! The slot's `data` belongs to both sides. For a timer with an interval, and for every timer of
+//! POSIX, it is the number of expirations. For others it is the deadline. The program moves the deadline to a later time by an
 //! exchange, and the timer still expires at the earlier one: it finds another deadline and rests,
 //! until the program waits or polls. A deadline of 0 says that the timer has expired.
 
@@ -45,7 +45,8 @@ use crate::{
     timerfd::{
         schedule::{
             after,
-            forward, //
+            forward,
+            remaining, //
         },
         setting::TimerClock, //
     },
@@ -116,9 +117,43 @@ struct Deadline {
     clock: Clock,
     /// Whether the program has asked for `CLOCK_REALTIME`.
     is_realtime: bool,
+    /// Whether it is a `KEVENT_POSIX_TIMER`.
+    is_posix: bool,
 }
 
 impl Deadline {
+    /// Whether `data` counts the expirations.
+    fn counts(&self) -> bool {
+        self.is_posix || read_once(&self.interval) != 0
+    }
+
+    /// The time until the next expiration, 0 without any, and the interval.
+    ///
+    /// Context: task, with the lock of the kevents.
+    fn setting(&self) -> [u64; 2] {
+        let now = clock::from_host(self.clock.id(), self.clock.now());
+        let interval = self.interval.load(Relaxed);
+        let next = match self.rests() {
+            Some(last) if interval != 0 => Some(forward(after(last, interval), interval, now).0),
+            Some(_) if self.is_posix => None,
+            None if self.counts() => Some(self.next.load(Relaxed)),
+            _ => self
+                .deadline()
+                .map(|deadline| deadline.max(self.next.load(Relaxed))),
+        };
+        // An expiration that is due, but has not come yet, is a nanosecond away, like native's.
+        let remaining = next.map_or(0, |next| remaining(next, now).max(1));
+        [remaining as u64, interval as u64]
+    }
+
+    /// The deadline in `data`, if it has any.
+    fn deadline(&self) -> Option<Ktime> {
+        match Ktime::try_from(self.port.data()) {
+            Ok(0 | Ktime::MAX) | Err(_) => None,
+            Ok(deadline) => Some(deadline),
+        }
+    }
+
     /// The last expiration of a timer that rests.
     fn rests(&self) -> Option<Ktime> {
         // Acquire: see `fired()`.
@@ -129,10 +164,10 @@ impl Deadline {
 impl Fired for Deadline {
     fn fired(&self) {
         let next = read_once(&self.next);
-        let periodic = read_once(&self.interval) != 0;
+        let counts = self.counts();
         // Release: a walk that sees it may set the timer anew, after the loads.
         store_release(&self.next, next.wrapping_neg());
-        if periodic {
+        if counts {
             self.port.add_data(1);
         } else if !self.port.swap_data(next as u64, 0) {
             if self.port.data() != 0 {
@@ -181,6 +216,13 @@ fn start_at<T: RawTimer>(timer: &Timer<T>, next: Ktime, host: Ktime) {
 fn set<T: RawTimer>(timer: &Timer<T>, setting: &Setting) {
     let owner = timer.owner();
     let id = owner.clock.id();
+    if owner.is_posix && setting.first == 0 {
+        // It rests, without an expiration.
+        write_once(&owner.interval, 0);
+        write_once(&owner.next, 0);
+        owner.port.set_data(0);
+        return;
+    }
     // 0 is no deadline, and has passed like 1.
     let (first, host) = if setting.absolute {
         let first = setting.first.max(1);
@@ -191,11 +233,13 @@ fn set<T: RawTimer>(timer: &Timer<T>, setting: &Setting) {
     };
     write_once(&owner.interval, setting.interval);
     write_once(&owner.slack, setting.slack);
-    owner.port.set_data(if setting.interval == 0 {
-        first as u64
-    } else {
-        0
-    });
+    owner
+        .port
+        .set_data(if owner.is_posix || setting.interval != 0 {
+            0
+        } else {
+            first as u64
+        });
     start_at(timer, first, host);
 }
 
@@ -207,9 +251,11 @@ impl<T: Kind> Source for Timer<T> {
         };
         let interval = owner.interval.load(Relaxed);
         if interval == 0 {
-            match Ktime::try_from(owner.port.data()) {
-                Ok(0 | Ktime::MAX) | Err(_) => (),
-                Ok(later) => start(self, later),
+            if owner.is_posix {
+                return;
+            }
+            if let Some(later) = owner.deadline() {
+                start(self, later);
             }
             return;
         }
@@ -253,13 +299,23 @@ impl<T: Kind> Source for Timer<T> {
         set(&self, &setting);
         Ok(taken)
     }
+
+    fn setting(&self) -> Result<[u64; 2]> {
+        Ok(self.owner().setting())
+    }
 }
 
-/// Makes the source for the clock in the low half of `op.id` in `room`.
+/// Makes the source for the clock in the low half of `op.id` in `room`. A timer of POSIX whose first
+/// expiration is 0 is not started.
 ///
 /// Errors: `EINVAL` for another clock or an invalid time; `EPERM` for an alarm clock without
 /// `CAP_WAKE_ALARM`; `ENOMEM`.
-pub(super) fn make(op: &uapi::kevent_op, port: Port, room: Pin<&mut Room>) -> Result {
+pub(super) fn make(
+    op: &uapi::kevent_op,
+    is_posix: bool,
+    port: Port,
+    room: Pin<&mut Room>,
+) -> Result {
     let TimerClock { clock, alarm } = TimerClock::from_id(op.id as u32 as i32)?;
     let setting = Setting::of(op)?;
     let is_realtime = matches!(clock, Clock::Realtime) && !alarm;
@@ -275,6 +331,7 @@ pub(super) fn make(op: &uapi::kevent_op, port: Port, room: Pin<&mut Room>) -> Re
         slack: Atomic::new(0),
         clock,
         is_realtime,
+        is_posix,
     };
     if alarm {
         clock::may_wake_system()?;

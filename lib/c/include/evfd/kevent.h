@@ -420,6 +420,12 @@ static inline struct kevent_op kevent_op_timer(__u64 id, __u64 user, __u64 first
 	return op;
 }
 
+/* Sets arg[0] to the time until the timer's next expiration, or 0, and arg[1] to its interval. */
+static inline struct kevent_op kevent_op_gettime(__u64 handle)
+{
+	return kevent_op_init_(KEVENT_OP_GETTIME, handle);
+}
+
 /* Like kevent_op_timer(), for a timer that exists. The flags are 0 or KEVENT_TIMER_ABSTIME. */
 static inline struct kevent_op kevent_op_rearm(__u64 handle, __u64 first, __u64 interval,
 					       __u32 slack, __u8 flags)

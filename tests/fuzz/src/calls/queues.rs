@@ -99,7 +99,7 @@ fn flags(a: u8, type_: u32) -> u8 {
         uapi::KEVENT_POLL | uapi::KEVENT_SOCKET | uapi::KEVENT_PIPE | uapi::KEVENT_PROCESS => {
             uapi::KEVENT_ET
         }
-        uapi::KEVENT_TIMER => uapi::KEVENT_TIMER_ABSTIME,
+        uapi::KEVENT_TIMER | uapi::KEVENT_POSIX_TIMER => uapi::KEVENT_TIMER_ABSTIME,
         _ => 0,
     };
     let once = [0, uapi::KEVENT_ONESHOT, uapi::KEVENT_DISPATCH, 0][usize::from(bits & 3)];
@@ -184,7 +184,7 @@ fn add(other: u8, a: u8, b: u8, c: u8) -> uapi::kevent_op {
         uapi::KEVENT_TIMER,
         uapi::KEVENT_USER,
         uapi::KEVENT_SOCKET,
-        uapi::KEVENT_TIMER,
+        uapi::KEVENT_POSIX_TIMER,
         uapi::KEVENT_PROCESS,
         uapi::KEVENT_PIPE,
         uapi::KEVENT_INODE,
@@ -224,7 +224,7 @@ fn add(other: u8, a: u8, b: u8, c: u8) -> uapi::kevent_op {
                 op.arg[1] = [0, libc::AT_SYMLINK_NOFOLLOW as u64][usize::from(b >> 7)];
             }
         }
-        uapi::KEVENT_TIMER => {
+        uapi::KEVENT_TIMER | uapi::KEVENT_POSIX_TIMER => {
             op.id = u64::from(clock(other) as u32) | (u64::from(c / 8) << 32);
             op.want = u32::from(b != 0xff);
             op.arg = times(b, c);
@@ -268,7 +268,7 @@ fn change(which: u8, a: u8, b: u8, c: u8) -> uapi::kevent_op {
         uapi::KEVENT_OP_RECHECK,
         uapi::KEVENT_OP_REARM,
         uapi::KEVENT_OP_READY,
-        uapi::KEVENT_OP_MOD,
+        uapi::KEVENT_OP_GETTIME,
         uapi::KEVENT_OP_REARM,
     ];
     let what = match a {
