@@ -112,6 +112,38 @@ fn flags(a: u8, type_: u32) -> u8 {
     (once | own) as u8 | any
 }
 
+/// Two connected descriptors.
+fn connected(a: u8) -> [i32; 2] {
+    let mut ends = [-1; 2];
+    // SAFETY: The array has the size that the calls expect.
+    unsafe {
+        match a % 8 {
+            0 | 4 => libc::pipe2(ends.as_mut_ptr(), libc::O_NONBLOCK),
+            1 | 5 => libc::socketpair(
+                libc::AF_UNIX,
+                libc::SOCK_DGRAM | libc::SOCK_NONBLOCK,
+                0,
+                ends.as_mut_ptr(),
+            ),
+            2 => {
+                ends[0] = libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_NONBLOCK, 0);
+                ends[0]
+            }
+            6 => {
+                ends = listener();
+                ends[0]
+            }
+            _ => libc::socketpair(
+                libc::AF_UNIX,
+                libc::SOCK_STREAM | libc::SOCK_NONBLOCK,
+                0,
+                ends.as_mut_ptr(),
+            ),
+        }
+    };
+    ends
+}
+
 /// A socket that listens, and one that connects to it.
 fn listener() -> [i32; 2] {
     let flags = libc::SOCK_STREAM | libc::SOCK_NONBLOCK;
@@ -152,7 +184,7 @@ fn process(a: u8) -> i32 {
     let mut pidfd = -1;
     let time = libc::timespec {
         tv_sec: 0,
-        tv_nsec: i64::from(a >> 3) * 20_000,
+        tv_nsec: i64::from(a & 7) * 500_000,
     };
     let flags = libc::CLONE_FILES | libc::CLONE_PIDFD;
     // SAFETY: The child runs with a copy of this stack, and makes two calls with valid arguments.
@@ -162,7 +194,7 @@ fn process(a: u8) -> i32 {
             libc::syscall(libc::SYS_nanosleep, &time, 0);
             libc::syscall(libc::SYS_exit_group, i32::from(a));
         }
-        if a & 8 != 0 && pid > 0 {
+        if a & 16 != 0 && pid > 0 {
             libc::waitpid(pid as i32, ptr::null_mut(), libc::__WALL);
         }
     }
@@ -184,13 +216,16 @@ fn add(other: u8, a: u8, b: u8, c: u8) -> uapi::kevent_op {
         uapi::KEVENT_TIMER,
         uapi::KEVENT_USER,
         uapi::KEVENT_SOCKET,
-        uapi::KEVENT_POSIX_TIMER,
-        uapi::KEVENT_PROCESS,
+        uapi::KEVENT_TIMER,
+        uapi::KEVENT_USER,
         uapi::KEVENT_PIPE,
-        uapi::KEVENT_INODE,
+        uapi::KEVENT_SOCKET,
     ];
-    let type_ = match a {
-        0xf4..0xf8 => a.into(),
+    let type_ = match (a, c) {
+        (0xf4..0xf8, _) => a.into(),
+        (_, 0xc0..0xd0) => uapi::KEVENT_PROCESS,
+        (_, 0xd0..0xe0) => uapi::KEVENT_INODE,
+        (_, 0xe0..0xf0) => uapi::KEVENT_POSIX_TIMER,
         _ => TYPES[usize::from(a & 7)],
     };
     let mut op = uapi::kevent_op {
@@ -268,12 +303,13 @@ fn change(which: u8, a: u8, b: u8, c: u8) -> uapi::kevent_op {
         uapi::KEVENT_OP_RECHECK,
         uapi::KEVENT_OP_REARM,
         uapi::KEVENT_OP_READY,
-        uapi::KEVENT_OP_GETTIME,
+        uapi::KEVENT_OP_MOD,
         uapi::KEVENT_OP_REARM,
     ];
     let what = match a {
         // Rarely, because it may wait for a grace period.
         0xf0..0xf4 => uapi::KEVENT_OP_REQUEUE,
+        0xf4..0xf8 => uapi::KEVENT_OP_GETTIME,
         _ => OPS[usize::from(a % 8)],
     };
     let mut op = uapi::kevent_op {
@@ -321,9 +357,10 @@ fn ukevent(other: u8, a: u8, b: u8, c: u8) -> uapi::ukevent {
         poll,
         uapi::KEVENT_USER,
         uapi::KEVENT_TIMER,
-        uapi::KEVENT_PROCESS,
+        uapi::KEVENT_USER,
     ];
     let type_ = match a {
+        0xe0..0xf0 => uapi::KEVENT_PROCESS,
         0xf0.. => [uapi::KEVENT_SOCKET, uapi::KEVENT_INODE, 9, 1 << 16][usize::from(a % 4)],
         _ => types[usize::from(a / 4 % 4)],
     };
@@ -535,44 +572,14 @@ impl Caller {
         self.ioctl(fd, uapi::QUEUE_SETUP, argument, call.c);
     }
 
-    /// Makes two connected descriptors, whose close may end their kevents; or a file; or a pidfd.
+    /// Makes two connected descriptors, whose close may end their kevents; or a file and its
+    /// directory; or a pidfd.
     fn ends(&mut self, call: &Call) {
-        let mut ends = [-1; 2];
         self.calls += 1;
-        // SAFETY: The array has the size that the calls expect.
-        unsafe {
-            match call.a % 8 {
-                0 => libc::pipe2(ends.as_mut_ptr(), libc::O_NONBLOCK),
-                1 | 5 => libc::socketpair(
-                    libc::AF_UNIX,
-                    libc::SOCK_DGRAM | libc::SOCK_NONBLOCK,
-                    0,
-                    ends.as_mut_ptr(),
-                ),
-                2 => {
-                    ends[0] =
-                        libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_NONBLOCK, 0);
-                    ends[0]
-                }
-                6 => {
-                    ends = listener();
-                    ends[0]
-                }
-                4 => {
-                    ends = file(call.a);
-                    ends[0]
-                }
-                7 => {
-                    ends[0] = process(call.a);
-                    ends[0]
-                }
-                _ => libc::socketpair(
-                    libc::AF_UNIX,
-                    libc::SOCK_STREAM | libc::SOCK_NONBLOCK,
-                    0,
-                    ends.as_mut_ptr(),
-                ),
-            }
+        let ends = match call.a {
+            0xc0..0xe0 => file(call.a),
+            0xe0.. => [process(call.a), -1],
+            _ => connected(call.a),
         };
         put(call.slot, ends[0].into());
         put(call.other, ends[1].into());
