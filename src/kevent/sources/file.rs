@@ -46,7 +46,8 @@ use crate::{
 use core::pin::Pin;
 use kernel::{
     fs::File,
-    prelude::*, //
+    prelude::*,
+    sync::aref::ARef, //
 };
 
 /// The events that are reported unasked, like by poll(2). Their bits are the same in all types.
@@ -226,6 +227,12 @@ impl Source for Poller<Watched> {
     }
 }
 
+/// The file of the descriptor `op.id`. Errors: `EBADF`.
+#[inline(always)]
+pub(super) fn named_by(op: &uapi::kevent_op) -> Result<ARef<File>> {
+    fget(c_int::try_from(op.id).map_err(|_| EBADF)?)
+}
+
 /// Makes the source for the descriptor `op.id` in `room`.
 ///
 /// Errors: `EBADF`, `ENOMEM`; `EPERM` if the file cannot be polled; `ELOOP` if it is a queue, an
@@ -239,7 +246,7 @@ pub(super) fn make(
     is_queue: fn(&File) -> bool,
     room: Pin<&mut Room>,
 ) -> Result {
-    let file = fget(c_int::try_from(op.id).map_err(|_| EBADF)?)?;
+    let file = named_by(op)?;
     sort.check(&file, is_queue)?;
     // A message in a unix socket may hold the queue. If the queue held the socket, neither would
     // ever be released.

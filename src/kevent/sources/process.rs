@@ -10,7 +10,6 @@ use crate::{
     abstractions::{
         compat::EREMOTE,
         file::{
-            anon_file::fget,
             events::Events,
             poller::{
                 Calls,
@@ -67,12 +66,12 @@ impl Ending {
         Some(self.data.load(Relaxed)).filter(|data| *data != RUNS)
     }
 
-    /// Raises the event if the process has ended.
-    fn seen(&self, exit: Exit, raise: Raise) {
-        let data = match exit {
-            Exit::Running => return,
-            Exit::Ended(status) => status.into(),
-            Exit::Reaped => uapi::KEVENT_PROCESS_REAPED,
+    /// Raises the event if the process of `file` has ended.
+    fn seen(&self, file: Unreleased<'_>, raise: Raise) {
+        let data = match PidFd::new(file).map(PidFd::exit) {
+            None | Some(Exit::Running) => return,
+            Some(Exit::Ended(status)) => status.into(),
+            Some(Exit::Reaped) => uapi::KEVENT_PROCESS_REAPED,
         };
         // Full: a look that finds a reaped process finds the status, which was stored before.
         let data = self.data.cmpxchg(RUNS, data, Full).err().unwrap_or(data);
@@ -83,9 +82,7 @@ impl Ending {
 
 impl Woken for Ending {
     fn woken_with_file(&self, _events: Events, file: Unreleased<'_>) {
-        if let Some(pidfd) = PidFd::new(file) {
-            self.seen(pidfd.exit(), Raise::new(EVENTS).in_callback());
-        }
+        self.seen(file, Raise::new(EVENTS).in_callback());
     }
 
     /// A thread has left the process, or the process was reaped.
@@ -106,9 +103,7 @@ impl Source for Poller<Ending> {
 
     fn recheck(&self) {
         self.look(ENDED, |file, _| {
-            if let Some(pidfd) = PidFd::new(file.into()) {
-                self.owner().seen(pidfd.exit(), Raise::new(EVENTS));
-            }
+            self.owner().seen(file.into(), Raise::new(EVENTS));
         });
     }
 
@@ -124,7 +119,7 @@ impl Source for Poller<Ending> {
 /// Errors: `EBADF` if it is no pidfd, as of the system calls that take one; `EREMOTE` if the process
 /// is not in a PID namespace that the caller sees, as of `PIDFD_GET_INFO`; `ENOMEM`.
 pub(super) fn make(op: &uapi::kevent_op, port: Port, room: Pin<&mut Room>) -> Result {
-    let file = fget(c_int::try_from(op.id).map_err(|_| EBADF)?)?;
+    let file = file::named_by(op)?;
     let pidfd = PidFd::new((&*file).into()).ok_or(EBADF)?;
     if !pidfd.is_visible() {
         return Err(EREMOTE);
@@ -139,11 +134,7 @@ pub(super) fn make(op: &uapi::kevent_op, port: Port, room: Pin<&mut Room>) -> Re
         Calls::WokenWithFile,
         ending,
         ENDED,
-        |ending, _, file| {
-            if let Some(pidfd) = PidFd::new(file.into()) {
-                ending.seen(pidfd.exit(), Raise::new(EVENTS));
-            }
-        },
+        |ending, _, file| ending.seen(file.into(), Raise::new(EVENTS)),
     )?;
     room.put(poller)?;
     Ok(())
