@@ -120,6 +120,7 @@ fn add(
     is_queue: fn(&File) -> bool,
 ) -> Result<Done> {
     let kind = Kind::of(op.type_)?;
+    check(op, kind)?;
     if kind.is_looked_up() {
         return add_looked_up(queue, op, kind, is_queue);
     }
@@ -135,7 +136,6 @@ fn add_looked_up(
     kind: Kind,
     is_queue: fn(&File) -> bool,
 ) -> Result<Done> {
-    check(op, kind)?;
     let path = kind.look_up(op)?;
     add_found(queue, op, kind, path.as_ref(), is_queue)
 }
@@ -148,7 +148,6 @@ fn add_found(
     path: Option<&Path>,
     is_queue: fn(&File) -> bool,
 ) -> Result<Done> {
-    check(op, kind)?;
     if has_arguments(op) && !kind.takes_arguments() {
         return Err(EINVAL);
     }

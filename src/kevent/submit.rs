@@ -156,11 +156,7 @@ fn one(queue: ArcBorrow<'_, Queue>, at: UserPtr, is_queue: fn(&File) -> bool) ->
             events: 0,
         },
     };
-    write(
-        at.wrapping_byte_add(OP_SIZE - size_of::<OpResult>()),
-        &result,
-    )
-    .inspect_err(|_| {
+    write_result(at, &result).inspect_err(|_| {
         if let Ok(Done { handle: 1.., .. }) = outcome {
             ops::undo_add(&queue, result.handle);
         }
@@ -183,9 +179,15 @@ fn gettime(queue: &Queue, op: &uapi::kevent_op, at: UserPtr) -> Result<bool> {
         result: outcome.as_ref().err().map_or(0, |e| e.to_errno()),
         events: 0,
     };
+    write_result(at, &result)?;
+    Ok(outcome.is_ok())
+}
+
+/// Writes the result of the operation at `at`. Errors: `EFAULT`.
+#[inline(always)]
+fn write_result(at: UserPtr, result: &OpResult) -> Result {
     write(
         at.wrapping_byte_add(OP_SIZE - size_of::<OpResult>()),
-        &result,
-    )?;
-    Ok(outcome.is_ok())
+        result,
+    )
 }

@@ -7,9 +7,10 @@
 //! counts the expirations that it has missed.
 //!
 //! The slot's `data` belongs to both sides. For a timer with an interval, and for every timer of
-//! POSIX, it is the number of expirations. For others it is the deadline. The program moves the deadline to a later time by an
-//! exchange, and the timer still expires at the earlier one: it finds another deadline and rests,
-//! until the program waits or polls. A deadline of 0 says that the timer has expired.
+//! POSIX, it is the number of expirations. For others it is the deadline. The program moves the
+//! deadline to a later time by an exchange, and the timer still expires at the earlier one: it finds
+//! another deadline and rests, until the program waits or polls. A deadline of 0 says that the timer
+//! has expired.
 
 use crate::{
     abstractions::sync::atomic::{
@@ -235,11 +236,7 @@ fn set<T: RawTimer>(timer: &Timer<T>, setting: &Setting) {
     write_once(&owner.slack, setting.slack);
     owner
         .port
-        .set_data(if owner.is_posix || setting.interval != 0 {
-            0
-        } else {
-            first as u64
-        });
+        .set_data(if owner.counts() { 0 } else { first as u64 });
     start_at(timer, first, host);
 }
 
