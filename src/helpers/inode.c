@@ -190,7 +190,7 @@ void evfd_helper_unlock_watch(struct evfd_inode_watch *watch)
 	spin_unlock(&watch->lock);
 }
 
-/* The owner is told of no change afterwards, and is being told of none. */
+/* When this returns, the owner's function does not run, and will not run again. */
 void evfd_helper_end_watch(struct evfd_inode_watch *watch)
 {
 	spin_lock(&watch->lock);

@@ -71,8 +71,8 @@ pub fn clear() {
     }
     files::unlimit();
     queues::clear();
-    // SAFETY: The descriptors are no longer in use. A child is left if waiting for it failed, or
-    // nobody did. All end by themselves.
+    // SAFETY: The descriptors are no longer in use. Children end by
+    // themselves.
     unsafe {
         while libc::waitpid(-1, ptr::null_mut(), libc::__WALL) > 0 {}
         libc::close_range(3, OWN_DESCRIPTORS as u32 - 1, 0);

@@ -207,7 +207,7 @@ static const struct action {
 	{ "setxattr", set_attribute }, { "read", read_it }, { "create below", change_below },
 };
 
-/* The events that stand for what inotify has told. */
+/* The events that stand for those of inotify. */
 static uint32_t told_by_inotify(int fd)
 {
 	static const struct {
@@ -245,7 +245,7 @@ static uint32_t told_by(struct kevent_queue *q)
 	return events;
 }
 
-/* Does all changes in a child of its own, watched by @name: true if both tell the same. */
+/* Makes a change while both watch @name: true if both report the same. */
 static bool tells_the_same(const char *name, const struct action *action)
 {
 	struct kevent_queue q;
