@@ -84,6 +84,11 @@ run eventloop
 section "The same loop on /dev/kevent and on epoll: calls to learn of 100,000 events"
 run loops
 
+section "One loop on /dev/kevent with a source of every type, a kernel module among them"
+insmod "$share/kevent_pressure.ko"
+run sources
+rmmod kevent_pressure
+
 section "A kernel module in C posts on memory pressure, a program waits in epoll"
 insmod "$share/evfd_shrinker.ko"
 run waiter shrinker

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
- * The interface of the sample modules. Each has a misc device with an ioctl that
- * takes an event descriptor. The module posts to it until the device is closed.
+ * The interface of the sample modules, each of which has a misc device. Those with an
+ * ioctl take an event descriptor, and post to it until the device is closed.
  */
 #ifndef EVFD_SAMPLES_H
 #define EVFD_SAMPLES_H
@@ -26,7 +26,7 @@
 
 /**
  * struct evfd_timer_start - argument of %EVFD_TIMER_IOC_START
- * @fd: event descriptor to post to
+ * @fd: event descriptor to post to, or -1
  * @period_ms: period of the ticks in milliseconds, at least 1
  */
 struct evfd_timer_start {
@@ -42,5 +42,23 @@ struct evfd_timer_start {
  * EINVAL: the period is 0
  */
 #define EVFD_TIMER_IOC_START		_IOW(EVFD_SAMPLES_IOC_MAGIC, 0x10, struct evfd_timer_start)
+
+/*
+ * The event of a KEVENT_PRODUCER with a descriptor of this device: ticks. The slot's data
+ * counts them.
+ *
+ * EINVAL: another event, or an argument
+ */
+#define EVFD_TIMER_TICK			0x1
+
+#define KEVENT_PRESSURE_DEVICE_NAME	"kevent_pressure"
+
+/*
+ * The event of a KEVENT_PRODUCER with a descriptor of this device: the kernel looks for
+ * memory to reclaim. The slot's data counts how often.
+ *
+ * EINVAL: another event, or an argument
+ */
+#define KEVENT_PRESSURE_RECLAIM		0x1
 
 #endif /* EVFD_SAMPLES_H */

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# Rules for the Kbuild file of a module that uses evfd.rs. They generate
-# evfd_generated.rs, the bindings to include/linux/evfd.h, in the module's build
-# directory. The module's object has that file as a prerequisite.
+# Rules for the Kbuild file of a module that uses evfd.rs or kevent.rs. They generate
+# evfd_generated.rs and kevent_generated.rs, the bindings to include/linux/evfd.h and
+# kevent.h, in the module's build directory. The module's object has the file that it
+# uses as a prerequisite.
 
 evfd_include := $(src)/../../include
 
@@ -29,5 +30,13 @@ $(obj)/evfd_generated.rs: private evfd_bindgen_flags = \
 $(obj)/evfd_generated.rs: $(evfd_include)/linux/evfd.h FORCE
 	$(call if_changed_dep,evfd_bindgen)
 
-targets += evfd_generated.rs
-clean-files += evfd_generated.rs
+export KEVENT_GENERATED_RS := $(abspath $(obj))/kevent_generated.rs
+
+$(obj)/kevent_generated.rs: private evfd_bindgen_flags = \
+	--allowlist-function 'kevent_.*' --opaque-type kevent \
+	--blocklist-type 'file|file_operations|.*list_(head|node)'
+$(obj)/kevent_generated.rs: $(evfd_include)/linux/kevent.h FORCE
+	$(call if_changed_dep,evfd_bindgen)
+
+targets += evfd_generated.rs kevent_generated.rs
+clean-files += evfd_generated.rs kevent_generated.rs

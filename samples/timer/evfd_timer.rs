@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Sample: notify a program of the ticks of a kernel timer through an event descriptor.
+//! Sample: notify a program of the ticks of a kernel timer, through an event descriptor and in its
+//! queues.
 //!
 //! The program opens `/dev/evfd_timer`, passes a descriptor with `EVFD_TIMER_IOC_START`, and waits
-//! in poll or epoll. The timer posts from its callback, in hardirq context, until the device is
-//! closed. `samples/waiter.c` is such a program.
+//! in poll or epoll. Or it adds the device to a queue, as a `KEVENT_PRODUCER`. The timer notifies
+//! from its callback, in hardirq context, until the device is closed. `samples/waiter.c` is such a
+//! program.
 
 use kernel::{
     fs::File,
@@ -42,8 +44,16 @@ use kernel::{
 
 #[path = "../../include/rust/evfd.rs"]
 pub mod evfd;
+#[path = "../../include/rust/kevent.rs"]
+pub mod kevent;
 
 use evfd::EventFdCtx;
+use kevent::{
+    Kevent,
+    Producer,
+    Registration,
+    Storage, //
+};
 
 /// Constants and types of `samples/evfd_samples.h`.
 #[allow(dead_code, missing_docs, non_camel_case_types, unreachable_pub)]
@@ -68,6 +78,8 @@ module! {
 struct TimerModule {
     #[pin]
     _device: MiscDeviceRegistration<TimerDevice>,
+    #[pin]
+    _producer: Registration<TimerDevice>,
 }
 
 impl kernel::InPlaceModule for TimerModule {
@@ -78,25 +90,28 @@ impl kernel::InPlaceModule for TimerModule {
 
         try_pin_init!(Self {
             _device <- MiscDeviceRegistration::register(options),
+            _producer <- Registration::new(&_device),
         })
     }
 }
 
-/// A timer and the context that it posts to.
+/// A timer, and what it notifies: the descriptor, if the program has passed one, and kevents.
 #[pin_data]
 struct Ticker {
     #[pin]
     timer: HrTimer<Self>,
     period: Delta,
-    ctx: EventFdCtx,
+    ctx: Option<EventFdCtx>,
+    kevents: Arc<Storage>,
 }
 
 impl Ticker {
-    fn new(ctx: EventFdCtx, period: Delta) -> impl PinInit<Self> {
+    fn new(ctx: Option<EventFdCtx>, kevents: Arc<Storage>, period: Delta) -> impl PinInit<Self> {
         pin_init!(Self {
             timer <- HrTimer::new(),
             period: period,
             ctx: ctx,
+            kevents: kevents,
         })
     }
 }
@@ -110,8 +125,11 @@ impl HrTimerCallback for Ticker {
     ) -> HrTimerRestart {
         let periods = context.forward_now(this.period).min(i32::MAX as u64);
 
-        // Fails only above `i32::MAX`.
-        let _ = this.ctx.signal(periods as u32);
+        if let Some(ctx) = &this.ctx {
+            // Fails only above `i32::MAX`.
+            let _ = ctx.signal(periods as u32);
+        }
+        this.kevents.ready(uapi::EVFD_TIMER_TICK, periods);
         HrTimerRestart::Restart
     }
 }
@@ -127,6 +145,7 @@ impl_has_hr_timer! {
 struct TimerDevice {
     #[pin]
     ticker: Mutex<Option<ArcHrTimerHandle<Ticker>>>,
+    kevents: Arc<Storage>,
 }
 
 #[vtable]
@@ -135,8 +154,9 @@ impl MiscDevice for TimerDevice {
 
     fn open(_file: &File, _misc: &MiscDeviceRegistration<Self>) -> Result<Pin<KBox<Self>>> {
         KBox::pin_init(
-            pin_init!(Self {
+            try_pin_init!(Self {
                 ticker <- new_mutex!(None),
+                kevents: Arc::pin_init(Storage::new(), GFP_KERNEL)?,
             }),
             GFP_KERNEL,
         )
@@ -147,6 +167,16 @@ impl MiscDevice for TimerDevice {
             uapi::EVFD_TIMER_IOC_START => me.start(UserPtr::from_addr(arg)),
             _ => Err(ENOTTY),
         }
+    }
+}
+
+#[vtable]
+impl Producer for TimerDevice {
+    fn enqueue(device: Pin<&Self>, kevent: &Kevent, events: u32, arg: &[u64; 3]) -> Result {
+        if events & !uapi::EVFD_TIMER_TICK != 0 || *arg != [0; 3] {
+            return Err(EINVAL);
+        }
+        device.kevents.enqueue(kevent)
     }
 }
 
@@ -165,8 +195,12 @@ impl TimerDevice {
             return Err(EBUSY);
         }
         let period = Delta::from_millis(arg.period_ms.into());
-        let ctx = EventFdCtx::from_fd(arg.fd)?;
-        let new = Arc::pin_init(Ticker::new(ctx, period), GFP_KERNEL)?;
+        let ctx = match arg.fd {
+            -1 => None,
+            fd => Some(EventFdCtx::from_fd(fd)?),
+        };
+        let ticker_of = Ticker::new(ctx, self.kevents.clone(), period);
+        let new = Arc::pin_init(ticker_of, GFP_KERNEL)?;
         *ticker = Some(new.start(period));
         Ok(0)
     }

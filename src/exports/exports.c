@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * EXPORT_SYMBOL_GPL() for the functions in evfd.rs, and the version, for which the
- * module! macro has no key.
+ * EXPORT_SYMBOL_GPL() for the functions in the Rust files here, and the version, for
+ * which the module! macro has no key.
  *
  * <linux/eventfd.h>, which has an eventfd_signal() of its own, must not be
  * included here.
@@ -9,6 +9,7 @@
 #include <linux/export.h>
 #include <linux/module.h>
 #include <linux/evfd.h>
+#include <linux/kevent.h>
 
 #include "exports.h"
 
@@ -27,5 +28,10 @@ EXPORT_RUST(eventfd_signal);
 #ifndef CONFIG_EVENTFD
 EXPORT_RUST(eventfd_fget);
 #endif
+
+EXPORT_RUST(kevent_storage_fini);
+EXPORT_RUST(kevent_storage_enqueue);
+EXPORT_RUST(kevent_storage_dequeue);
+EXPORT_RUST(kevent_storage_ready);
 
 MODULE_VERSION(EVFD_VERSION);

@@ -3,3 +3,4 @@
 //! The functions that other modules call, by the device that they belong to.
 
 mod evfd;
+mod kevent;

@@ -19,14 +19,14 @@ use super::{
         Room,
         Source, //
     },
-    sources::Kind,
+    sources::{
+        Found,
+        Kind, //
+    },
     table::Key, //
 };
 use crate::{
-    abstractions::{
-        compat::smp_mb,
-        file::inode::Path, //
-    },
+    abstractions::compat::smp_mb,
     uapi, //
 };
 use kernel::{
@@ -127,7 +127,7 @@ fn add(
     add_found(queue, op, kind, None, is_queue)
 }
 
-/// Looks up the file that `op` names, and adds its kevent.
+/// Looks up what `op` names, and adds its kevent.
 #[cold]
 #[inline(never)]
 fn add_looked_up(
@@ -136,8 +136,8 @@ fn add_looked_up(
     kind: Kind,
     is_queue: fn(&File) -> bool,
 ) -> Result<Done> {
-    let path = kind.look_up(op)?;
-    add_found(queue, op, kind, path.as_ref(), is_queue)
+    let found = kind.look_up(op)?;
+    add_found(queue, op, kind, found.as_ref(), is_queue)
 }
 
 #[inline(always)]
@@ -145,13 +145,13 @@ fn add_found(
     queue: ArcBorrow<'_, Queue>,
     op: &uapi::kevent_op,
     kind: Kind,
-    path: Option<&Path>,
+    found: Option<&Found>,
     is_queue: fn(&File) -> bool,
 ) -> Result<Done> {
     if has_arguments(op) && !kind.takes_arguments() {
         return Err(EINVAL);
     }
-    let flags = kept(op.flags.into(), kind.needs_walk(op));
+    let flags = kept(op.flags.into(), kind.needs_walk(op, found));
     let key = Key {
         kind: op.type_,
         id: op.id,
@@ -169,12 +169,13 @@ fn add_found(
     let number = place.number;
     let port = Port::new(place);
     let room = kevents.room(number)?;
-    kind.make(op, path, port, is_queue, room).inspect_err(|_| {
-        // It may have raised events before it failed.
-        if let Some((slot, _)) = queue.slot(number) {
-            slot.retract();
-        }
-    })?;
+    kind.make(op, found, port, is_queue, room)
+        .inspect_err(|_| {
+            // It may have raised events before it failed.
+            if let Some((slot, _)) = queue.slot(number) {
+                slot.retract();
+            }
+        })?;
     let handle = kevents.fill(key)?;
     queue.count(&kevents);
     Ok(Done { handle, events: 0 })

@@ -62,6 +62,11 @@ impl Port {
         self.0.has_level()
     }
 
+    /// Whether the kevent has had its only event, with ONESHOT or DISPATCH.
+    pub(crate) fn has_fired(&self) -> bool {
+        read_once(&self.0.fired) != 0
+    }
+
     /// Whether the kevent has this flag, which the queue keeps: `KEVENT_BYTES`.
     pub(crate) fn has(&self, flag: u32) -> bool {
         read_once(&self.0.flags) & flag != 0

@@ -111,5 +111,6 @@ int main(void)
 	measure_queue_process();
 	measure_queue_timers();
 	measure_queue_push();
+	measure_queue_produce();
 	return 0;
 }

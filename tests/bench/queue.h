@@ -78,5 +78,6 @@ void measure_queue_inode(void);
 void measure_queue_process(void);
 void measure_queue_timers(void);
 void measure_queue_push(void);
+void measure_queue_produce(void);
 
 #endif /* EVFD_BENCH_QUEUE_H */

@@ -26,7 +26,7 @@ two_processors() {
 
 # The cost of events through queues, in a guest of its own to share the time limit.
 queues() {
-	guest cloud 'set -e; cd /mnt/share; insmod evfd_bench_wakes.ko
+	guest cloud 'set -e; cd /mnt/share; insmod evfd_bench_wakes.ko; insmod evfd_post_test.ko
 		./bench_queue; rmmod evfd_bench_wakes; ./bench_queue_growth'
 }
 

@@ -9,6 +9,7 @@
 #include "signal.h"
 #include "timer.h"
 #include "uring.h"
+#include "../kmod/produce.h"
 
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -692,6 +693,25 @@ static bool inode_is_added(struct scene *scene, long ret)
 	       gives_an_event(scene);
 }
 
+static bool a_queue_and_a_producer(struct scene *scene)
+{
+	scene->fd = open("/dev/" PRODUCE_DEVICE_NAME, O_RDWR | O_CLOEXEC);
+	return a_queue(scene) && scene->fd >= 0;
+}
+
+static long add_producer(struct scene *scene)
+{
+	return add_kevent(scene, raw_add(KEVENT_PRODUCER, scene->fd, 1));
+}
+
+static bool producer_is_added(struct scene *scene, long ret)
+{
+	struct produce_ready ready = { .events = 1, .times = 1 };
+
+	return ret == 0 && raw_drain(&scene->queue) == 0 &&
+	       !ioctl(scene->fd, PRODUCE_READY, &ready) && gives_an_event(scene);
+}
+
 /* A pipe that is open for reading and writing has two wait queues. */
 static bool a_queue_and_two_ways(struct scene *scene)
 {
@@ -1110,6 +1130,7 @@ static const struct operation operations[] = {
 	{ "add a process", a_queue_and_a_child, add_process, process_is_added },
 	{ "add an inode", a_queue_and_a_file, add_inode, inode_is_added },
 	{ "add an inode by name", a_queue_and_a_file, add_inode_by_name, inode_is_added },
+	{ "add a file of a producer", a_queue_and_a_producer, add_producer, producer_is_added },
 	{ "add a pipe, two wait queues", a_queue_and_two_ways, add_two_ways, pipe_is_added },
 	{ "add an eventfd", a_queue_and_an_eventfd, add_eventfd, event_is_there },
 	{ "add a timer", a_queue, add_timer, event_is_there },

@@ -6,7 +6,7 @@ use std::{env, fs, path::PathBuf, process::Command};
 
 const OPTIONS: [&str; 9] = [
     "--allowlist-type",
-    "command|ukevent|(evfd|kevent|post_test)_.*",
+    "command|ukevent|(evfd|kevent|post_test|produce)_.*",
     "--allowlist-var",
     "EVFD_(.FD|EVENTFS)_.*|POST_TEST_DRAIN|KEVENT_.*",
     "--no-prepend-enum-name",
@@ -50,6 +50,7 @@ fn main() {
     for file in [
         "uapi.h",
         "../kmod/post_test.h",
+        "../kmod/produce.h",
         "../../include/uapi/linux/evfd.h",
         "../../include/uapi/linux/kevent.h",
     ] {

@@ -6,6 +6,7 @@
 #include "../../include/uapi/linux/evfd.h"
 #include "../../include/uapi/linux/kevent.h"
 #include "../kmod/post_test.h"
+#include "../kmod/produce.h"
 
 #include <linux/timerfd.h>
 #include <sys/ioctl.h>
@@ -35,6 +36,10 @@ enum command {
 	RELEASE = POST_TEST_RELEASE,
 	HOOK = POST_TEST_HOOK,
 	UNHOOK = POST_TEST_UNHOOK,
+	PRODUCER_READY = PRODUCE_READY,
+	PRODUCER_LEVEL = PRODUCE_LEVEL,
+	PRODUCER_ENQUEUE = PRODUCE_ENQUEUE,
+	PRODUCER_DEQUEUE = PRODUCE_DEQUEUE,
 
 	QUEUE_SETUP = KEVENT_IOC_SETUP,
 	QUEUE_SUBMIT = KEVENT_IOC_SUBMIT,

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The sample modules: refused calls, posts, and the end of posts on close. */
+#define _GNU_SOURCE
 #include <sys/utsname.h>
 
 #include "kapi.h"
 #include "module.h"
+#include "queue.h"
 #include "../../samples/evfd_samples.h"
 
 FIXTURE(samples)
@@ -108,6 +110,59 @@ TEST_F(samples, timer_ticks_until_closed)
 	self->timer = -1;
 	read_count(self->fd);
 	EXPECT_EQ(0, poll_for(self->fd, POLLIN, 50));
+}
+
+TEST_F(samples, timer_ticks_in_a_queue)
+{
+	struct kevent_queue q;
+	__u64 handle;
+
+	ASSERT_EQ(0, kevent_open(&q, MIN_SLOTS, 0));
+	handle = queue_add(&q, KEVENT_PRODUCER, self->timer, 1, EVFD_TIMER_TICK, 0);
+	ASSERT_NE(0, handle);
+	EXPECT_EQ(0, queue_add(&q, KEVENT_PRODUCER, self->timer, 2, 2, 0));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_TRUE(queue_is_empty(&q));
+	ASSERT_EQ(0, start(self->timer, -1, 1));
+	EXPECT_TRUE(queue_waits_for(&q, 1, EVFD_TIMER_TICK));
+	EXPECT_TRUE(queue_waits_for(&q, 1, EVFD_TIMER_TICK));
+	EXPECT_LE(2, kevent_data(&q, kevent_slot_of(handle)));
+	EXPECT_LE(0, queue_remove(&q, handle));
+	usleep(20000);
+	EXPECT_TRUE(queue_is_empty(&q));
+	/* The queue holds the file, and closes it with itself. */
+	ASSERT_NE(0, queue_add(&q, KEVENT_PRODUCER, self->timer, 1, EVFD_TIMER_TICK, 0));
+	close(self->timer);
+	self->timer = -1;
+	EXPECT_TRUE(queue_waits_for(&q, 1, EVFD_TIMER_TICK));
+	kevent_close(&q);
+}
+
+TEST_F(samples, pressure_in_two_queues)
+{
+	int dev = open("/dev/" KEVENT_PRESSURE_DEVICE_NAME, O_RDONLY);
+	int caches = open("/proc/sys/vm/drop_caches", O_WRONLY);
+	struct kevent_queue q, other;
+	struct kevent_op op;
+
+	ASSERT_LE(0, dev);
+	ASSERT_EQ(0, kevent_open(&q, MIN_SLOTS, 0));
+	ASSERT_EQ(0, kevent_open(&other, MIN_SLOTS, 0));
+	op = kevent_op_add(KEVENT_PRODUCER, dev, 1, KEVENT_PRESSURE_RECLAIM, 0);
+	op.arg[2] = 1;
+	EXPECT_EQ(-EINVAL, queue_do(&q, &op));
+	op.arg[2] = 0;
+	ASSERT_EQ(0, queue_do(&q, &op));
+	ASSERT_EQ(0, queue_do(&other, &op));
+	close(dev);
+	ASSERT_EQ(1, write(caches, "2", 1));
+	EXPECT_TRUE(queue_waits_for(&q, 1, KEVENT_PRESSURE_RECLAIM));
+	EXPECT_TRUE(queue_waits_for(&other, 1, KEVENT_PRESSURE_RECLAIM));
+	kevent_close(&q);
+	ASSERT_EQ(1, write(caches, "2", 1));
+	EXPECT_TRUE(queue_waits_for(&other, 1, KEVENT_PRESSURE_RECLAIM));
+	kevent_close(&other);
+	close(caches);
 }
 
 TEST_F(samples, timer_outlives_the_descriptor)

@@ -14,6 +14,8 @@
 #include <asm/apic.h>
 #include <asm/nmi.h>
 
+#include <linux/kevent.h>
+
 #include "post_module.h"
 
 /* The number of posts at each entry into a context. */
@@ -24,7 +26,8 @@
 /**
  * struct poster - a thread that posts from a context
  * @file: file to post to, or NULL
- * @ctx: event context to post to if @file is NULL
+ * @ctx: event context to post to if @file is NULL, or NULL
+ * @storage: storage of kevents to post to otherwise
  * @context: execution context to post from
  * @amount: amount of each post
  * @left: number of posts still to make
@@ -44,6 +47,7 @@
 struct poster {
 	struct file *file;
 	struct evfd_ctx *ctx;
+	struct kevent_storage *storage;
 	enum post_test_context context;
 	unsigned int amount;
 	u64 left;
@@ -63,14 +67,22 @@ struct poster {
 static struct poster *nmi_poster;
 static DEFINE_MUTEX(nmi_mutex);
 
+static int post_one(struct poster *poster)
+{
+	if (poster->file)
+		return evfd_signal(poster->file, poster->amount);
+	if (poster->ctx)
+		return evfd_ctx_signal(poster->ctx, poster->amount, 0);
+	kevent_storage_ready(poster->storage, 1, poster->amount);
+	return poster->amount;
+}
+
 static void post_batch(struct poster *poster)
 {
 	int i;
 
 	for (i = 0; i < BATCH && poster->left; i++) {
-		int added = poster->file ?
-			evfd_signal(poster->file, poster->amount) :
-			evfd_ctx_signal(poster->ctx, poster->amount, 0);
+		int added = post_one(poster);
 
 		if (added < 0) {
 			poster->error = added;
@@ -260,6 +272,7 @@ static int run_posters(struct poster *posters)
 int post_run(struct post_test_run *run)
 {
 	struct poster *posters;
+	struct file *file;
 	int i, error;
 
 	for (i = 0; i < POST_TEST_POSTERS; i++)
@@ -272,22 +285,28 @@ int post_run(struct post_test_run *run)
 	for (i = 0; i < POST_TEST_POSTERS; i++)
 		poster_init(&posters[i], run, i);
 
-	posters[0].file = evfd_fget(run->fd);
-	error = PTR_ERR_OR_ZERO(posters[0].file);
+	file = fget(run->fd);
+	error = file ? 0 : -EBADF;
 	if (error)
 		goto free;
-	posters[1].ctx = evfd_ctx_fileget(posters[0].file);
-	error = PTR_ERR_OR_ZERO(posters[1].ctx);
-	if (error)
-		goto put_file;
+	posters[0].storage = produce_storage(file);
+	posters[1].storage = posters[0].storage;
+	if (!posters[0].storage) {
+		posters[0].file = file;
+		posters[1].ctx = evfd_ctx_fileget(file);
+		error = PTR_ERR_OR_ZERO(posters[1].ctx);
+		if (error)
+			goto put_file;
+	}
 
 	error = run_posters(posters);
 	for (i = 0; i < POST_TEST_POSTERS; i++)
 		run->added[i] = posters[i].added;
 
-	evfd_ctx_put(posters[1].ctx);
+	if (posters[1].ctx)
+		evfd_ctx_put(posters[1].ctx);
 put_file:
-	fput(posters[0].file);
+	fput(file);
 free:
 	kfree(posters);
 	return error;

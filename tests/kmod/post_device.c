@@ -213,15 +213,25 @@ static int __init post_init(void)
 
 	if (error)
 		return error;
+	error = produce_init();
+	if (error)
+		goto exit_contexts;
 	error = misc_register(&post_misc);
 	if (error)
-		post_contexts_exit();
+		goto exit_produce;
+	return 0;
+
+exit_produce:
+	produce_exit();
+exit_contexts:
+	post_contexts_exit();
 	return error;
 }
 
 static void __exit post_exit(void)
 {
 	misc_deregister(&post_misc);
+	produce_exit();
 	post_contexts_exit();
 }
 

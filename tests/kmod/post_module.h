@@ -36,6 +36,10 @@ int post_hook_state(struct post_device *device,
 int post_unhook(struct post_device *device, struct post_test_unhook *arg);
 void post_unhook_all(struct post_device *device);
 
+struct kevent_storage *produce_storage(struct file *file);
+int produce_init(void);
+void produce_exit(void);
+
 int post_2007(int fd, unsigned int n, int *result);
 int post_symbol(int fd, unsigned int n, int *result);
 

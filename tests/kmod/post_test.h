@@ -58,7 +58,8 @@ enum post_test_context {
 
 /**
  * struct post_test_run - two posters at once
- * @fd: the descriptor; the first posts to its file, the second to its context
+ * @fd: the descriptor: the first posts to its file, the second to its context; or one
+ *	of the device of "produce.h", to whose first storage both post
  * @amount: amount of each post
  * @context: enum post_test_context of each poster
  * @posts: number of posts per poster

@@ -30,7 +30,8 @@ sites_left() {
 # The long form runs the others as well.
 some_tests=(eventfd/counter:read_takes_all eventfd/epoll:level timerfd/evfd_memory)
 
-start calls "./faults_calls; a=\$?; ./faults_load /mnt/share; b=\$?
+start calls "insmod evfd_post_test.ko; ./faults_calls; a=\$?; rmmod evfd_post_test
+	./faults_load /mnt/share; b=\$?
 	./faults_runs ${some_tests[*]/#/user/} && [ \$a\$b = 00 ]"
 report calls
 tap_check "every call in evfd.ko that may fail has failed" sites_left
@@ -49,7 +50,7 @@ if soak; then
 	wait
 	report "half 0"
 	report "half 1"
-	start "calls, 32 bits" ./faults_calls32
+	start "calls, 32 bits" "insmod evfd_post_test.ko; ./faults_calls32"
 	report "calls, 32 bits"
 fi
 tap_done

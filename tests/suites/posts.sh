@@ -43,6 +43,7 @@ for kernel in $(suite_kernels); do
 	keep "$log" guest "$kernel" "cd /mnt/share && insmod evfd_post_test.ko || exit
 		./kapi_calls || touch /tmp/failed
 		./kapi_hooks || touch /tmp/failed
+		./kapi_produce || touch /tmp/failed
 		POSTS_PERCENT=$(percent_for "$kernel") ./kapi_contexts || touch /tmp/failed
 		rmmod evfd_post_test && [ ! -e /tmp/failed ]"
 	tap_from "$log" "$kernel"

@@ -36,6 +36,14 @@ done
 # 10,000 events for each call to wait.
 tap_check "demo's loop on kevent hardly ever waits" \
 	grep -qE '^kevent: [0-9]+ calls: [0-9] to wait, ' "$log"
+for line in 'KEVENT_TIMER: a tick' 'KEVENT_POSIX_TIMER: an expiration' \
+	'KEVENT_POLL: a pseudoterminal has input' 'KEVENT_SOCKET: a message' \
+	'KEVENT_PIPE: data' 'KEVENT_INODE: a new entry of a directory' \
+	'KEVENT_PROCESS: the end of a child, with status 42' \
+	'KEVENT_USER: raised by a thread, without a call' \
+	'KEVENT_PRODUCER: memory pressure, told by a module'; do
+	tap_check "demo's loop with all sources prints '$line'" grep -qx "$line" "$log"
+done
 tap_check "demo reports memory pressure" grep -qE \
 	'^Notified of memory pressure after [0-9]+ MiB, and released them$' "$log"
 
@@ -44,8 +52,8 @@ tap_check "the README's program prints 4" \
 
 for kernel in $kernels; do
 	keep "$results/$kernel" guest "$kernel" 'insmod /mnt/share/evfd_shrinker.ko &&
-		insmod /mnt/share/evfd_timer.ko && /mnt/share/samples_api &&
-		rmmod evfd_timer evfd_shrinker'
+		insmod /mnt/share/evfd_timer.ko && insmod /mnt/share/kevent_pressure.ko &&
+		/mnt/share/samples_api && rmmod kevent_pressure evfd_timer evfd_shrinker'
 	tap_from "$results/$kernel" "$kernel"
 	ended_well "$results/$kernel" "$kernel"
 done

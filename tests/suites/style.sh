@@ -95,7 +95,7 @@ warn_of_long_files() {
 warnings_of_build() {
 	tools/build/module.sh --in "$1" --make W=1 --make KCFLAGS=-Werror \
 		--make KRUSTFLAGS=-Dwarnings "${@:3}" "$2" \
-		samples/shrinker samples/timer tests/kmod
+		samples/pressure samples/shrinker samples/timer tests/kmod
 }
 
 # checkpatch_files IGNORED-TYPES: run checkpatch on the files named on stdin. It leaves a file
@@ -120,7 +120,7 @@ checkpatch() {
 }
 
 kernel_doc() {
-	in_root python3 "$source/tools/docs/kernel-doc" -none -Wall -Werror include/linux/evfd.h
+	in_root python3 "$source/tools/docs/kernel-doc" -none -Wall -Werror include/linux/*.h
 }
 
 man_lint() {

@@ -10,7 +10,7 @@
 set -euo pipefail
 . "$(dirname "$0")/../env/lib.sh"
 
-modules=(samples/shrinker samples/timer)
+modules=(samples/pressure samples/shrinker samples/timer)
 programs=(samples)
 case ${1:-} in
 --samples) shift ;;

@@ -207,6 +207,9 @@ struct kevent_setup {
  *
  * %KEVENT_INODE_UNMOUNT: of its file system; also unasked
  *
+ * %KEVENT_PRODUCER: what a kernel module has to tell of its file, that of the
+ * descriptor @id. The module gives @want, @arg and @data of the slot a meaning.
+ *
  * %KEVENT_USER: events that the program raises. Their meaning is the program's.
  *
  * The values below KEVENT_USER are those of 2006.
@@ -219,6 +222,7 @@ struct kevent_setup {
 #define KEVENT_POSIX_TIMER	8
 #define KEVENT_USER		16
 #define KEVENT_PROCESS		17
+#define KEVENT_PRODUCER		18
 
 /* The event of a %KEVENT_TIMER and of a %KEVENT_POSIX_TIMER. */
 #define KEVENT_TIMER_FIRED	0x1
@@ -425,8 +429,10 @@ struct kevent_submit {
  * ENOSPC: ADD: the queue has no free slot; ADD of a %KEVENT_INODE: the user has
  *	too many of them
  * ENOTSOCK: ADD of a %KEVENT_SOCKET: the descriptor is no socket
- * EOPNOTSUPP: ADD: this kernel does not notify of the close of the file; ADD,
- *	MOD: %KEVENT_BYTES, and the kernel cannot count the bytes of this socket
+ * EOPNOTSUPP: ADD: this kernel does not notify of the close of the file; ADD of a
+ *	%KEVENT_PRODUCER: the file is not that of a module that produces events;
+ *	ADD, MOD: %KEVENT_BYTES, and the kernel cannot count the bytes of this
+ *	socket
  * EPERM: ADD: the descriptor cannot be polled; an alarm clock, and the caller
  *	does not have CAP_WAKE_ALARM
  * EREMOTE: ADD of a %KEVENT_PROCESS: the process is not in the caller's PID
@@ -440,7 +446,7 @@ struct kevent_submit {
  * Numbers and structures are those of "take26", which was posted on 30 November
  * 2006. Such a queue holds 4096 kevents, or as many as %KEVENT_IOC_INIT says. Its
  * types are %KEVENT_TIMER, %KEVENT_POLL, %KEVENT_SOCKET, %KEVENT_PIPE,
- * %KEVENT_INODE, %KEVENT_PROCESS and %KEVENT_USER, with these ids:
+ * %KEVENT_INODE, %KEVENT_PROCESS, %KEVENT_PRODUCER and %KEVENT_USER, with these ids:
  *
  * %KEVENT_TIMER: a period on CLOCK_MONOTONIC, raw[0] in seconds and raw[1] in
  * nanoseconds. The timer starts with %KEVENT_CTL_ADD. It begins its next period
@@ -451,7 +457,7 @@ struct kevent_submit {
  * 0. Without %KEVENT_REQ_ET, the event is copied as long as the file is ready. The
  * same holds for %KEVENT_PROCESS, whose process stays ended.
  *
- * %KEVENT_INODE: raw[0] is a descriptor, raw[1] is 0.
+ * %KEVENT_INODE and %KEVENT_PRODUCER: raw[0] is a descriptor, raw[1] is 0.
  *
  * %KEVENT_USER: any value. The program raises the event by %KEVENT_CTL_READY.
  */

@@ -11,6 +11,7 @@
 //! | [`miscdev`] | misc devices that answer ioctls |
 //! | [`poll`] | `poll_table` |
 //! | [`poller`] | polling a file from the kernel, `vfs_poll()` |
+//! | [`producer`] | files of modules that produce events, `struct kevent_producer` |
 //! | [`seq_file`] | `seq_file` |
 //! | [`stream`] | sockets and pipes |
 
@@ -21,5 +22,6 @@ pub mod inode;
 pub mod miscdev;
 pub mod poll;
 pub mod poller;
+pub mod producer;
 pub mod seq_file;
 pub mod stream;

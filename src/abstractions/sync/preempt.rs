@@ -23,6 +23,22 @@ pub fn disable() -> Disabled {
     Disabled(NotThreadSafe)
 }
 
+/// RCU keeps what the caller reads as long as the result lives. Preemption is disabled meanwhile,
+/// except on `PREEMPT_RT`. Context: any, NMI included.
+#[cfg(not(CONFIG_PREEMPT_RT))]
+#[inline(always)]
+pub fn read_rcu() -> Disabled {
+    // A part of RCU's readers, and cheaper than rcu_read_lock().
+    disable()
+}
+
+/// RCU keeps what the caller reads as long as the result lives. Preemption is disabled meanwhile,
+/// except on `PREEMPT_RT`. Context: any, NMI included.
+#[cfg(CONFIG_PREEMPT_RT)]
+pub fn read_rcu() -> kernel::sync::rcu::Guard {
+    kernel::sync::rcu::read_lock()
+}
+
 /// Lets other tasks run if they wait for this CPU. Context: task, may sleep.
 pub fn cond_resched() {
     // SAFETY: It has no requirement but its context.

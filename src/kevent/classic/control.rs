@@ -186,7 +186,7 @@ fn add(queue: &Arc<Queue>, record: &Record, is_queue: fn(&File) -> bool) -> Resu
     let request = Request::of(record)?;
     let key = flags::key(record)?;
     let op = request.operation(record);
-    let path = request.kind.look_up(&op)?;
+    let found = request.kind.look_up(&op)?;
     let mut kevents = queue.lock();
     if let Some(number) = kevents.find(&key) {
         if !queue.place(number).is_some_and(Place::has_ended) {
@@ -207,7 +207,7 @@ fn add(queue: &Arc<Queue>, record: &Record, is_queue: fn(&File) -> bool) -> Resu
     let room = kevents.room(number)?;
     request
         .kind
-        .make(&op, path.as_ref(), port, is_queue, room)
+        .make(&op, found.as_ref(), port, is_queue, room)
         .inspect_err(|_| {
             // It may have raised events before it failed.
             place.slot.retract();

@@ -8,6 +8,7 @@
 mod file;
 pub(crate) mod inode;
 mod process;
+pub(crate) mod producer;
 mod timer;
 mod user;
 
@@ -20,7 +21,10 @@ use super::{
     source::Room, //
 };
 use crate::{
-    abstractions::file::inode::Path,
+    abstractions::file::{
+        inode::Path,
+        producer::ProducerFile, //
+    },
     uapi, //
 };
 use core::pin::Pin;
@@ -36,8 +40,15 @@ pub(crate) enum Kind {
     Inode,
     PosixTimer,
     Process,
+    Producer,
     Timer,
     User,
+}
+
+/// What an operation names, if it must be looked up.
+pub(crate) enum Found {
+    Path(Path),
+    Producer(ProducerFile),
 }
 
 impl Kind {
@@ -51,6 +62,7 @@ impl Kind {
             uapi::KEVENT_INODE => Ok(Self::Inode),
             uapi::KEVENT_POSIX_TIMER => Ok(Self::PosixTimer),
             uapi::KEVENT_PROCESS => Ok(Self::Process),
+            uapi::KEVENT_PRODUCER => Ok(Self::Producer),
             uapi::KEVENT_USER => Ok(Self::User),
             _ => Err(EINVAL),
         }
@@ -63,7 +75,7 @@ impl Kind {
             Self::Inode => inode::EVENTS,
             Self::Process => process::EVENTS,
             Self::PosixTimer | Self::Timer => timer::EVENTS,
-            Self::User => u32::MAX,
+            Self::Producer | Self::User => u32::MAX,
         }
     }
 
@@ -76,16 +88,17 @@ impl Kind {
     /// system.
     ///
     /// Context: task, may sleep, without locks. Errors: those of `KEVENT_OP_ADD`.
-    pub(crate) fn look_up(self, op: &uapi::kevent_op) -> Result<Option<Path>> {
+    pub(crate) fn look_up(self, op: &uapi::kevent_op) -> Result<Option<Found>> {
         match self {
-            Self::Inode => inode::find(op).map(Some),
+            Self::Inode => inode::find(op).map(|path| Some(Found::Path(path))),
+            Self::Producer => producer::find(op).map(|file| Some(Found::Producer(file))),
             _ => Ok(None),
         }
     }
 
     /// Whether [`Kind::look_up`] finds something.
     pub(crate) fn is_looked_up(self) -> bool {
-        matches!(self, Self::Inode)
+        matches!(self, Self::Inode | Self::Producer)
     }
 
     /// Makes the source of the kevent that `op` adds in `room`, with the result of [`Kind::look_up`].
@@ -95,28 +108,34 @@ impl Kind {
     pub(crate) fn make(
         self,
         op: &uapi::kevent_op,
-        path: Option<&Path>,
+        found: Option<&Found>,
         port: Port,
         is_queue: fn(&File) -> bool,
         room: Pin<&mut Room>,
     ) -> Result {
-        match self {
-            Self::File(sort) => file::make(op, sort, port, is_queue, room),
-            Self::Inode => inode::make(op, path.ok_or(EINVAL)?, port, room),
-            Self::Process => process::make(op, port, room),
-            Self::PosixTimer | Self::Timer => {
+        match (self, found) {
+            (Self::File(sort), _) => file::make(op, sort, port, is_queue, room),
+            (Self::Inode, Some(Found::Path(path))) => inode::make(op, path, port, room),
+            (Self::Process, _) => process::make(op, port, room),
+            (Self::Producer, Some(Found::Producer(file))) => producer::make(op, file, port, room),
+            (Self::PosixTimer | Self::Timer, _) => {
                 timer::make(op, matches!(self, Self::PosixTimer), port, room)
             }
-            Self::User => user::make(port, room),
+            (Self::User, _) => user::make(port, room),
+            // It must be looked up first.
+            (Self::Inode | Self::Producer, _) => Err(EINVAL),
         }
     }
 
     /// Like [`Source::needs_walk`](super::source::Source::needs_walk) of the source that [`Kind::make`] makes.
-    pub(crate) fn needs_walk(self, op: &uapi::kevent_op) -> bool {
-        match self {
-            Self::File(_) | Self::Process => file::needs_walk(op.flags.into()),
-            Self::PosixTimer | Self::Timer => timer::rests(op),
-            Self::Inode | Self::User => false,
+    #[inline]
+    pub(crate) fn needs_walk(self, op: &uapi::kevent_op, found: Option<&Found>) -> bool {
+        let flags = op.flags.into();
+        match (self, found) {
+            (_, Some(Found::Producer(file))) => producer::needs_walk(file, flags),
+            (Self::File(_) | Self::Process, _) => file::needs_walk(flags),
+            (Self::PosixTimer | Self::Timer, _) => timer::rests(op),
+            (Self::Inode | Self::Producer | Self::User, _) => false,
         }
     }
 
@@ -124,7 +143,7 @@ impl Kind {
     pub(crate) fn flags(self) -> u32 {
         let all = uapi::KEVENT_ONESHOT | uapi::KEVENT_DISPATCH;
         match self {
-            Self::File(Sort::Any) | Self::Process => all | uapi::KEVENT_ET,
+            Self::File(Sort::Any) | Self::Process | Self::Producer => all | uapi::KEVENT_ET,
             Self::File(_) => all | uapi::KEVENT_ET | uapi::KEVENT_BYTES,
             Self::PosixTimer | Self::Timer => all | uapi::KEVENT_TIMER_ABSTIME,
             Self::Inode | Self::User => all,
@@ -133,6 +152,9 @@ impl Kind {
 
     /// Whether operations that make or set it have a meaning for `arg`.
     pub(crate) fn takes_arguments(self) -> bool {
-        matches!(self, Self::Inode | Self::PosixTimer | Self::Timer)
+        matches!(
+            self,
+            Self::Inode | Self::PosixTimer | Self::Producer | Self::Timer
+        )
     }
 }

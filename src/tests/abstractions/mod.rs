@@ -3,4 +3,5 @@
 //! The abstractions.
 
 mod defer;
+mod publisher;
 mod room;

@@ -79,8 +79,9 @@ pub fn clear() {
     }
 }
 
-/// Releases the module.
-pub fn close_device() {
+/// Releases the modules.
+pub fn close_devices() {
+    queues::close_producers();
     // SAFETY: The descriptor is no longer in use.
     unsafe { libc::close(DEVICE.swap(-1, SeqCst)) };
 }

@@ -158,8 +158,8 @@ impl Guest {
             // SAFETY: A string, and flags.
             unsafe { libc::syscall(libc::SYS_delete_module, name.as_ptr(), 0) }
         };
+        calls::close_devices();
         unload(c"evfd_post_test");
-        calls::close_device();
         traced(&self.kcov, || unload(c"evfd"));
         mark(self.shared, &self.kcov);
         println!(

@@ -121,7 +121,7 @@ TEST_F(ctl, unknown_types)
 {
 	/* NAIO, AIO, SIGNAL and POSIX_TIMER. */
 	static const int missing[] = { 4, 5, 7, 8 };
-	static const int unknown[] = { 9, 15, 18, 0x10002, -1 };
+	static const int unknown[] = { 9, 15, 19, 0x10002, -1 };
 
 	for (int i = 0; i < 4; i++)
 		EXPECT_EQ(-NO_SUCH_TYPE, take26_add(self->fd, missing[i], 1, 1, 1, 0));

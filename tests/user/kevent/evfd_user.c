@@ -465,7 +465,8 @@ TEST_F(user, unknown_types)
 	for (int i = 0; i < 65536; i = i < 32 ? i + 1 : 2 * i - 1) {
 		if (i == KEVENT_SOCKET || i == KEVENT_TIMER || i == KEVENT_POLL ||
 		    i == KEVENT_PIPE || i == KEVENT_USER || i == KEVENT_PROCESS ||
-		    i == KEVENT_INODE || i == KEVENT_POSIX_TIMER)
+		    i == KEVENT_INODE || i == KEVENT_POSIX_TIMER ||
+		    i == KEVENT_PRODUCER)
 			continue;
 		EXPECT_EQ(0, queue_add(&self->q, i, 0, 0, 1, 0));
 		EXPECT_EQ(EINVAL, errno)

@@ -2,7 +2,7 @@
 
 //! Calls of the kernel API, through the device of `tests/kmod/post_device.c`: see `post_test.h`.
 
-use super::{descriptor, number, put, Caller};
+use super::{descriptor, number, put, queues, Caller};
 use crate::{
     program::{Call, Op},
     uapi,
@@ -12,6 +12,33 @@ impl Caller {
     fn post_ioctl<T: Copy>(&mut self, call: &Call, command: u32, value: T) {
         let argument = self.argument(0, value);
         self.ioctl(descriptor(call.slot), command, argument, 0);
+    }
+
+    /// A call of a producer: `a` has the events and the storage, `c` the call and what to add.
+    fn produce(&mut self, call: &Call) {
+        let storage = u32::from(call.a >> 7);
+        let command = match call.c % 8 {
+            0 => uapi::PRODUCER_LEVEL,
+            1 => uapi::PRODUCER_ENQUEUE,
+            2 => uapi::PRODUCER_DEQUEUE,
+            _ => uapi::PRODUCER_READY,
+        };
+        let fd = queues::producer(call.b);
+        let argument = match command {
+            uapi::PRODUCER_LEVEL => self.argument(0, u32::from(call.a & 0x3f)),
+            uapi::PRODUCER_ENQUEUE => self.argument(0, storage),
+            _ => {
+                let ready = uapi::produce_ready {
+                    storage,
+                    events: u32::from(call.a & 0x7f),
+                    n: u64::from(call.c / 8),
+                    times: 1,
+                    ..Default::default()
+                };
+                self.argument(0, ready)
+            }
+        };
+        self.ioctl(fd, command, argument, 0);
     }
 
     pub(super) fn posts(&mut self, op: Op, call: &Call) {
@@ -25,6 +52,7 @@ impl Caller {
                 let new = self.system_call(libc::SYS_openat, [at, path, flags, 0, 0, 0]);
                 put(call.slot, new);
             }
+            Op::Post if call.b >= 0xf8 => self.produce(call),
             Op::Post => {
                 let post = uapi::post_test_post {
                     fd,

@@ -39,6 +39,9 @@ static HANDLES: [AtomicU64; 16] = [const { AtomicU64::new(0) }; 16];
 /// where a store would end the process: if there is no memory for a page.
 static WORDS: AtomicI32 = AtomicI32::new(-1);
 
+/// The producers of `tests/kmod/produce.c`: without and with a function to poll.
+static PRODUCERS: [AtomicI32; 2] = [const { AtomicI32::new(-1) }; 2];
+
 /// A word for shared memory.
 fn word(i: u8) -> u64 {
     match i {
@@ -60,7 +63,28 @@ pub fn prepare() {
         let size = words.len() * size_of::<u64>();
         assert!(libc::write(fd, words.as_ptr().cast(), size) == size as isize);
         WORDS.store(fd, SeqCst);
+        for (producer, path) in PRODUCERS
+            .iter()
+            .zip([c"/dev/evfd_produce", c"/dev/evfd_produce_level"])
+        {
+            let fd = libc::open(path.as_ptr(), libc::O_RDWR | libc::O_CLOEXEC);
+            assert!(fd >= 0, "there is no producer");
+            producer.store(fd, SeqCst);
+        }
     }
+}
+
+/// Releases the test module.
+pub fn close_producers() {
+    for producer in &PRODUCERS {
+        // SAFETY: The descriptor is no longer in use.
+        unsafe { libc::close(producer.swap(-1, SeqCst)) };
+    }
+}
+
+/// One of the producers.
+pub(super) fn producer(which: u8) -> i32 {
+    PRODUCERS[usize::from(which & 1)].load(SeqCst)
 }
 
 /// Unmaps all queues. No thread may be running a program.
@@ -96,9 +120,11 @@ fn nanoseconds(x: u8) -> u64 {
 fn flags(a: u8, type_: u32) -> u8 {
     let bits = a >> 3;
     let own = match type_ {
-        uapi::KEVENT_POLL | uapi::KEVENT_SOCKET | uapi::KEVENT_PIPE | uapi::KEVENT_PROCESS => {
-            uapi::KEVENT_ET
-        }
+        uapi::KEVENT_POLL
+        | uapi::KEVENT_SOCKET
+        | uapi::KEVENT_PIPE
+        | uapi::KEVENT_PROCESS
+        | uapi::KEVENT_PRODUCER => uapi::KEVENT_ET,
         uapi::KEVENT_TIMER | uapi::KEVENT_POSIX_TIMER => uapi::KEVENT_TIMER_ABSTIME,
         _ => 0,
     };
@@ -226,6 +252,7 @@ fn add(other: u8, a: u8, b: u8, c: u8) -> uapi::kevent_op {
         (_, 0xc0..0xd0) => uapi::KEVENT_PROCESS,
         (_, 0xd0..0xe0) => uapi::KEVENT_INODE,
         (_, 0xe0..0xf0) => uapi::KEVENT_POSIX_TIMER,
+        (_, 0xf0..0xf8) => uapi::KEVENT_PRODUCER,
         _ => TYPES[usize::from(a & 7)],
     };
     let mut op = uapi::kevent_op {
@@ -258,6 +285,13 @@ fn add(other: u8, a: u8, b: u8, c: u8) -> uapi::kevent_op {
                 .as_ptr() as u64;
                 op.arg[1] = [0, libc::AT_SYMLINK_NOFOLLOW as u64][usize::from(b >> 7)];
             }
+        }
+        uapi::KEVENT_PRODUCER => {
+            op.id = producer(b) as u64;
+            op.want = [0xff, 1, 0xffff, 1 << 16][usize::from((b >> 1) & 3)];
+            // The number of a storage, and an error.
+            op.arg[0] = u64::from((b >> 3) & 3);
+            op.arg[1] = if b >= 0xf0 { u64::from(c) } else { 0 };
         }
         uapi::KEVENT_TIMER | uapi::KEVENT_POSIX_TIMER => {
             op.id = u64::from(clock(other) as u32) | (u64::from(c / 8) << 32);
@@ -361,7 +395,12 @@ fn ukevent(other: u8, a: u8, b: u8, c: u8) -> uapi::ukevent {
     ];
     let type_ = match a {
         0xe0..0xf0 => uapi::KEVENT_PROCESS,
-        0xf0.. => [uapi::KEVENT_SOCKET, uapi::KEVENT_INODE, 9, 1 << 16][usize::from(a % 4)],
+        0xf0.. => [
+            uapi::KEVENT_SOCKET,
+            uapi::KEVENT_INODE,
+            9,
+            uapi::KEVENT_PRODUCER,
+        ][usize::from(a % 4)],
         _ => types[usize::from(a / 4 % 4)],
     };
     let (id, event) = match type_ {
@@ -369,6 +408,7 @@ fn ukevent(other: u8, a: u8, b: u8, c: u8) -> uapi::ukevent {
         uapi::KEVENT_TIMER => (nanoseconds(other) << 32, u32::from(b != 0xff)),
         uapi::KEVENT_PROCESS => (descriptor(other) as u32 as u64, u32::from(b % 8 != 0)),
         uapi::KEVENT_INODE => (descriptor(other) as u32 as u64, u32::from(b)),
+        uapi::KEVENT_PRODUCER => (producer(other) as u64, u32::from(b)),
         _ => (
             u64::from(other % 16),
             [1, 0xff, u32::MAX, 0][usize::from(b % 4)],
