@@ -23,6 +23,7 @@
 #include "poll.h"
 #include "process.h"
 #include "producer.h"
+#include "sent.h"
 #include "signal.h"
 #include "stream.h"
 #include "subscribers.h"

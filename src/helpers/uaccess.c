@@ -117,6 +117,38 @@ fault:
 	return false;
 }
 
+/* The same for a larger size. */
+bool evfd_helper_put_user_128_bytes(void *to, const void *from)
+{
+	u64 __user *word = (__force u64 __user *)to;
+	const u64 *value = from;
+
+	might_fault();
+	if (should_fail_usercopy() || !user_write_access_begin(word, 128))
+		return false;
+	unsafe_put_user(value[0], word, fault);
+	unsafe_put_user(value[1], word + 1, fault);
+	unsafe_put_user(value[2], word + 2, fault);
+	unsafe_put_user(value[3], word + 3, fault);
+	unsafe_put_user(value[4], word + 4, fault);
+	unsafe_put_user(value[5], word + 5, fault);
+	unsafe_put_user(value[6], word + 6, fault);
+	unsafe_put_user(value[7], word + 7, fault);
+	unsafe_put_user(value[8], word + 8, fault);
+	unsafe_put_user(value[9], word + 9, fault);
+	unsafe_put_user(value[10], word + 10, fault);
+	unsafe_put_user(value[11], word + 11, fault);
+	unsafe_put_user(value[12], word + 12, fault);
+	unsafe_put_user(value[13], word + 13, fault);
+	unsafe_put_user(value[14], word + 14, fault);
+	unsafe_put_user(value[15], word + 15, fault);
+	user_write_access_end();
+	return true;
+fault:
+	user_write_access_end();
+	return false;
+}
+
 bool evfd_helper_put_user_u64(void *to, __u64 value)
 {
 	might_fault();

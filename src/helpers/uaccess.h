@@ -10,6 +10,7 @@ bool evfd_helper_get_user_64_bytes(void *to, const void *from);
 bool evfd_helper_get_user_u64(__u64 *to, const void *from);
 bool evfd_helper_put_user(void *to, const void *from, size_t size);
 bool evfd_helper_put_user_16_bytes(void *to, __u64 first, __u64 second);
+bool evfd_helper_put_user_128_bytes(void *to, const void *from);
 bool evfd_helper_put_user_u64(void *to, __u64 value);
 bool evfd_helper_put_user_u64_now(void *to, __u64 value);
 bool evfd_helper_put_user_u32_now(void *to, __u32 value);

@@ -28,6 +28,7 @@ pub(crate) mod ops;
 mod orphans;
 pub(crate) mod port;
 pub(crate) mod queue;
+pub(crate) mod records;
 mod ring;
 mod slot;
 pub(crate) mod source;
@@ -70,7 +71,8 @@ use crate::{
         sync::{
             defer::DeferQueue,
             irq_work, //
-        }, //
+        },
+        task::sent, //
     },
     uapi, //
 };
@@ -290,6 +292,7 @@ pub(crate) struct Registrations {
     device: miscdev::Registration,
     closes: closes::Registration<Poller<Watched>>,
     inodes: inode::Registration,
+    signals: sent::Registration,
     deferred: irq_work::Registration<DeferQueue<Queue>>,
 }
 
@@ -302,6 +305,7 @@ impl Registrations {
             deferred: queue::register_deferred()?,
             closes: poller::register_closes()?,
             inodes: inode::Registration::new()?,
+            signals: sent::Registration::new()?,
             device <- miscdev::Registration::files::<KeventFile>(),
         })
     }

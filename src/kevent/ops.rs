@@ -17,7 +17,8 @@ use super::{
     },
     source::{
         Room,
-        Source, //
+        Source,
+        Taken, //
     },
     sources::{
         Found,
@@ -26,7 +27,15 @@ use super::{
     table::Key, //
 };
 use crate::{
-    abstractions::compat::smp_mb,
+    abstractions::{
+        compat::smp_mb,
+        mm::user::{
+            ReadBuf,
+            UserBuf, //
+        },
+        task::signal, //
+    },
+    signalfd::record,
     uapi, //
 };
 use kernel::{
@@ -38,7 +47,8 @@ use kernel::{
             Relaxed, //
         },
         ArcBorrow, //
-    }, //
+    },
+    uaccess::UserPtr, //
 };
 
 /// The results of an operation that has succeeded.
@@ -70,6 +80,11 @@ pub(crate) fn apply(
 
 /// Takes back a successful ADD.
 pub(super) fn undo_add(queue: &Queue, handle: u64) {
+    if let Ok((_, Some(source))) = queue.lock().get(handle) {
+        if let Some(source) = source.get() {
+            source.undo();
+        }
+    }
     let op = uapi::kevent_op {
         handle,
         ..Default::default()
@@ -293,6 +308,44 @@ pub(super) fn gettime(queue: &Queue, op: &uapi::kevent_op) -> Result<[u64; 2]> {
     let kevents = queue.lock();
     let (_, source) = live(queue, &kevents, op)?;
     source.setting()
+}
+
+/// Does a `KEVENT_OP_TAKE`. Returns the number of records that were written.
+///
+/// Like a read of a signal descriptor, it faults in the place of a record before it takes the
+/// signal. It holds no lock while it uses user memory.
+///
+/// Context and errors: like those of [`apply`].
+#[cold]
+pub(super) fn take(queue: &Queue, op: &uapi::kevent_op) -> Result<u64> {
+    check_unused(op)?;
+    let [to, max, third] = op.arg;
+    let in_range = (1..=uapi::KEVENT_MAX_RECORDS.into()).contains(&max);
+    if op.flags != 0 || op.want != 0 || third != 0 || !in_range {
+        return Err(EINVAL);
+    }
+    let size = max as usize * size_of::<uapi::signalfd_siginfo>();
+    let mut buf = UserBuf::new(UserPtr::from_addr(to as usize), size);
+    for done in 0..max {
+        match take_one(queue, op, &mut buf) {
+            Ok(()) => (),
+            Err(e) if done == 0 => return Err(e),
+            Err(_) => return Ok(done),
+        }
+    }
+    Ok(max)
+}
+
+/// Takes a signal of the kevent with the handle of `op`, and writes its record.
+fn take_one(queue: &Queue, op: &uapi::kevent_op, buf: &mut impl ReadBuf) -> Result {
+    buf.fault_in(size_of::<uapi::signalfd_siginfo>())?;
+    // A statement of its own, at whose end the kevents are unlocked.
+    let taken = live(queue, &queue.lock(), op)?.1.take()?;
+    let info = match taken {
+        Taken::Signal(info) => info,
+        Taken::Pending(set) => signal::take(set).ok_or(EAGAIN)?,
+    };
+    buf.put(&record::of(&info))
 }
 
 fn requeue(queue: ArcBorrow<'_, Queue>, op: &uapi::kevent_op) -> Result<Done> {

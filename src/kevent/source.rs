@@ -3,7 +3,13 @@
 //! A source of events, as its queue sees it.
 
 use crate::{
-    abstractions::mm::room,
+    abstractions::{
+        mm::room,
+        task::{
+            siginfo::SigInfo,
+            signal::SigSet, //
+        }, //
+    },
     uapi,
     upcast_to, //
 };
@@ -57,6 +63,20 @@ pub(crate) trait Source: Send + Sync {
         Err(EINVAL)
     }
 
+    /// The next signal for `KEVENT_OP_TAKE`.
+    ///
+    /// Errors: `EINVAL` if the source is no signal; `EAGAIN` if there is no signal; others of the source.
+    fn take(&self) -> Result<Taken> {
+        Err(EINVAL)
+    }
+
+    /// Takes back changes of the current task by its making, before its drop. Runs in the call that has
+    /// made it, if that fails.
+    fn undo(&self) {}
+
+    /// Runs after a call of 2006 has copied the event.
+    fn copied(&self) {}
+
     /// The value of `events` in a `struct ukevent`.
     fn value(&self, events: u32) -> u32 {
         events
@@ -64,6 +84,15 @@ pub(crate) trait Source: Send + Sync {
 
     /// Prints to the queue's fdinfo, in the line of the kevent.
     fn show(&self, _m: &SeqFile) {}
+}
+
+/// The signal of [`Source::take`].
+pub(crate) enum Taken {
+    /// A signal, which the source has given away.
+    Signal(SigInfo),
+    /// A signal of this set, if it is pending for the current task. The caller takes it
+    /// without the lock.
+    Pending(SigSet),
 }
 
 upcast_to!(Source);
@@ -90,6 +119,18 @@ impl<T: Source> Source for Pin<KBox<T>> {
 
     fn ready(&self, events: u32) -> Result {
         (**self).ready(events)
+    }
+
+    fn take(&self) -> Result<Taken> {
+        (**self).take()
+    }
+
+    fn undo(&self) {
+        (**self).undo();
+    }
+
+    fn copied(&self) {
+        (**self).copied();
     }
 
     fn value(&self, events: u32) -> u32 {

@@ -18,6 +18,7 @@ use crate::{
     abstractions::{
         compat::ETIME,
         mm::user::{
+            fault_in,
             read,
             read_to,
             write, //
@@ -46,8 +47,18 @@ struct OpResult {
     events: u32,
 }
 
+/// The same, with the arguments.
+#[derive(IntoBytes, Immutable)]
+#[repr(C)]
+struct OpTail {
+    arg: [u64; 3],
+    result: OpResult,
+}
+
 const OP_SIZE: usize = size_of::<uapi::kevent_op>();
+const ARG: usize = offset_of!(uapi::kevent_op, arg);
 const _: () = assert!(offset_of!(uapi::kevent_op, handle) == OP_SIZE - size_of::<OpResult>());
+const _: () = assert!(ARG == OP_SIZE - size_of::<OpTail>());
 
 /// A wait that is to follow the operations.
 struct Following {
@@ -140,8 +151,8 @@ pub(super) fn submit(
 fn one(queue: ArcBorrow<'_, Queue>, at: UserPtr, is_queue: fn(&File) -> bool) -> Result<bool> {
     let mut op = MaybeUninit::<uapi::kevent_op>::uninit();
     let op = read_to(&mut op, at)?;
-    if u32::from(op.op) == uapi::KEVENT_OP_GETTIME {
-        return gettime(&queue, op, at);
+    if u32::from(op.op) >= uapi::KEVENT_OP_GETTIME {
+        return with_arguments(&queue, op, at);
     }
     let outcome = ops::apply(queue, op, is_queue);
     let result = match &outcome {
@@ -164,22 +175,31 @@ fn one(queue: ArcBorrow<'_, Queue>, at: UserPtr, is_queue: fn(&File) -> bool) ->
     Ok(outcome.is_ok())
 }
 
-/// Like [`one`], for the operation that also writes to `arg`.
+/// Like [`one`], for an operation that also writes to `arg`.
 #[cold]
-fn gettime(queue: &Queue, op: &uapi::kevent_op, at: UserPtr) -> Result<bool> {
-    let outcome = ops::gettime(queue, op);
-    if let Ok(setting) = &outcome {
-        write(
-            at.wrapping_byte_add(offset_of!(uapi::kevent_op, arg)),
-            setting,
-        )?;
-    }
+#[inline(never)]
+fn with_arguments(queue: &Queue, op: &uapi::kevent_op, at: UserPtr) -> Result<bool> {
+    let end = at.wrapping_byte_add(ARG);
+    let outcome = match op.op.into() {
+        uapi::KEVENT_OP_GETTIME => ops::gettime(queue, op),
+        uapi::KEVENT_OP_TAKE => {
+            // Signals cannot be put back.
+            fault_in(end, OP_SIZE - ARG)?;
+            ops::take(queue, op).map(|taken| [op.arg[0], taken])
+        }
+        _ => Err(EINVAL),
+    };
+    let [first, second, third] = op.arg;
+    let (arg, result) = match outcome {
+        Ok([first, second]) => ([first, second, third], 0),
+        Err(e) => ([first, second, third], e.to_errno()),
+    };
     let result = OpResult {
         handle: op.handle,
-        result: outcome.as_ref().err().map_or(0, |e| e.to_errno()),
+        result,
         events: 0,
     };
-    write_result(at, &result)?;
+    write(end, &OpTail { arg, result })?;
     Ok(outcome.is_ok())
 }
 

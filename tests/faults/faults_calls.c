@@ -34,8 +34,11 @@ static enum outcome wrong(const char *what, long ret)
  * If the copy fails, the signal is lost: see "Reading" of signals in
  * Documentation/design/signalfd.rst.
  */
-static int lost_signals(const struct fault *fault, int n)
+static int lost_signals(const struct operation *operation, const struct fault *fault, int n)
 {
+	/* A TAKE copies its argument and operation first, and faults in its result, too. */
+	if (operation->call == take_signal)
+		return fault->err == EFAULT && n == 5;
 	return fault->err == EFAULT && n && n % 2 == 0;
 }
 
@@ -60,7 +63,7 @@ static enum outcome make_call(const struct operation *operation,
 		return wrong("an error without a fault", ret);
 	if (ret < 0 && error != fault->err)
 		return wrong("another error", ret);
-	scene.lost = struck ? lost_signals(fault, n) : 0;
+	scene.lost = struck ? lost_signals(operation, fault, n) : 0;
 	outcome = ret < 0 ? REFUSED : struck ? DONE : NONE_LEFT;
 	if (outcome == REFUSED)
 		ret = operation->call(&scene);

@@ -823,6 +823,70 @@ static bool time_was_got(struct scene *scene, long ret)
 	       raw_queue_used(scene->queue.fd) == 1 && raw_drain(&scene->queue) == 0;
 }
 
+static long observe(struct scene *scene)
+{
+	return add_kevent(scene, raw_add(KEVENT_SIGNAL, SIGUSR2, KEVENT_SIGNAL_DELIVERY));
+}
+
+/* A failed ADD leaves the mask as it was. */
+static long consume(struct scene *scene)
+{
+	if (sig_blocked() & sig_bit(SIGUSR1))
+		scene->spoilt = true;
+	return add_kevent(scene, raw_add(KEVENT_SIGNAL, SIGUSR1 | KEVENT_SIGNAL_NOMASK,
+					 KEVENT_SIGNAL_DELIVERY));
+}
+
+/* Sends the signal of the kevent. */
+static bool gives_a_signal(struct scene *scene, long ret)
+{
+	bool consumes = sig_blocked() & sig_bit(SIGUSR1);
+
+	signal(SIGUSR2, SIG_IGN);
+	return ret == 0 && raw_drain(&scene->queue) == 0 &&
+	       !kill(getpid(), consumes ? SIGUSR1 : SIGUSR2) && gives_an_event(scene);
+}
+
+static bool an_observed_signal(struct scene *scene)
+{
+	return a_queue(scene) && gives_a_signal(scene, observe(scene));
+}
+
+static bool a_consumed_signal(struct scene *scene)
+{
+	return a_queue(scene) && gives_a_signal(scene, consume(scene));
+}
+
+static long take_record(struct scene *scene)
+{
+	struct kevent_op op = { .op = KEVENT_OP_TAKE, .handle = scene->memory[0] };
+
+	op.arg[0] = (uintptr_t)&scene->memory[1];
+	op.arg[1] = 1;
+	return raw_do(scene->queue.fd, &op);
+}
+
+/*
+ * Takes the signal. A failure may have lost it, or the result after its record was
+ * written.
+ */
+static long take_signal(struct scene *scene)
+{
+	long ret = take_record(scene);
+
+	if (ret < 0 && errno == EAGAIN && scene->memory[1])
+		return 0;
+	return none_if_lost(scene, ret);
+}
+
+static bool signal_was_taken(struct scene *scene, long ret)
+{
+	struct signalfd_siginfo *info = (void *)&scene->memory[1];
+
+	return ret == 0 && take_record(scene) == -1 && errno == EAGAIN &&
+	       (scene->lost || info->ssi_pid == (uint32_t)getpid());
+}
+
 /* A REMOVE whose result can't be written has removed the kevent. */
 static long remove_timer(struct scene *scene)
 {
@@ -1139,6 +1203,10 @@ static const struct operation operations[] = {
 	{ "rearm a timer", a_queue_with_a_timer, rearm_timer, event_is_there },
 	{ "rearm a POSIX timer", a_queue_with_a_posix_timer, rearm_timer, event_is_there },
 	{ "get the time of a timer", a_queue_with_a_posix_timer, get_time, time_was_got },
+	{ "observe a signal", a_queue, observe, gives_a_signal },
+	{ "consume a signal", a_queue, consume, gives_a_signal },
+	{ "take an observed signal", an_observed_signal, take_signal, signal_was_taken },
+	{ "take a signal", a_consumed_signal, take_signal, signal_was_taken },
 	{ "remove a timer", a_queue_with_a_timer, remove_timer, queue_is_empty },
 	{ "requeue an orphan", a_queue_with_an_orphan, requeue, event_is_there },
 	{ "wait for a kevent", a_queue_with_an_event, wait_for_event, event_was_waited_for },

@@ -121,6 +121,12 @@ static inline struct kevent_op race_add_directory(unsigned int n)
 	return op;
 }
 
+/* The id of a signal that is sent, to observe or to consume it. */
+static inline uint64_t race_signal(unsigned int n)
+{
+	return (n % 2 ? SIG_READ : SIG_READ_RT) | (n % 4 < 2 ? KEVENT_SIGNAL_NOMASK : 0);
+}
+
 /* A random ADD, possible in most cases. */
 static inline struct kevent_op race_add(unsigned int n)
 {
@@ -136,6 +142,8 @@ static inline struct kevent_op race_add(unsigned int n)
 		op = raw_add(KEVENT_PROCESS, SLOT_CHILD, KEVENT_PROCESS_EXIT);
 	else if (n % 12 == 6)
 		op = race_add_directory(n);
+	else if (n % 12 == 3)
+		op = raw_add(KEVENT_SIGNAL, race_signal(n / 12), KEVENT_SIGNAL_DELIVERY);
 	else if (n % 3 == 0)
 		op = raw_add(KEVENT_USER, n / 3 % 8, 0xff);
 	else if (n % 3 == 1)
@@ -143,7 +151,8 @@ static inline struct kevent_op race_add(unsigned int n)
 	else
 		op = raw_add_timer(clocks[n / 3 % 4], 1 + n % 300000, n % 2 * 1000);
 	op.flags = flags[n / 24 % 4];
-	if (op.type != KEVENT_POLL && op.type != KEVENT_PROCESS)
+	if (op.type != KEVENT_POLL && op.type != KEVENT_PROCESS &&
+	    !(op.id & KEVENT_SIGNAL_NOMASK))
 		op.flags &= ~KEVENT_ET;
 	return op;
 }
@@ -164,6 +173,9 @@ static inline struct ukevent race_ukevent(unsigned int n)
 	if (n % 12 == 0) {
 		uk.type = KEVENT_PROCESS;
 		uk.id.raw[0] = SLOT_CHILD;
+	} else if (n % 12 == 3) {
+		uk.type = KEVENT_SIGNAL;
+		uk.id.raw_u64 = race_signal(n / 12);
 	} else if (n % 3 == 0) {
 		uk.type = KEVENT_USER;
 		uk.id.raw[0] = n / 3 % 8;

@@ -119,18 +119,23 @@ static inline void race_queue_add(struct caller *caller)
 /* Changes kevents, whose handles are guesses, in all ways. */
 static inline void race_queue_change(struct caller *caller)
 {
+	struct signalfd_siginfo records[2];
 	struct kevent_op ops[8];
 
 	memset(ops, 0, sizeof(ops));
 	for (size_t i = 0; i < ARRAY_SIZE(ops); i++) {
 		uint64_t generation = 1 + dice(caller, 3);
 
-		ops[i].op = KEVENT_OP_REMOVE + dice(caller, 5);
+		ops[i].op = KEVENT_OP_REMOVE + dice(caller, 8);
 		ops[i].handle = generation << 32 | dice(caller, 8);
 		if (ops[i].op == KEVENT_OP_MOD || ops[i].op == KEVENT_OP_READY)
 			ops[i].want = 1;
 		if (ops[i].op == KEVENT_OP_REARM)
 			ops[i].arg[0] = 1 + dice(caller, 100000);
+		if (ops[i].op == KEVENT_OP_TAKE) {
+			ops[i].arg[0] = caller->turn % 8 ? (uintptr_t)records : 8;
+			ops[i].arg[1] = ARRAY_SIZE(records);
+		}
 	}
 	raw_submit(slot(QUEUE), ops, ARRAY_SIZE(ops), 0, 0);
 }

@@ -210,6 +210,21 @@ struct kevent_setup {
  * %KEVENT_PRODUCER: what a kernel module has to tell of its file, that of the
  * descriptor @id. The module gives @want, @arg and @data of the slot a meaning.
  *
+ * %KEVENT_SIGNAL: the signal with the number @id, when it is sent to the process that
+ * adds the kevent, or to one of its threads.
+ *
+ * Without %KEVENT_SIGNAL_NOMASK in @id, the kevent observes: the signal does what it
+ * does otherwise. Every signal that is sent raises the event, also one that is
+ * ignored, blocked or already pending, until the process executes a program. @data of
+ * the slot is their number. The kevent keeps the information of @arg[0] of them, or of
+ * 16 if @arg[0] is 0, for %KEVENT_OP_TAKE, and drops that of others.
+ *
+ * With %KEVENT_SIGNAL_NOMASK, it consumes: %KEVENT_OP_ADD blocks the signal in the
+ * calling thread, where it stays blocked. There is an event as long as the signal is
+ * pending, and %KEVENT_OP_TAKE takes it from the queue of the kernel, like a read of a
+ * signalfd. Threads that do not block the signal still get it. SIGKILL and SIGSTOP
+ * cannot be consumed.
+ *
  * %KEVENT_USER: events that the program raises. Their meaning is the program's.
  *
  * The values below KEVENT_USER are those of 2006.
@@ -219,6 +234,7 @@ struct kevent_setup {
 #define KEVENT_TIMER		2
 #define KEVENT_POLL		3
 #define KEVENT_PIPE		6
+#define KEVENT_SIGNAL		7
 #define KEVENT_POSIX_TIMER	8
 #define KEVENT_USER		16
 #define KEVENT_PROCESS		17
@@ -241,6 +257,15 @@ struct kevent_setup {
 #define KEVENT_INODE_MOVE_SELF	0x20
 #define KEVENT_INODE_DELETE_SELF	0x40
 #define KEVENT_INODE_UNMOUNT	0x80
+
+/* The event of a %KEVENT_SIGNAL. */
+#define KEVENT_SIGNAL_DELIVERY	0x1
+
+/* A bit of the @id of a %KEVENT_SIGNAL: consume. */
+#define KEVENT_SIGNAL_NOMASK	0x8000000000000000ULL
+
+/* The highest number of records of a %KEVENT_SIGNAL, and of a %KEVENT_OP_TAKE. */
+#define KEVENT_MAX_RECORDS	1024
 
 /* The event of a %KEVENT_PROCESS. */
 #define KEVENT_PROCESS_EXIT	0x1
@@ -278,6 +303,10 @@ struct kevent_setup {
  *
  * %KEVENT_OP_GETTIME: set @arg[0] to the time until the next expiration of a timer,
  * or to 0 if there is none, and @arg[1] to the interval, in nanoseconds.
+ *
+ * %KEVENT_OP_TAKE: take signals of a %KEVENT_SIGNAL. @arg[0] points to an array of
+ * struct signalfd_siginfo, @arg[1] is its length, 1 to %KEVENT_MAX_RECORDS. Sets
+ * @arg[1] to the number of signals that were taken.
  */
 #define KEVENT_OP_ADD		0
 #define KEVENT_OP_REMOVE	1
@@ -287,6 +316,7 @@ struct kevent_setup {
 #define KEVENT_OP_REARM		5
 #define KEVENT_OP_REQUEUE	6
 #define KEVENT_OP_GETTIME	7
+#define KEVENT_OP_TAKE		8
 
 /**
  * DOC: Flags of a kevent
@@ -325,7 +355,7 @@ struct kevent_setup {
  * @want: a set of events; see the operations
  * @id: what is watched; the type says how to read it
  * @user: for ADD, any value; the slot shows it
- * @arg: depends on the type or the operation; 0 otherwise; set by GETTIME
+ * @arg: depends on the type or the operation; 0 otherwise; set by GETTIME and TAKE
  * @handle: set by ADD, and an argument of the other operations
  * @result: set by the kernel: 0, or a negative error number
  * @events: set by the kernel: the events that REMOVE or REARM took back, the
@@ -415,28 +445,32 @@ struct kevent_submit {
  * call. It does not count as done, and an ADD is undone. Results of operations:
  *
  * EACCES: ADD of a %KEVENT_INODE: the caller may not read the file
+ * EAGAIN: TAKE: there is no signal
  * EBADF: ADD: id is not an open descriptor; ADD of a %KEVENT_PROCESS: it is no
  *	pidfd
  * EBUSY: REQUEUE: another thread does the same
  * EEXIST: ADD: the queue has a kevent with this type, id and user
  * EINTR: REQUEUE: a signal is pending
  * EINVAL: an unknown operation, type or flag; a field without a meaning for it
- *	is not 0; ADD of a %KEVENT_PIPE: the descriptor is no pipe
+ *	is not 0; ADD of a %KEVENT_PIPE: the descriptor is no pipe; ADD of a
+ *	%KEVENT_SIGNAL: there is no such signal, or it cannot be consumed
+ * EFAULT: TAKE: the first record is not writable memory
  * ELOOP: ADD: the descriptor is a queue, an epoll or an io_uring instance
  * ENOENT: there is no kevent with this handle; ADD of a %KEVENT_INODE: there is
  *	no such file. Other errors of a name are those of path_resolution(7).
  * ENOMEM: ADD, REQUEUE: not enough kernel memory
  * ENOSPC: ADD: the queue has no free slot; ADD of a %KEVENT_INODE: the user has
- *	too many of them
+ *	too many of them; ADD of a %KEVENT_SIGNAL: the process has too many
  * ENOTSOCK: ADD of a %KEVENT_SOCKET: the descriptor is no socket
  * EOPNOTSUPP: ADD: this kernel does not notify of the close of the file; ADD of a
  *	%KEVENT_PRODUCER: the file is not that of a module that produces events;
  *	ADD, MOD: %KEVENT_BYTES, and the kernel cannot count the bytes of this
- *	socket
+ *	socket; ADD of a %KEVENT_SIGNAL: the kernel has no tracepoints
  * EPERM: ADD: the descriptor cannot be polled; an alarm clock, and the caller
  *	does not have CAP_WAKE_ALARM
  * EREMOTE: ADD of a %KEVENT_PROCESS: the process is not in the caller's PID
  *	namespace or in one below it
+ * ESRCH: TAKE: the signals are those of another process
  */
 #define KEVENT_IOC_SUBMIT	_IOWR(KEVENT_IOC_MAGIC, 0x41, struct kevent_submit)
 
@@ -446,7 +480,8 @@ struct kevent_submit {
  * Numbers and structures are those of "take26", which was posted on 30 November
  * 2006. Such a queue holds 4096 kevents, or as many as %KEVENT_IOC_INIT says. Its
  * types are %KEVENT_TIMER, %KEVENT_POLL, %KEVENT_SOCKET, %KEVENT_PIPE,
- * %KEVENT_INODE, %KEVENT_PROCESS, %KEVENT_PRODUCER and %KEVENT_USER, with these ids:
+ * %KEVENT_INODE, %KEVENT_PROCESS, %KEVENT_PRODUCER, %KEVENT_SIGNAL and %KEVENT_USER, with
+ * these ids:
  *
  * %KEVENT_TIMER: a period on CLOCK_MONOTONIC, raw[0] in seconds and raw[1] in
  * nanoseconds. The timer starts with %KEVENT_CTL_ADD. It begins its next period
@@ -458,6 +493,10 @@ struct kevent_submit {
  * same holds for %KEVENT_PROCESS, whose process stays ended.
  *
  * %KEVENT_INODE and %KEVENT_PRODUCER: raw[0] is a descriptor, raw[1] is 0.
+ *
+ * %KEVENT_SIGNAL: raw_u64 is the number of a signal. With %KEVENT_SIGNAL_NOMASK, the
+ * event takes the place of the signal: all pending signals with this number are
+ * dropped when the event was copied to their process.
  *
  * %KEVENT_USER: any value. The program raises the event by %KEVENT_CTL_READY.
  */
@@ -536,7 +575,8 @@ struct kevent_id {
  * @ret_flags: KEVENT_RET_* flags; only the kernel sets them
  * @ret_data: for an event, the first number is the time of a timer's last
  *	expiration in milliseconds of CLOCK_MONOTONIC, the exit status of a
- *	process (0xffffffff: none), or the events of another type. The second is
+ *	process (0xffffffff: none), the number of a signal, or the events of another
+ *	type. The second is
  *	0, or with %KEVENT_RET_BROKEN an error number. Only the kernel sets them.
  * @user: any value of the program
  * @ptr: the same as a pointer

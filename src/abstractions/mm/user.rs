@@ -77,6 +77,8 @@ pub fn write<T: IntoBytes + Immutable>(to: UserPtr, value: &T) -> Result {
         } else if size_of::<T>() == 16 {
             let [first, second] = from.cast::<[u64; 2]>().read_unaligned();
             helpers::evfd_helper_put_user_16_bytes(to.as_mut_ptr(), first, second)
+        } else if size_of::<T>() == 128 && align_of::<T>() == align_of::<u64>() {
+            helpers::evfd_helper_put_user_128_bytes(to.as_mut_ptr(), from.cast())
         } else {
             helpers::evfd_helper_put_user(to.as_mut_ptr(), from.cast(), size_of::<T>())
         }

@@ -12,7 +12,12 @@ use kernel::bindings;
 /// # Invariants
 ///
 /// All bytes are initialised.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
 pub struct SigInfo(bindings::kernel_siginfo);
+
+// SAFETY: Its pointers are values of user space, which the kernel does not follow.
+unsafe impl Send for SigInfo {}
 
 /// The information of a signal besides its number and code, by its layout: C's `union __sifields`.
 ///

@@ -99,6 +99,13 @@ pub fn block(signals: SigSet) -> SigSet {
     change_blocked(bindings::SIG_BLOCK, signals)
 }
 
+/// Unblocks `signals` in the current task.
+///
+/// Context: task. Takes the `siglock`.
+pub fn unblock(signals: SigSet) {
+    change_blocked(bindings::SIG_UNBLOCK, signals);
+}
+
 /// Sets the blocked signals of the current task.
 ///
 /// Context: task. Takes the `siglock`.

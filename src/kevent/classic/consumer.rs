@@ -265,6 +265,9 @@ impl Item {
         let Some(place) = queue.place(self.number).filter(|_| self.is_live(kevents)) else {
             return;
         };
+        if let Some(source) = kevents.source(self.number).and_then(Room::get) {
+            source.copied();
+        }
         if flags::of(place) & uapi::KEVENT_REQ_ONESHOT != 0 {
             queue.end(kevents, place);
             place.slot.retract();

@@ -168,7 +168,10 @@ impl Call<'_> {
         let queue = self.consumers.queue();
         let mut kevents = queue.lock();
         // Another thread may have removed it.
-        if let Ok((number, Some(_))) = kevents.get(done.handle) {
+        if let Ok((number, Some(source))) = kevents.get(done.handle) {
+            if let Some(source) = source.get() {
+                source.undo();
+            }
             drop_kevent(queue, &mut kevents, number);
         }
     }

@@ -9,6 +9,7 @@ mod file;
 pub(crate) mod inode;
 mod process;
 pub(crate) mod producer;
+mod signal;
 mod timer;
 mod user;
 
@@ -41,6 +42,7 @@ pub(crate) enum Kind {
     PosixTimer,
     Process,
     Producer,
+    Signal,
     Timer,
     User,
 }
@@ -63,6 +65,7 @@ impl Kind {
             uapi::KEVENT_POSIX_TIMER => Ok(Self::PosixTimer),
             uapi::KEVENT_PROCESS => Ok(Self::Process),
             uapi::KEVENT_PRODUCER => Ok(Self::Producer),
+            uapi::KEVENT_SIGNAL => Ok(Self::Signal),
             uapi::KEVENT_USER => Ok(Self::User),
             _ => Err(EINVAL),
         }
@@ -74,6 +77,7 @@ impl Kind {
             Self::File(sort) => sort.events(),
             Self::Inode => inode::EVENTS,
             Self::Process => process::EVENTS,
+            Self::Signal => signal::EVENTS,
             Self::PosixTimer | Self::Timer => timer::EVENTS,
             Self::Producer | Self::User => u32::MAX,
         }
@@ -118,6 +122,7 @@ impl Kind {
             (Self::Inode, Some(Found::Path(path))) => inode::make(op, path, port, room),
             (Self::Process, _) => process::make(op, port, room),
             (Self::Producer, Some(Found::Producer(file))) => producer::make(op, file, port, room),
+            (Self::Signal, _) => signal::make(op, port, room),
             (Self::PosixTimer | Self::Timer, _) => {
                 timer::make(op, matches!(self, Self::PosixTimer), port, room)
             }
@@ -134,6 +139,7 @@ impl Kind {
         match (self, found) {
             (_, Some(Found::Producer(file))) => producer::needs_walk(file, flags),
             (Self::File(_) | Self::Process, _) => file::needs_walk(flags),
+            (Self::Signal, _) => signal::needs_walk(op),
             (Self::PosixTimer | Self::Timer, _) => timer::rests(op),
             (Self::Inode | Self::Producer | Self::User, _) => false,
         }
@@ -143,7 +149,9 @@ impl Kind {
     pub(crate) fn flags(self) -> u32 {
         let all = uapi::KEVENT_ONESHOT | uapi::KEVENT_DISPATCH;
         match self {
-            Self::File(Sort::Any) | Self::Process | Self::Producer => all | uapi::KEVENT_ET,
+            Self::File(Sort::Any) | Self::Process | Self::Producer | Self::Signal => {
+                all | uapi::KEVENT_ET
+            }
             Self::File(_) => all | uapi::KEVENT_ET | uapi::KEVENT_BYTES,
             Self::PosixTimer | Self::Timer => all | uapi::KEVENT_TIMER_ABSTIME,
             Self::Inode | Self::User => all,
@@ -154,7 +162,7 @@ impl Kind {
     pub(crate) fn takes_arguments(self) -> bool {
         matches!(
             self,
-            Self::Inode | Self::PosixTimer | Self::Producer | Self::Timer
+            Self::Inode | Self::PosixTimer | Self::Producer | Self::Signal | Self::Timer
         )
     }
 }

@@ -4,4 +4,5 @@
 
 mod inode;
 mod queue;
+mod records;
 mod table;

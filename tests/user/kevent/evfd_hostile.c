@@ -7,9 +7,11 @@
 #include "pidfd.h"
 #include "queue.h"
 
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 
 #define SLOTS		64
+#define SIGNAL		SIGUSR1
 #define RUN_MS		2000
 
 /* A wait is short, because it may miss its wake-up. */
@@ -93,6 +95,7 @@ static void *write_there(void *arg)
 
 static struct kevent_op random_op(struct attack *attack, uint64_t *state)
 {
+	static struct signalfd_siginfo records[4];
 	uint64_t number = random_number(state);
 	uint64_t handle = attack->handles[number % SLOTS];
 	struct kevent_op op;
@@ -104,6 +107,8 @@ static struct kevent_op random_op(struct attack *attack, uint64_t *state)
 	case 1:
 		return kevent_op_mod(handle, number, number & (KEVENT_ONESHOT | KEVENT_DISPATCH));
 	case 2:
+		if (number / 6 % 2)
+			return kevent_op_take(handle, records, ARRAY_SIZE(records));
 		return kevent_op_recheck(handle);
 	case 4:
 		/* Rarely, because it may wait for a grace period. */
@@ -118,6 +123,11 @@ static struct kevent_op random_op(struct attack *attack, uint64_t *state)
 	if (number & 64)
 		return kevent_op_add(KEVENT_POLL, attack->pipes[number >> 7 & 1], number >> 32,
 				     number, number >> 8 & (KEVENT_ONESHOT | KEVENT_ET));
+	if (number & 512 && number & 32)
+		return kevent_op_add(KEVENT_SIGNAL,
+				     SIGNAL | (number & 1024 ? KEVENT_SIGNAL_NOMASK : 0),
+				     number >> 32, KEVENT_SIGNAL_DELIVERY,
+				     number >> 11 & (KEVENT_ONESHOT | KEVENT_DISPATCH));
 	if (number & 16 && number & 32)
 		return kevent_op_add(KEVENT_PROCESS, attack->pidfd, number >> 32,
 				     KEVENT_PROCESS_EXIT,
@@ -199,6 +209,15 @@ static void *fill_and_drain(void *arg)
 	return NULL;
 }
 
+static void *send_signals(void *arg)
+{
+	struct attack *attack = arg;
+
+	while (!attack->stop)
+		kill(getpid(), SIGNAL);
+	return NULL;
+}
+
 static void *end_processes(void *arg)
 {
 	struct attack *attack = arg;
@@ -276,6 +295,7 @@ FIXTURE(hostile)
 
 FIXTURE_SETUP(hostile)
 {
+	signal(SIGNAL, SIG_IGN);
 	ASSERT_EQ(0, kevent_open(&self->attack.q, SLOTS, 0));
 	ASSERT_EQ(0, pipe2(self->attack.pipes, O_CLOEXEC));
 	self->attack.pidfd = open_pidfd(getpid(), 0);
@@ -291,7 +311,7 @@ TEST_F(hostile, writers_everywhere)
 {
 	static const attacker attackers[] = {
 		write_everywhere, write_everywhere, operate, operate, poll_it, fill_and_drain,
-		end_processes,
+		end_processes, send_signals,
 	};
 
 	EXPECT_TRUE(run(&self->attack, attackers, ARRAY_SIZE(attackers)));
@@ -302,7 +322,7 @@ TEST_F(hostile, writers_of_words_that_the_kernel_reads)
 {
 	static const attacker attackers[] = {
 		write_there, write_there, operate, operate, consume, poll_it, fill_and_drain,
-		end_processes,
+		end_processes, send_signals,
 	};
 
 	EXPECT_TRUE(run(&self->attack, attackers, ARRAY_SIZE(attackers)));

@@ -453,7 +453,7 @@ TEST_F(user, mod_changes_flags)
 
 TEST_F(user, unknown_operations)
 {
-	for (int i = KEVENT_OP_GETTIME + 1; i < 256; i++) {
+	for (int i = KEVENT_OP_TAKE + 1; i < 256; i++) {
 		struct kevent_op op = { .op = i };
 
 		EXPECT_EQ(-EINVAL, queue_do(&self->q, &op));
@@ -465,7 +465,7 @@ TEST_F(user, unknown_types)
 	for (int i = 0; i < 65536; i = i < 32 ? i + 1 : 2 * i - 1) {
 		if (i == KEVENT_SOCKET || i == KEVENT_TIMER || i == KEVENT_POLL ||
 		    i == KEVENT_PIPE || i == KEVENT_USER || i == KEVENT_PROCESS ||
-		    i == KEVENT_INODE || i == KEVENT_POSIX_TIMER ||
+		    i == KEVENT_INODE || i == KEVENT_POSIX_TIMER || i == KEVENT_SIGNAL ||
 		    i == KEVENT_PRODUCER)
 			continue;
 		EXPECT_EQ(0, queue_add(&self->q, i, 0, 0, 1, 0));

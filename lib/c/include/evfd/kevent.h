@@ -18,6 +18,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -424,6 +425,19 @@ static inline struct kevent_op kevent_op_timer(__u64 id, __u64 user, __u64 first
 static inline struct kevent_op kevent_op_gettime(__u64 handle)
 {
 	return kevent_op_init_(KEVENT_OP_GETTIME, handle);
+}
+
+/*
+ * Takes at most @n signals, 1 to KEVENT_MAX_RECORDS, to an array of struct signalfd_siginfo. Sets
+ * arg[1] to their number.
+ */
+static inline struct kevent_op kevent_op_take(__u64 handle, void *records, __u64 n)
+{
+	struct kevent_op op = kevent_op_init_(KEVENT_OP_TAKE, handle);
+
+	op.arg[0] = (uintptr_t)records;
+	op.arg[1] = n;
+	return op;
 }
 
 /* Like kevent_op_timer(), for a timer that exists. The flags are 0 or KEVENT_TIMER_ABSTIME. */

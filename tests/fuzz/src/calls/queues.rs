@@ -2,7 +2,9 @@
 
 //! Queues of `/dev/kevent`: operations, waits, and access to the shared memory.
 
-use super::{descriptor, descriptors::clock, number, put, waits::EVENTS, Caller, MEMORY, PAGE};
+use super::{
+    descriptor, descriptors::clock, number, put, signals, waits::EVENTS, Caller, MEMORY, PAGE,
+};
 use crate::{
     program::{Call, Op},
     uapi,
@@ -124,7 +126,8 @@ fn flags(a: u8, type_: u32) -> u8 {
         | uapi::KEVENT_SOCKET
         | uapi::KEVENT_PIPE
         | uapi::KEVENT_PROCESS
-        | uapi::KEVENT_PRODUCER => uapi::KEVENT_ET,
+        | uapi::KEVENT_PRODUCER
+        | uapi::KEVENT_SIGNAL => uapi::KEVENT_ET,
         uapi::KEVENT_TIMER | uapi::KEVENT_POSIX_TIMER => uapi::KEVENT_TIMER_ABSTIME,
         _ => 0,
     };
@@ -252,7 +255,8 @@ fn add(other: u8, a: u8, b: u8, c: u8) -> uapi::kevent_op {
         (_, 0xc0..0xd0) => uapi::KEVENT_PROCESS,
         (_, 0xd0..0xe0) => uapi::KEVENT_INODE,
         (_, 0xe0..0xf0) => uapi::KEVENT_POSIX_TIMER,
-        (_, 0xf0..0xf8) => uapi::KEVENT_PRODUCER,
+        (_, 0xf0..0xf4) => uapi::KEVENT_SIGNAL,
+        (_, 0xf4..0xf8) => uapi::KEVENT_PRODUCER,
         _ => TYPES[usize::from(a & 7)],
     };
     let mut op = uapi::kevent_op {
@@ -293,6 +297,11 @@ fn add(other: u8, a: u8, b: u8, c: u8) -> uapi::kevent_op {
             op.arg[0] = u64::from((b >> 3) & 3);
             op.arg[1] = if b >= 0xf0 { u64::from(c) } else { 0 };
         }
+        uapi::KEVENT_SIGNAL => {
+            op.id = signal_id(other, b);
+            op.want = u32::from(b != 0xff);
+            op.arg[0] = [0, 1, 1024, 1025][usize::from(b / 2 % 4)] * u64::from(b & 1);
+        }
         uapi::KEVENT_TIMER | uapi::KEVENT_POSIX_TIMER => {
             op.id = u64::from(clock(other) as u32) | (u64::from(c / 8) << 32);
             op.want = u32::from(b != 0xff);
@@ -305,6 +314,28 @@ fn add(other: u8, a: u8, b: u8, c: u8) -> uapi::kevent_op {
     }
     spoil(&mut op, c);
     op
+}
+
+/// The ID of a signal, which is consumed unless the lowest bit of `b` is set.
+fn signal_id(a: u8, b: u8) -> u64 {
+    let signal = signals::signal(a) as u32;
+    u64::from(signal)
+        | if b & 1 == 0 {
+            uapi::KEVENT_SIGNAL_NOMASK as u64
+        } else {
+            0
+        }
+}
+
+/// Where a TAKE puts signals, and how many. The place is good or bad.
+fn records(b: u8) -> [u64; 3] {
+    static RECORDS: [AtomicU64; 64] = [const { AtomicU64::new(0) }; 64];
+    let place = RECORDS.as_ptr() as u64;
+    [
+        [place, place, 0, u64::MAX - 4095][usize::from(b & 3)],
+        [1, 2, 4, 4, 3, 1, 0, 1025][usize::from((b >> 2) & 7)],
+        0,
+    ]
 }
 
 fn times(b: u8, c: u8) -> [u64; 3] {
@@ -344,6 +375,7 @@ fn change(which: u8, a: u8, b: u8, c: u8) -> uapi::kevent_op {
         // Rarely, because it may wait for a grace period.
         0xf0..0xf4 => uapi::KEVENT_OP_REQUEUE,
         0xf4..0xf8 => uapi::KEVENT_OP_GETTIME,
+        0xec..0xf0 => uapi::KEVENT_OP_TAKE,
         _ => OPS[usize::from(a % 8)],
     };
     let mut op = uapi::kevent_op {
@@ -364,6 +396,7 @@ fn change(which: u8, a: u8, b: u8, c: u8) -> uapi::kevent_op {
             );
             op.want = [1, EVENTS[usize::from(b % 8)]][usize::from((b >> 6) & 1)];
         }
+        uapi::KEVENT_OP_TAKE => op.arg = records(b),
         uapi::KEVENT_OP_READY => op.want = [1, 0, 2, u32::MAX][usize::from(b % 4)],
         uapi::KEVENT_OP_REARM => {
             op.flags = if b & 1 == 0 {
@@ -395,6 +428,7 @@ fn ukevent(other: u8, a: u8, b: u8, c: u8) -> uapi::ukevent {
     ];
     let type_ = match a {
         0xe0..0xf0 => uapi::KEVENT_PROCESS,
+        0xdc..0xe0 => uapi::KEVENT_SIGNAL,
         0xf0.. => [
             uapi::KEVENT_SOCKET,
             uapi::KEVENT_INODE,
@@ -409,6 +443,7 @@ fn ukevent(other: u8, a: u8, b: u8, c: u8) -> uapi::ukevent {
         uapi::KEVENT_PROCESS => (descriptor(other) as u32 as u64, u32::from(b % 8 != 0)),
         uapi::KEVENT_INODE => (descriptor(other) as u32 as u64, u32::from(b)),
         uapi::KEVENT_PRODUCER => (producer(other) as u64, u32::from(b)),
+        uapi::KEVENT_SIGNAL => (signal_id(other, b), u32::from(b != 0xff)),
         _ => (
             u64::from(other % 16),
             [1, 0xff, u32::MAX, 0][usize::from(b % 4)],
