@@ -109,6 +109,7 @@ int main(void)
 	measure_queue_bytes();
 	measure_queue_inode();
 	measure_queue_process();
+	measure_queue_signal();
 	measure_queue_timers();
 	measure_queue_push();
 	measure_queue_produce();

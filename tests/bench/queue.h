@@ -76,6 +76,7 @@ void measure_queue_watch(void);
 void measure_queue_bytes(void);
 void measure_queue_inode(void);
 void measure_queue_process(void);
+void measure_queue_signal(void);
 void measure_queue_timers(void);
 void measure_queue_push(void);
 void measure_queue_produce(void);
