@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * One loop on a queue of /dev/kevent, with a source of each type: timers, descriptors, a
- * directory, a child process, another thread, and a kernel module. Each tells its first event.
+ * directory, a child process, a signal, another thread, and a kernel module. Each tells its
+ * first event.
  */
 #define _GNU_SOURCE
 #include <err.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -24,7 +26,9 @@
 #define LIMIT_MS	20000
 
 /* The user words of the sources. */
-enum source { TIMER, POSIX_TIMER, TERMINAL, SOCKET, PIPE, INODE, PROCESS, USER, PRODUCER, SOURCES };
+enum source {
+	TIMER, POSIX_TIMER, TERMINAL, SOCKET, PIPE, INODE, PROCESS, SIGNAL, USER, PRODUCER, SOURCES
+};
 
 static const char *const names[SOURCES] = {
 	[TIMER] = "KEVENT_TIMER: a tick",
@@ -34,6 +38,7 @@ static const char *const names[SOURCES] = {
 	[PIPE] = "KEVENT_PIPE: data",
 	[INODE] = "KEVENT_INODE: a new entry of a directory",
 	[PROCESS] = "KEVENT_PROCESS: the end of a child",
+	[SIGNAL] = "KEVENT_SIGNAL: SIGCHLD",
 	[USER] = "KEVENT_USER: raised by a thread, without a call",
 	[PRODUCER] = "KEVENT_PRODUCER: memory pressure, told by a module",
 };
@@ -121,8 +126,11 @@ static void add_directory(void)
 
 static void add_child(void)
 {
-	pid_t child = checked(fork(), "fork");
+	pid_t child;
 
+	/* Observed only: its effect stays what it is. */
+	add(kevent_op_add(KEVENT_SIGNAL, SIGCHLD, SIGNAL, KEVENT_SIGNAL_DELIVERY, 0));
+	child = checked(fork(), "fork");
 	if (!child)
 		_exit(42);
 	add(kevent_op_add(KEVENT_PROCESS, checked(syscall(SYS_pidfd_open, child, 0), "pidfd_open"),
