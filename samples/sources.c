@@ -154,7 +154,7 @@ static void add_thread(void)
 	pthread_detach(thread);
 }
 
-/* Lets the kernel reclaim a little: that of its caches which nobody uses. */
+/* Lets the kernel reclaim caches that nobody uses. */
 static void add_module(void)
 {
 	int dev = open("/dev/" KEVENT_PRESSURE_DEVICE_NAME, O_RDONLY);

@@ -207,8 +207,8 @@ struct kevent_setup {
  *
  * %KEVENT_INODE_UNMOUNT: of its file system; also unasked
  *
- * %KEVENT_PRODUCER: what a kernel module has to tell of its file, that of the
- * descriptor @id. The module gives @want, @arg and @data of the slot a meaning.
+ * %KEVENT_PRODUCER: events of a kernel module. @id is a descriptor of one of its
+ * files. The module gives @want, @arg and @data of the slot a meaning.
  *
  * %KEVENT_SIGNAL: the signal with the number @id, when it is sent to the process that
  * adds the kevent, or to one of its threads.
@@ -463,7 +463,7 @@ struct kevent_submit {
  *	too many of them; ADD of a %KEVENT_SIGNAL: the process has too many
  * ENOTSOCK: ADD of a %KEVENT_SOCKET: the descriptor is no socket
  * EOPNOTSUPP: ADD: this kernel does not notify of the close of the file; ADD of a
- *	%KEVENT_PRODUCER: the file is not that of a module that produces events;
+ *	%KEVENT_PRODUCER: no kernel module produces events for the file;
  *	ADD, MOD: %KEVENT_BYTES, and the kernel cannot count the bytes of this
  *	socket; ADD of a %KEVENT_SIGNAL: the kernel has no tracepoints
  * EPERM: ADD: the descriptor cannot be polled; an alarm clock, and the caller
