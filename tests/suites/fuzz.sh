@@ -4,8 +4,8 @@ set -euo pipefail
 # shellcheck source=tests/lib/shell/lib.sh
 source "$(dirname "$0")/../lib/shell/lib.sh"
 
-# The least percentage of the lines of src/ for the corpus and two minutes of fuzzing to reach.
-LEAST=88
+# The least percentage of the lines of src/ for the corpus and four minutes of fuzzing to reach.
+LEAST=90
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
@@ -17,7 +17,7 @@ enough() {
 }
 
 # Seconds, and calls.
-bounds=(120 0)
+bounds=(240 0)
 soak && bounds=(36000 10000000)
 status=0
 "$TOP/tests/fuzz/run.sh" "${bounds[@]}" >"$log" || status=$?
