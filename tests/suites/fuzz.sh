@@ -7,8 +7,8 @@ source "$(dirname "$0")/../lib/shell/lib.sh"
 # The least percentage of the lines of src/ for the corpus and four minutes of fuzzing to reach.
 LEAST=90
 
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+log=$(mktemp) errors=$(mktemp)
+trap 'rm -f "$log" "$errors"' EXIT
 
 # Succeeds if they were reached.
 enough() {
@@ -20,8 +20,10 @@ enough() {
 bounds=(240 0)
 soak && bounds=(36000 10000000)
 status=0
-"$TOP/tests/fuzz/run.sh" "${bounds[@]}" >"$log" || status=$?
+{ "$TOP/tests/fuzz/run.sh" "${bounds[@]}" 2>&1 >&3 | tee "$errors" >&2; } 3>"$log" || status=$?
 sed 's/^/# /' "$log"
+# Why it failed, after the program during which it did: tests/run.sh repeats the last lines.
+[ "$status" = 0 ] || { grep -v building "$errors" || true; } | head -n 4 | sed 's/^/# /'
 tap_check "fuzz: the guest came to the end, and no complaint of the kernel" [ "$status" = 0 ]
 tap_check "fuzz: $LEAST % of the lines are reached" enough
 tap_check "clippy has no complaint about the fuzzer" \

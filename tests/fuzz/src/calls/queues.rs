@@ -208,6 +208,15 @@ fn file(a: u8) -> [i32; 2] {
     }
 }
 
+/// Whether a file is a regular one, whose memory may end before its mapping does.
+fn is_regular(fd: i32) -> bool {
+    // SAFETY: All zeros are a valid `stat`, which has the size that the call expects.
+    unsafe {
+        let mut stat: libc::stat = mem::zeroed();
+        libc::fstat(fd, &mut stat) == 0 && stat.st_mode & libc::S_IFMT == libc::S_IFREG
+    }
+}
+
 /// The pidfd of a child that ends soon, or has been waited for.
 fn process(a: u8) -> i32 {
     let mut pidfd = -1;
@@ -660,8 +669,23 @@ impl Caller {
         put(call.other, ends[1].into());
     }
 
-    /// Maps a queue, whose size the header says.
+    /// Maps a queue through a descriptor of its own, since other threads may put another file into
+    /// the slot.
     fn map_queue(&mut self, fd: i32, which: u8, part: u8) {
+        // SAFETY: It has no pointers.
+        let own = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 0) };
+        if own >= 0 {
+            if !is_regular(own) {
+                self.map_file(own, which, part);
+            }
+            // SAFETY: At worst this is a new descriptor of another thread.
+            unsafe { libc::close(own) };
+        }
+    }
+
+    /// Maps a queue, whose size the header says. Any other file that can be mapped would end the
+    /// access to its memory with SIGBUS.
+    fn map_file(&mut self, fd: i32, which: u8, part: u8) {
         let map = &MAP[usize::from(which) % MAPS];
         let mmap = |size, protection, offset| {
             let flags = if part >= 0xf0 {
