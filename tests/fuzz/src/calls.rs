@@ -71,12 +71,12 @@ pub fn clear() {
     }
     files::unlimit();
     queues::clear();
-    // SAFETY: The descriptors are no longer in use. Children end by
-    // themselves.
+    // SAFETY: The descriptors are no longer in use. Children end by themselves.
     unsafe {
         while libc::waitpid(-1, ptr::null_mut(), libc::__WALL) > 0 {}
         libc::close_range(3, OWN_DESCRIPTORS as u32 - 1, 0);
     }
+    queues::free_stacks();
 }
 
 /// Releases the modules.

@@ -12,9 +12,12 @@ use crate::{
 use std::{
     mem::{self, offset_of, size_of},
     ptr,
-    sync::atomic::{
-        AtomicI32, AtomicU32, AtomicU64, AtomicUsize,
-        Ordering::{Relaxed, SeqCst},
+    sync::{
+        atomic::{
+            AtomicI32, AtomicU32, AtomicU64, AtomicUsize,
+            Ordering::{Relaxed, SeqCst},
+        },
+        Mutex,
     },
 };
 
@@ -217,26 +220,45 @@ fn is_regular(fd: i32) -> bool {
     }
 }
 
-/// The pidfd of a child that ends soon, or has been waited for.
-fn process(a: u8) -> i32 {
-    let mut pidfd = -1;
+/// The stacks of the children of [`process`]. They live until all children have ended.
+static STACKS: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+
+extern "C" fn child(argument: *mut libc::c_void) -> i32 {
+    let a = argument.addr();
     let time = libc::timespec {
         tv_sec: 0,
-        tv_nsec: i64::from(a & 7) * 500_000,
+        tv_nsec: (a & 7) as i64 * 500_000,
     };
-    let flags = libc::CLONE_FILES | libc::CLONE_PIDFD;
-    // SAFETY: The child runs with a copy of this stack, and makes two calls with valid arguments.
+    // SAFETY: The time outlives the call.
     unsafe {
-        let pid = libc::syscall(libc::SYS_clone, flags, 0, &mut pidfd, 0, 0);
-        if pid == 0 {
-            libc::syscall(libc::SYS_nanosleep, &time, 0);
-            libc::syscall(libc::SYS_exit_group, i32::from(a));
-        }
+        libc::syscall(libc::SYS_nanosleep, &time, 0);
+        libc::syscall(libc::SYS_exit_group, a);
+    }
+    0
+}
+
+/// The pidfd of a child that ends soon, or has been waited for. It shares the memory, because a copy
+/// would take longer than a program may.
+fn process(a: u8) -> i32 {
+    let mut pidfd = -1;
+    let mut stack = vec![0u8; 16 << 10];
+    let flags = libc::CLONE_VM | libc::CLONE_FILES | libc::CLONE_PIDFD;
+    // SAFETY: The child has a stack of its own, which lives until the child has been waited for.
+    unsafe {
+        let top = stack.as_mut_ptr().add(stack.len());
+        let argument = ptr::without_provenance_mut(a.into());
+        STACKS.lock().unwrap().push(stack);
+        let pid = libc::clone(child, top.cast(), flags, argument, &mut pidfd);
         if a & 16 != 0 && pid > 0 {
-            libc::waitpid(pid as i32, ptr::null_mut(), libc::__WALL);
+            libc::waitpid(pid, ptr::null_mut(), libc::__WALL);
         }
     }
     pidfd
+}
+
+/// Frees the stacks of children. All must have been waited for.
+pub fn free_stacks() {
+    STACKS.lock().unwrap().clear();
 }
 
 fn handle(which: u8) -> u64 {
