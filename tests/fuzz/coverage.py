@@ -46,8 +46,9 @@ class Block:
 
 def blocks(lines, reached):
     """Yield the blocks of a disassembled module."""
-    (base, size), block, places, after_call = (0, 0), Block(), set(), False
-    inlined = False
+    (base, size), block, after_call, described = (0, 0), Block(), False, False
+    # objdump omits the innermost place if it is the one that it has printed last.
+    innermost, callers = set(), set()
     for line in lines:
         if match := INSTRUCTION.match(line):
             if after_call:
@@ -60,22 +61,27 @@ def blocks(lines, reached):
                     block = Block()
                 block.reached = hit
                 after_call = False
-            block.places |= places
-            inlined = True
+            block.places |= innermost | callers
+            described = True
         elif "__sanitizer_cov_trace_pc" in line:
             after_call = True
         elif match := FUNCTION.match(line):
             if block.reached is not None:
                 yield block
-            block, places = Block(), set()
+            block, innermost, callers = Block(), set(), set()
         elif line.startswith("Disassembly of section "):
             base, size = SECTIONS[line.split()[-1].rstrip(":")]
         elif not line.startswith("\t"):
-            # The first line of this kind after an instruction begins a new place.
-            if inlined:
-                places, inlined = set(), False
+            # The first line of this kind after an instruction describes the next one.
+            if described:
+                callers, described = set(), False
+            places = set()
             if match := PLACE.match(line):
                 places.add((match[1].split("/tree/src/")[1], int(match[2])))
+            if line.startswith("inlined by "):
+                callers |= places
+            elif line.startswith("/"):
+                innermost = places
     if block.reached is not None:
         yield block
 
