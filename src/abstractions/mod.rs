@@ -13,7 +13,7 @@
 //! | [`mm`] | user memory, shared memory, containers |
 //! | [`compat`] | items that the kernel crate of Linux 7.2 does not have |
 //! | [`sync`] | wait queues, deferred work, lists |
-//! | [`task`] | signals |
+//! | [`task`] | signals, processes, work queues |
 //! | `testing` | for tests: closures in other contexts |
 //! | [`time`] | clocks and timers |
 

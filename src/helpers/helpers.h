@@ -17,6 +17,7 @@
 #include "file.h"
 #include "ida.h"
 #include "inode.h"
+#include "io.h"
 #include "irq_work.h"
 #include "list.h"
 #include "memory.h"
@@ -31,6 +32,7 @@
 #include "uaccess.h"
 #include "wait.h"
 #include "wake.h"
+#include "work.h"
 
 #if IS_BUILTIN(CONFIG_KUNIT)
 #include "../tests/contexts.h"

@@ -13,6 +13,7 @@
 //! | [`source`] | a source of events, as its queue sees it |
 //! | [`queue`] | the queue: raising events, waiting for them |
 //! | [`port`] | the queue, as a source sees it |
+//! | [`operation`] | an operation that a kevent stands for |
 //! | [`sources`] | the sources, one file for each |
 //! | [`ops`] | the operations on a queue |
 //! | [`submit`] | operations and a wait in one call |
@@ -24,6 +25,7 @@
 mod classic;
 pub(crate) mod delivered;
 pub(crate) mod layout;
+mod operation;
 pub(crate) mod ops;
 mod orphans;
 pub(crate) mod port;
@@ -50,6 +52,7 @@ use crate::{
             closes,
             events::Events,
             inode,
+            io::DescriptorTable,
             miscdev::{
                 self,
                 DeviceFile, //
@@ -83,6 +86,7 @@ use kernel::{
     seq_file::SeqFile,
     seq_print,
     sync::{
+        atomic::Atomic,
         Arc,
         SetOnce, //
     },
@@ -120,6 +124,8 @@ impl Face {
 pub(crate) struct KeventFile {
     face: SetOnce<Face>,
     pollers: Arc<Pollers>,
+    /// A descriptor that the file has had.
+    descriptor: Atomic<i32>,
 }
 
 impl KeventFile {
@@ -166,6 +172,18 @@ impl KeventFile {
         begins
     }
 
+    /// Does operations and waits. See [`submit::submit`].
+    #[inline(always)]
+    fn submit(&self, queue: &Arc<Queue>, arg: UserPtr) -> Result<u32> {
+        let result = submit::submit(queue.as_arc_borrow(), arg, is_queue);
+        // Another thread may have closed the descriptor before a thread of the kernel got an
+        // operation. Then no close would cancel it any more, because a mapping holds the file.
+        if queue.has_threads() && !anon_file::has_descriptor(self, &self.descriptor) {
+            operation::cancel_all(queue, Some(DescriptorTable::current()));
+        }
+        result
+    }
+
     fn setup(&self, arg: UserPtr) -> Result<u32> {
         let mut args: uapi::kevent_setup = read(arg)?;
         if !(1..=uapi::KEVENT_MAX_SLOTS).contains(&args.slots)
@@ -209,9 +227,7 @@ impl AnonFile for KeventFile {
     fn ioctl(&self, cmd: u32, arg: UserPtr, blocking: Blocking<'_>) -> Result<u32> {
         match cmd {
             uapi::KEVENT_IOC_SETUP => self.setup(arg),
-            uapi::KEVENT_IOC_SUBMIT => {
-                submit::submit(self.mapped()?.as_arc_borrow(), arg, is_queue)
-            }
+            uapi::KEVENT_IOC_SUBMIT => self.submit(self.mapped()?, arg),
             uapi::KEVENT_IOC_CTL => classic::control(self.classic()?, arg, is_queue),
             uapi::KEVENT_IOC_INIT => self.init(arg),
             uapi::KEVENT_IOC_WAIT => classic::wait(self.classic()?, arg, &blocking),
@@ -251,7 +267,10 @@ impl AnonFile for KeventFile {
         }
     }
 
-    fn flush(&self) {
+    fn flush(&self, table: DescriptorTable) {
+        if let Some(Face::Mapped(queue)) = self.face.as_ref() {
+            operation::cancel_all(queue, Some(table));
+        }
         match self.face.as_ref() {
             Some(Face::Mapped(queue)) => queue.pass_on(),
             Some(Face::Classic(consumers)) => consumers.pass_on(),
@@ -261,6 +280,7 @@ impl AnonFile for KeventFile {
 
     fn release(this: Arc<Self>) {
         if let Some(face) = this.face.as_ref() {
+            operation::cancel_all(face.queue(), None);
             face.queue().close();
         }
     }
@@ -279,6 +299,7 @@ impl DeviceFile for KeventFile {
             Self {
                 face: SetOnce::new(),
                 pollers: Pollers::new()?,
+                descriptor: Atomic::new(0),
             },
             GFP_KERNEL_ACCOUNT,
         )?)

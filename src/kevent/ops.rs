@@ -8,6 +8,10 @@ use super::{
         FIRED,
         WALK, //
     },
+    operation::{
+        self,
+        Operation, //
+    },
     port::Port,
     queue::{
         Kevents,
@@ -21,6 +25,7 @@ use super::{
         Taken, //
     },
     sources::{
+        aio::again,
         Found,
         Kind, //
     },
@@ -46,7 +51,8 @@ use kernel::{
             Full,
             Relaxed, //
         },
-        ArcBorrow, //
+        ArcBorrow,
+        MutexGuard, //
     },
     uaccess::UserPtr, //
 };
@@ -152,7 +158,11 @@ fn add_looked_up(
     is_queue: fn(&File) -> bool,
 ) -> Result<Done> {
     let found = kind.look_up(op)?;
-    add_found(queue, op, kind, found.as_ref(), is_queue)
+    let done = add_found(queue, op, kind, found.as_ref(), is_queue)?;
+    if let Some(Found::Operation(operation, request)) = found {
+        Operation::start(operation, &request);
+    }
+    Ok(done)
 }
 
 #[inline(always)]
@@ -201,7 +211,12 @@ fn remove(queue: &Queue, op: &uapi::kevent_op) -> Result<Done> {
     if op.flags != 0 || op.want != 0 {
         return Err(EINVAL);
     }
-    let mut kevents = queue.lock();
+    // An operation is removed after its end.
+    let mut kevents = if queue.has_operations() {
+        stop(queue, op.handle)?
+    } else {
+        queue.lock()
+    };
     let (number, source) = kevents.get(op.handle)?;
     let place = queue.place(number).ok_or(ENOENT)?;
     let ended = source.is_none() || place.has_ended();
@@ -211,6 +226,28 @@ fn remove(queue: &Queue, op: &uapi::kevent_op) -> Result<Done> {
         return Err(ENOENT);
     }
     Ok(Done { handle: 0, events })
+}
+
+/// Whether the kevent in slot `number` is an operation that is started.
+fn is_operation(kevents: &Kevents, number: u32) -> bool {
+    kevents.kind(number).map(u32::from) == Some(uapi::KEVENT_AIO)
+}
+
+/// Ends the operation of the kevent `handle`, if it is an operation, and locks the kevents.
+#[cold]
+#[inline(never)]
+fn stop(queue: &Queue, handle: u64) -> Result<MutexGuard<'_, Kevents>> {
+    loop {
+        // Another thread may start it again.
+        let kevents = queue.lock();
+        let source = kevents.get(handle)?.1.and_then(Room::get);
+        let busy = source.and_then(operation::of).filter(|it| it.is_busy());
+        let Some(operation) = busy.cloned() else {
+            return Ok(kevents);
+        };
+        drop(kevents);
+        operation.stop()?;
+    }
 }
 
 /// The place and source of the kevent with the handle of `op`. Errors: `ENOENT`.
@@ -283,6 +320,9 @@ fn rearm(queue: &Queue, op: &uapi::kevent_op) -> Result<Done> {
     }
     let mut kevents = queue.lock();
     let number = kevents.get(op.handle)?.0;
+    if queue.has_operations() && is_operation(&kevents, number) {
+        return start_again(queue, kevents, op);
+    }
     let place = queue.place(number).ok_or(ENOENT)?;
     if place.has_ended() {
         return Err(ENOENT);
@@ -293,6 +333,28 @@ fn rearm(queue: &Queue, op: &uapi::kevent_op) -> Result<Done> {
         let flags = kept(place.flags.load(Relaxed), op.arg[1] != 0);
         place.flags.store(flags, Relaxed);
     })?;
+    Ok(Done { handle: 0, events })
+}
+
+/// Starts the operation that a kevent stands for.
+#[inline(never)]
+fn start_again(
+    queue: &Queue,
+    kevents: MutexGuard<'_, Kevents>,
+    op: &uapi::kevent_op,
+) -> Result<Done> {
+    if op.flags != 0 {
+        return Err(EINVAL);
+    }
+    let (place, source) = live(queue, &kevents, op)?;
+    let operation = operation::of(source).ok_or(EINVAL)?;
+    let request = again(op, operation)?;
+    operation.begin()?;
+    let events = place.slot.retract();
+    enable(place);
+    let operation = operation.clone();
+    drop(kevents);
+    Operation::start(operation, &request);
     Ok(Done { handle: 0, events })
 }
 

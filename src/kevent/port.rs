@@ -11,11 +11,19 @@ use super::{
         Raised, //
     }, //
 };
-use crate::abstractions::sync::atomic::{
-    fetch_add_full,
-    read_once,
-    try_cmpxchg_full,
-    write_once, //
+use crate::abstractions::{
+    sync::atomic::{
+        fetch_add_full,
+        read_once,
+        try_cmpxchg_full,
+        write_once, //
+    },
+    task::work::Waits, //
+};
+use kernel::{
+    prelude::*,
+    sync::Arc,
+    workqueue::RawWorkItem, //
 };
 
 /// A place for the events of one kevent.
@@ -48,6 +56,21 @@ impl Port {
     /// Whether the kernel copies the events of the queue, by the calls of 2006.
     pub(crate) fn is_classic(&self) -> bool {
         self.0.owner().is_classic()
+    }
+
+    /// Notes that the kevent is an operation. Context: task, with the kevents locked.
+    pub(crate) fn set_is_operation(&self) {
+        self.0.owner().set_has_operations();
+    }
+
+    /// Gives `work` to a thread: see [`Queue::enqueue`](super::queue::Queue::enqueue).
+    ///
+    /// Context: task, may sleep. Errors: `ENOMEM`.
+    pub(crate) fn enqueue<W>(&self, work: Arc<W>, waits: Waits) -> Result
+    where
+        Arc<W>: RawWorkItem<0, EnqueueOutput = Result<(), Arc<W>>> + Send + 'static,
+    {
+        self.0.owner().enqueue(work, waits)
     }
 
     /// Ends the kevent, and takes back its events. Context: any, NMI included.

@@ -13,7 +13,10 @@ use crate::{
     uapi,
     upcast_to, //
 };
-use core::pin::Pin;
+use core::{
+    any::Any,
+    pin::Pin, //
+};
 use kernel::{
     prelude::*,
     seq_file::SeqFile, //
@@ -80,6 +83,12 @@ pub(crate) trait Source: Send + Sync {
     /// The value of `events` in a `struct ukevent`.
     fn value(&self, events: u32) -> u32 {
         events
+    }
+
+    /// What the kevent does, if that is an operation that is started: an
+    /// [`Arc<Operation>`](super::operation::Operation).
+    fn operation(&self) -> Option<&dyn Any> {
+        None
     }
 
     /// Prints to the queue's fdinfo, in the line of the kevent.

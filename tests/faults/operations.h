@@ -712,6 +712,27 @@ static bool producer_is_added(struct scene *scene, long ret)
 	       !ioctl(scene->fd, PRODUCE_READY, &ready) && gives_an_event(scene);
 }
 
+/* A file of tmpfs. Threads of the kernel do its operations. */
+static long add_read(struct scene *scene)
+{
+	struct kevent_op op = raw_add(KEVENT_AIO, scene->fd, KEVENT_AIO_READ);
+
+	op.arg[0] = (uintptr_t)&scene->memory[8];
+	op.arg[1] = 8;
+	return add_kevent(scene, op);
+}
+
+/* The operation itself may have failed. */
+static bool read_is_added(struct scene *scene, long ret)
+{
+	int64_t result;
+
+	if (ret != 0 || !gives_an_event(scene))
+		return false;
+	result = raw_slot(&scene->queue, (uint32_t)scene->memory[0])->data;
+	return result == 0 || result == -ENOMEM;
+}
+
 /* A pipe that is open for reading and writing has two wait queues. */
 static bool a_queue_and_two_ways(struct scene *scene)
 {
@@ -1195,6 +1216,7 @@ static const struct operation operations[] = {
 	{ "add an inode", a_queue_and_a_file, add_inode, inode_is_added },
 	{ "add an inode by name", a_queue_and_a_file, add_inode_by_name, inode_is_added },
 	{ "add a file of a producer", a_queue_and_a_producer, add_producer, producer_is_added },
+	{ "add a read of a file", a_queue_and_a_file, add_read, read_is_added },
 	{ "add a pipe, two wait queues", a_queue_and_two_ways, add_two_ways, pipe_is_added },
 	{ "add an eventfd", a_queue_and_an_eventfd, add_eventfd, event_is_there },
 	{ "add a timer", a_queue, add_timer, event_is_there },

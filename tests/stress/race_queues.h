@@ -101,15 +101,33 @@ static inline struct kevent_op race_add_end(struct caller *caller)
 	return op;
 }
 
+/* An operation on a file, of any length. */
+static inline struct kevent_op race_add_aio(struct caller *caller, int file)
+{
+	static char memory[4096];
+	struct kevent_op op = raw_add(KEVENT_AIO, file, 1 << dice(caller, 4));
+
+	if (op.want == KEVENT_AIO_READ || op.want == KEVENT_AIO_WRITE) {
+		op.arg[0] = (uintptr_t)memory;
+		op.arg[1] = dice(caller, sizeof(memory));
+		op.arg[2] = dice(caller, 10);
+	}
+	op.user = dice(caller, 1000);
+	op.flags = dice(caller, 2) ? KEVENT_ONESHOT : 0;
+	return op;
+}
+
 static inline void race_queue_add(struct caller *caller)
 {
-	struct kevent_op ops[4];
+	int file = open(RACE_DIRECTORY "/race", O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	struct kevent_op ops[5];
 	char byte;
 
 	for (size_t i = 0; i < ARRAY_SIZE(ops); i++)
 		ops[i] = i ? race_add(dice(caller, 1000)) : race_add_end(caller);
+	ops[1] = race_add_aio(caller, file);
 	raw_submit(slot(QUEUE), ops, ARRAY_SIZE(ops), 0, 0);
-	close(open(RACE_DIRECTORY "/race", O_CREAT | O_RDWR | O_CLOEXEC, 0600));
+	close(file);
 	unlink(RACE_DIRECTORY "/race");
 	/* Events of the pipe, for all queues that watch it. */
 	if (write(caller->pipe[1], "", 1) == 1)

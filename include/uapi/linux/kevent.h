@@ -225,6 +225,23 @@ struct kevent_setup {
  * signalfd. Threads that do not block the signal still get it. SIGKILL and SIGSTOP
  * cannot be consumed.
  *
+ * %KEVENT_AIO: an operation on the file of the descriptor @id: a regular file whose
+ * file system keeps data, a block device, a pipe or a FIFO. @want is one of these,
+ * and is the event when the operation has ended:
+ *
+ * %KEVENT_AIO_READ, %KEVENT_AIO_WRITE: like pread(2) and pwrite(2). @arg has the
+ * address of the buffer, its length and the offset in the file, 0 for a pipe.
+ *
+ * %KEVENT_AIO_FSYNC, %KEVENT_AIO_FDATASYNC: like fsync(2) and fdatasync(2)
+ *
+ * @data of the slot is then the result: a count of bytes, or a negative error number
+ * as of the system call. The operation is under way from %KEVENT_OP_ADD or
+ * %KEVENT_OP_REARM on. What can be done without waiting is done there. If the file
+ * has O_NONBLOCK, a pipe that is not ready gives EAGAIN. The kevent stays until it is
+ * removed, and %KEVENT_OP_REARM starts the same operation anew. %KEVENT_OP_REMOVE
+ * cancels the operation, and the memory is not used any more when it returns. So does
+ * the close, by the process that has started it, of a descriptor of the queue.
+ *
  * %KEVENT_USER: events that the program raises. Their meaning is the program's.
  *
  * The values below KEVENT_USER are those of 2006.
@@ -233,6 +250,7 @@ struct kevent_setup {
 #define KEVENT_INODE		1
 #define KEVENT_TIMER		2
 #define KEVENT_POLL		3
+#define KEVENT_AIO		5
 #define KEVENT_PIPE		6
 #define KEVENT_SIGNAL		7
 #define KEVENT_POSIX_TIMER	8
@@ -267,6 +285,12 @@ struct kevent_setup {
 /* The highest number of records of a %KEVENT_SIGNAL, and of a %KEVENT_OP_TAKE. */
 #define KEVENT_MAX_RECORDS	1024
 
+/* The operations of a %KEVENT_AIO, and its event. */
+#define KEVENT_AIO_READ		0x1
+#define KEVENT_AIO_WRITE	0x2
+#define KEVENT_AIO_FSYNC	0x4
+#define KEVENT_AIO_FDATASYNC	0x8
+
 /* The event of a %KEVENT_PROCESS. */
 #define KEVENT_PROCESS_EXIT	0x1
 
@@ -282,7 +306,8 @@ struct kevent_setup {
  * %KEVENT_OP_MOD: change @want and @flags.
  *
  * %KEVENT_OP_REMOVE: remove the kevent and its unconsumed events. Sets @events
- * to these. If there were none, another thread may be handling one.
+ * to these. If there were none, another thread may be handling one. Cancels the
+ * operation of a %KEVENT_AIO, and waits for its end.
  *
  * %KEVENT_OP_READY: raise the events @want of a %KEVENT_USER. With
  * %KEVENT_DISPATCH, events that come too early wait for %KEVENT_OP_RECHECK.
@@ -292,8 +317,9 @@ struct kevent_setup {
  * %KEVENT_OP_RECHECK: look at the source now, and queue the kevent if it has an
  * event. Enables a kevent with %KEVENT_DISPATCH again.
  *
- * %KEVENT_OP_REARM: give a timer a new setting. Sets @events to the
- * unconsumed events, which it takes back.
+ * %KEVENT_OP_REARM: give a timer a new setting, or start the operation of a
+ * %KEVENT_AIO anew with the values in @arg. Sets @events to the unconsumed events,
+ * which it takes back.
  *
  * %KEVENT_OP_REQUEUE: queue the kevents again whose entries were claimed by
  * threads that died before the exchange of @ready. @arg[0] is the head. At the
@@ -447,10 +473,13 @@ struct kevent_submit {
  * EACCES: ADD of a %KEVENT_INODE: the caller may not read the file
  * EAGAIN: TAKE: there is no signal
  * EBADF: ADD: id is not an open descriptor; ADD of a %KEVENT_PROCESS: it is no
- *	pidfd
- * EBUSY: REQUEUE: another thread does the same
+ *	pidfd; ADD of a %KEVENT_AIO: it is not open for reading or for writing
+ * EBUSY: REQUEUE: another thread does the same; REARM of a %KEVENT_AIO: the
+ *	operation is under way
  * EEXIST: ADD: the queue has a kevent with this type, id and user
- * EINTR: REQUEUE: a signal is pending
+ * EFAULT: ADD, REARM of a %KEVENT_AIO: the memory is not the program's to use
+ * EINTR: REQUEUE: a signal is pending; REMOVE of a %KEVENT_AIO: a signal came
+ *	before the operation had ended, and the kevent is still there
  * EINVAL: an unknown operation, type or flag; a field without a meaning for it
  *	is not 0; ADD of a %KEVENT_PIPE: the descriptor is no pipe; ADD of a
  *	%KEVENT_SIGNAL: there is no such signal, or it cannot be consumed
@@ -465,11 +494,13 @@ struct kevent_submit {
  * EOPNOTSUPP: ADD: this kernel does not notify of the close of the file; ADD of a
  *	%KEVENT_PRODUCER: no kernel module produces events for the file;
  *	ADD, MOD: %KEVENT_BYTES, and the kernel cannot count the bytes of this
- *	socket; ADD of a %KEVENT_SIGNAL: the kernel has no tracepoints
+ *	socket; ADD of a %KEVENT_SIGNAL: the kernel has no tracepoints; ADD of a
+ *	%KEVENT_AIO: the file is of another kind
  * EPERM: ADD: the descriptor cannot be polled; an alarm clock, and the caller
  *	does not have CAP_WAKE_ALARM
  * EREMOTE: ADD of a %KEVENT_PROCESS: the process is not in the caller's PID
  *	namespace or in one below it
+ * ESPIPE: ADD, REARM of a %KEVENT_AIO: an offset in a pipe
  * ESRCH: TAKE: the signals are those of another process
  */
 #define KEVENT_IOC_SUBMIT	_IOWR(KEVENT_IOC_MAGIC, 0x41, struct kevent_submit)

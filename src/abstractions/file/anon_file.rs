@@ -12,6 +12,7 @@ use crate::abstractions::{
     },
     file::{
         events::Events,
+        io::DescriptorTable,
         poll::PollTable, //
     },
     helpers,
@@ -28,7 +29,10 @@ use crate::abstractions::{
 use core::{
     marker::PhantomData,
     mem::ManuallyDrop,
-    ptr::NonNull, //
+    ptr::{
+        self,
+        NonNull, //
+    }, //
 };
 use kernel::{
     bindings,
@@ -50,6 +54,10 @@ use kernel::{
     seq_file::SeqFile,
     sync::{
         aref::ARef,
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         Arc,
         ArcBorrow, //
     },
@@ -234,8 +242,9 @@ pub trait AnonFile: Sized + Send + Sync + 'static {
     /// Prints to `/proc/PID/fdinfo/FD`.
     fn show_fdinfo(&self, m: &SeqFile);
 
-    /// Runs at the close of each descriptor of the file, also when a process ends.
-    fn flush(&self) {
+    /// Runs at the close of each descriptor of the file, which was in `table`, also when a process
+    /// ends.
+    fn flush(&self, _table: DescriptorTable) {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
@@ -484,9 +493,9 @@ impl<T: AnonFile> FileOperations<T> {
     /// # Safety
     ///
     /// Must be called by the VFS, for a file with these operations.
-    unsafe extern "C" fn flush(file: *mut bindings::file, _id: bindings::fl_owner_t) -> c_int {
+    unsafe extern "C" fn flush(file: *mut bindings::file, id: bindings::fl_owner_t) -> c_int {
         // SAFETY: See `read()`.
-        T::flush(unsafe { Self::data(file) });
+        T::flush(unsafe { Self::data(file) }, DescriptorTable::from_id(id));
         0
     }
 
@@ -585,6 +594,43 @@ pub fn with_file<R>(fd: c_int, f: impl FnOnce(&File) -> Result<R>) -> Result<R> 
     // SAFETY: The file is open until `_fd` is dropped, after `f`. By the context, no `fdget_pos()`
     // is active.
     f(unsafe { File::from_raw_file(file) })
+}
+
+/// Whether the current task has a descriptor of the file with the private data `data`. `hint` is the
+/// number of a descriptor that the file has had, if any. The search is under the lock of the
+/// descriptor table, and so is each close, before its [`AnonFile::flush`].
+///
+/// Context: task.
+pub fn has_descriptor<T: AnonFile<Private = Arc<T>>>(data: &T, hint: &Atomic<i32>) -> bool {
+    let mut fd = hint.load(Relaxed);
+    // SAFETY: The function gets the address of `data`, and the hint is valid.
+    let found = unsafe {
+        helpers::evfd_helper_has_descriptor(
+            Some(is_file_of::<T>),
+            ptr::from_ref(data).cast(),
+            &mut fd,
+        )
+    };
+    hint.store(fd, Relaxed);
+    found
+}
+
+/// Returns `fd` + 1 if `file` has the private data at the address `data`, otherwise 0.
+///
+/// # Safety
+///
+/// `file` must be valid.
+unsafe extern "C" fn is_file_of<T: AnonFile>(
+    data: *const c_void,
+    file: *mut bindings::file,
+    fd: c_uint,
+) -> c_int {
+    // SAFETY: By the safety requirement. It is not used by `fdget_pos()` here.
+    let file = unsafe { File::from_raw_file(file) };
+    match self::data::<T>(file) {
+        Ok(found) if ptr::eq(found, data.cast()) => fd as c_int + 1,
+        _ => 0,
+    }
 }
 
 /// The private data of `file`, or `EINVAL` if it is not a `T`.

@@ -8,6 +8,7 @@
 //! | [`closes`] | notifications that a file is closed, `fsnotify` |
 //! | [`events`] | poll events, `__poll_t` |
 //! | [`inode`] | changes of inodes, `fsnotify`; `struct path` |
+//! | [`io`] | reading, writing and syncing a file on behalf of a task |
 //! | [`miscdev`] | misc devices that answer ioctls |
 //! | [`poll`] | `poll_table` |
 //! | [`poller`] | polling a file from the kernel, `vfs_poll()` |
@@ -19,6 +20,7 @@ pub mod anon_file;
 pub mod closes;
 pub mod events;
 pub mod inode;
+pub mod io;
 pub mod miscdev;
 pub mod poll;
 pub mod poller;

@@ -144,11 +144,18 @@ impl WaitQueue {
         // A wake-up without a key stands for all events.
         let wants = move |woken: Option<Events>| woken.is_none_or(|woken| events.intersects(woken));
         pin_init::stack_pin_init!(let waiter = Waiter::new(exclusive, wants));
-        self.sleep_until(waiter.entry.get(), condition, || {
-            // SAFETY: By the documentation the task may sleep here.
-            unsafe { bindings::schedule() };
-            true
-        })
+        let entry = waiter.entry.get();
+        self.sleep_until(entry, bindings::TASK_INTERRUPTIBLE, condition, schedule)
+    }
+
+    /// Like [`WaitQueue::wait_until`] for every event, but no signal ends the sleep.
+    ///
+    /// Context: task, may sleep.
+    pub fn wait_through_signals(&self, condition: impl FnMut() -> bool) {
+        pin_init::stack_pin_init!(let waiter = Waiter::new(false, |_| true));
+        let entry = waiter.entry.get();
+        // It can't fail: there is neither a signal nor a limit.
+        let _ = self.sleep_until(entry, bindings::TASK_UNINTERRUPTIBLE, condition, schedule);
     }
 
     /// Sleeps on the queue in [`Mode::Exclusive`] until `condition` holds or `limit` has passed.
@@ -160,27 +167,26 @@ impl WaitQueue {
     /// Context: task, may sleep. Errors: `ERESTARTSYS` if a signal is pending; `ETIME`.
     pub fn wait_exclusive(&self, condition: impl Fn() -> bool, limit: &Limit) -> Result {
         pin_init::stack_pin_init!(let waiter = Waiter::new(true, |_| condition()));
-        self.sleep_until(waiter.entry.get(), &condition, || limit.sleep())
+        let entry = waiter.entry.get();
+        self.sleep_until(entry, bindings::TASK_INTERRUPTIBLE, &condition, || {
+            limit.sleep()
+        })
     }
 
-    /// Sleeps by `sleep`, which returns false when the task must not sleep again, until
+    /// Sleeps in `state` by `sleep`, which returns false when the task must not sleep again, until
     /// `condition` holds.
     fn sleep_until(
         &self,
         entry: *mut bindings::wait_queue_entry,
+        state: u32,
         mut condition: impl FnMut() -> bool,
         mut sleep: impl FnMut() -> bool,
     ) -> Result {
         let result = loop {
             // SAFETY: The queue is initialised. `entry` is initialised and pinned, and leaves the
             // queue below, in the same function.
-            let prepared = unsafe {
-                bindings::prepare_to_wait_event(
-                    self.as_raw(),
-                    entry,
-                    bindings::TASK_INTERRUPTIBLE as c_int,
-                )
-            };
+            let prepared =
+                unsafe { bindings::prepare_to_wait_event(self.as_raw(), entry, state as c_int) };
             if condition() {
                 break Ok(());
             }
@@ -226,6 +232,13 @@ impl WaitQueue {
         unsafe { helpers::evfd_helper_remove_wait_queue(self.as_raw(), entry.as_raw()) };
         result
     }
+}
+
+/// Sleeps until the task is woken. For [`WaitQueue::sleep_until`], whose callers may sleep.
+fn schedule() -> bool {
+    // SAFETY: By the documentation of the callers the task may sleep here.
+    unsafe { bindings::schedule() };
+    true
 }
 
 /// The lock of a [`WaitQueue`], held.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The signals of the current task, and the end of processes.
+//! The signals of the current task, the end of processes, and kernel threads that work for users.
 //!
 //! | module | C API |
 //! | --- | --- |
@@ -8,8 +8,10 @@
 //! | [`sent`] | the tracepoint `signal_generate` |
 //! | [`siginfo`] | `kernel_siginfo_t` |
 //! | [`signal`] | pending signals, `sigset_t` |
+//! | [`work`] | `struct workqueue_struct` |
 
 pub mod process;
 pub mod sent;
 pub mod siginfo;
 pub mod signal;
+pub mod work;

@@ -45,8 +45,8 @@ pub(super) fn kind(record: &Record) -> Result<Kind> {
         .map_err(|_| EINVAL)
         .and_then(Kind::of)
         .and_then(|kind| match kind {
-            // It needs arguments.
-            Kind::PosixTimer => Err(EINVAL),
+            // They need arguments.
+            Kind::Io | Kind::PosixTimer => Err(EINVAL),
             kind => Ok(kind),
         })
         .map_err(|_| {

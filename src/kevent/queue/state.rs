@@ -14,7 +14,10 @@ use crate::{
             SharedPage, //
         },
         sync::{
-            atomic::write_once,
+            atomic::{
+                read_once,
+                write_once, //
+            },
             defer::{
                 DeferQueue,
                 Link, //
@@ -23,6 +26,10 @@ use crate::{
             part::Part,
             preempt,
             wait::WaitQueue, //
+        },
+        task::work::{
+            Waits,
+            Workers, //
         }, //
     },
     kevent::{
@@ -64,7 +71,8 @@ use kernel::{
         Mutex,
         MutexGuard,
         SetOnce, //
-    }, //
+    },
+    workqueue::RawWorkItem, //
 };
 
 pub(crate) const ONESHOT: u32 = uapi::KEVENT_ONESHOT;
@@ -132,6 +140,13 @@ pub(crate) struct Queue {
     requeuing: Mutex<()>,
     #[pin]
     pub(super) kevents: Mutex<Kevents>,
+    /// 1 if a kevent is or was an operation.
+    has_operations: Atomic<u32>,
+    /// 1 if work was given to threads.
+    has_threads: Atomic<u32>,
+    /// The threads that work for the queue, from the first work to the close.
+    #[pin]
+    workers: Mutex<Option<Workers>>,
     /// Tasks that wait for entries.
     #[pin]
     pub(super) tasks: WaitQueue,
@@ -200,6 +215,9 @@ impl Queue {
                 new_chunk <- new_mutex!((), "kevent_chunk"),
                 requeuing <- new_mutex!((), "kevent_requeue"),
                 kevents <- new_mutex!(kevents, "kevents"),
+                has_operations: Atomic::new(0),
+                has_threads: Atomic::new(0),
+                workers <- new_mutex!(None, "kevent_workers"),
                 tasks <- new_wait_queue!(c"kevent_tasks"),
                 pollers,
             }),
@@ -426,6 +444,42 @@ impl Queue {
         }
     }
 
+    /// Whether a kevent may be an operation, so that other queues need not look.
+    #[inline(always)]
+    pub(in crate::kevent) fn has_operations(&self) -> bool {
+        read_once(&self.has_operations) != 0
+    }
+
+    /// Notes that a kevent becomes an operation. Context: task, with the kevents locked.
+    pub(in crate::kevent) fn set_has_operations(&self) {
+        write_once(&self.has_operations, 1);
+    }
+
+    /// Whether a thread may work for the queue.
+    pub(in crate::kevent) fn has_threads(&self) -> bool {
+        read_once(&self.has_threads) != 0
+    }
+
+    /// Gives `work` to a thread. The threads belong to the user of the task that was the first to need
+    /// one in this queue. Work that waits for a thread already is not given twice.
+    ///
+    /// Context: task, may sleep. Errors: `ENOMEM`.
+    pub(in crate::kevent) fn enqueue<W>(&self, work: Arc<W>, waits: Waits) -> Result
+    where
+        Arc<W>: RawWorkItem<0, EnqueueOutput = Result<(), Arc<W>>> + Send + 'static,
+    {
+        write_once(&self.has_threads, 1);
+        let mut workers = self.workers.lock();
+        if workers.is_none() {
+            *workers = Some(Workers::current()?);
+        }
+        if let Some(workers) = &*workers {
+            // Work that is in the queue still finds what it is to do now.
+            let _ = workers.queue(waits).enqueue(work);
+        }
+        Ok(())
+    }
+
     /// Detaches all sources. Nothing raises an event afterwards. Context: task, may sleep.
     pub(crate) fn close(&self) {
         let mut kevents = self.kevents.lock();
@@ -436,6 +490,9 @@ impl Queue {
             }
         }
         drop(kevents);
+        // Work that has come to its end may drop the last reference on the queue.
+        let workers = self.workers.lock().take();
+        drop(workers);
         // A deferred wake-up would otherwise drop the last reference in an interrupt.
         DEFERRED.flush();
     }

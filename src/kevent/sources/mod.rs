@@ -5,6 +5,7 @@
 //! A source is an implementation of [`Source`](super::source::Source) that holds a [`Port`]. A new one adds its type to
 //! [`Kind`].
 
+pub(crate) mod aio;
 mod file;
 pub(crate) mod inode;
 mod process;
@@ -18,12 +19,14 @@ pub(crate) use file::Watched;
 use file::Sort;
 
 use super::{
+    operation::Operation,
     port::Port,
     source::Room, //
 };
 use crate::{
     abstractions::file::{
         inode::Path,
+        io::Request,
         producer::ProducerFile, //
     },
     uapi, //
@@ -31,7 +34,8 @@ use crate::{
 use core::pin::Pin;
 use kernel::{
     fs::File,
-    prelude::*, //
+    prelude::*,
+    sync::Arc, //
 };
 
 /// The types of kevents.
@@ -39,6 +43,7 @@ use kernel::{
 pub(crate) enum Kind {
     File(Sort),
     Inode,
+    Io,
     PosixTimer,
     Process,
     Producer,
@@ -51,12 +56,15 @@ pub(crate) enum Kind {
 pub(crate) enum Found {
     Path(Path),
     Producer(ProducerFile),
+    /// An operation on a file, with the request of its first start.
+    Operation(Arc<Operation>, Request),
 }
 
 impl Kind {
     /// The kind of a `KEVENT_*` number. Errors: `EINVAL`.
     pub(crate) fn of(number: u16) -> Result<Self> {
         match number.into() {
+            uapi::KEVENT_AIO => Ok(Self::Io),
             uapi::KEVENT_POLL => Ok(Self::File(Sort::Any)),
             uapi::KEVENT_SOCKET => Ok(Self::File(Sort::Socket)),
             uapi::KEVENT_PIPE => Ok(Self::File(Sort::Pipe)),
@@ -74,6 +82,7 @@ impl Kind {
     /// The events that a kevent may want.
     pub(crate) fn events(self) -> u32 {
         match self {
+            Self::Io => aio::EVENTS,
             Self::File(sort) => sort.events(),
             Self::Inode => inode::EVENTS,
             Self::Process => process::EVENTS,
@@ -94,6 +103,7 @@ impl Kind {
     /// Context: task, may sleep, without locks. Errors: those of `KEVENT_OP_ADD`.
     pub(crate) fn look_up(self, op: &uapi::kevent_op) -> Result<Option<Found>> {
         match self {
+            Self::Io => aio::find(op).map(|(op, request)| Some(Found::Operation(op, request))),
             Self::Inode => inode::find(op).map(|path| Some(Found::Path(path))),
             Self::Producer => producer::find(op).map(|file| Some(Found::Producer(file))),
             _ => Ok(None),
@@ -102,7 +112,7 @@ impl Kind {
 
     /// Whether [`Kind::look_up`] finds something.
     pub(crate) fn is_looked_up(self) -> bool {
-        matches!(self, Self::Inode | Self::Producer)
+        matches!(self, Self::Inode | Self::Io | Self::Producer)
     }
 
     /// Makes the source of the kevent that `op` adds in `room`, with the result of [`Kind::look_up`].
@@ -120,6 +130,7 @@ impl Kind {
         match (self, found) {
             (Self::File(sort), _) => file::make(op, sort, port, is_queue, room),
             (Self::Inode, Some(Found::Path(path))) => inode::make(op, path, port, room),
+            (Self::Io, Some(Found::Operation(operation, _))) => aio::make(operation, port, room),
             (Self::Process, _) => process::make(op, port, room),
             (Self::Producer, Some(Found::Producer(file))) => producer::make(op, file, port, room),
             (Self::Signal, _) => signal::make(op, port, room),
@@ -128,7 +139,7 @@ impl Kind {
             }
             (Self::User, _) => user::make(port, room),
             // It must be looked up first.
-            (Self::Inode | Self::Producer, _) => Err(EINVAL),
+            (Self::Inode | Self::Io | Self::Producer, _) => Err(EINVAL),
         }
     }
 
@@ -141,7 +152,7 @@ impl Kind {
             (Self::File(_) | Self::Process, _) => file::needs_walk(flags),
             (Self::Signal, _) => signal::needs_walk(op),
             (Self::PosixTimer | Self::Timer, _) => timer::rests(op),
-            (Self::Inode | Self::Producer | Self::User, _) => false,
+            (Self::Inode | Self::Io | Self::Producer | Self::User, _) => false,
         }
     }
 
@@ -154,7 +165,7 @@ impl Kind {
             }
             Self::File(_) => all | uapi::KEVENT_ET | uapi::KEVENT_BYTES,
             Self::PosixTimer | Self::Timer => all | uapi::KEVENT_TIMER_ABSTIME,
-            Self::Inode | Self::User => all,
+            Self::Inode | Self::Io | Self::User => all,
         }
     }
 
@@ -162,7 +173,7 @@ impl Kind {
     pub(crate) fn takes_arguments(self) -> bool {
         matches!(
             self,
-            Self::Inode | Self::PosixTimer | Self::Producer | Self::Signal | Self::Timer
+            Self::Inode | Self::Io | Self::PosixTimer | Self::Producer | Self::Signal | Self::Timer
         )
     }
 }

@@ -2,6 +2,7 @@
 
 //! Queues of kevents.
 
+mod aio;
 mod inode;
 mod queue;
 mod records;

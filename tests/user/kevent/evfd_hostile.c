@@ -20,6 +20,7 @@
 struct attack {
 	struct kevent_queue q;
 	int pipes[2];
+	int file;
 	/* Of this process, then of the last child. */
 	int pidfd;
 
@@ -132,6 +133,11 @@ static struct kevent_op random_op(struct attack *attack, uint64_t *state)
 		return kevent_op_add(KEVENT_PROCESS, attack->pidfd, number >> 32,
 				     KEVENT_PROCESS_EXIT,
 				     number >> 8 & (KEVENT_ONESHOT | KEVENT_ET));
+	/* Between a file and the memory of the queue. */
+	if (number & 32 && number & 2)
+		return kevent_op_aio(attack->file, number >> 32,
+				     number >> 40 & 1 ? KEVENT_AIO_READ : KEVENT_AIO_WRITE,
+				     attack->q.slot, 100, 0, number >> 8 & KEVENT_ONESHOT);
 	if (number & 32)
 		return kevent_op_timer(CLOCK_MONOTONIC | number >> 32 << 32, number, 1000 << 10,
 				       number & 128 ? 0 : number >> 8 & 0xfffff, 0,
@@ -298,6 +304,8 @@ FIXTURE_SETUP(hostile)
 	signal(SIGNAL, SIG_IGN);
 	ASSERT_EQ(0, kevent_open(&self->attack.q, SLOTS, 0));
 	ASSERT_EQ(0, pipe2(self->attack.pipes, O_CLOEXEC));
+	self->attack.file = open("/tmp", O_TMPFILE | O_RDWR, 0600);
+	ASSERT_GE(self->attack.file, 0);
 	self->attack.pidfd = open_pidfd(getpid(), 0);
 	ASSERT_GE(self->attack.pidfd, 0);
 }

@@ -337,6 +337,12 @@ static inline __u64 kevent_data(const struct kevent_queue *q, __u32 slot)
 	return __atomic_load_n(kevent_u64_(&q->slot[slot].data), __ATOMIC_RELAXED);
 }
 
+/* The result of a KEVENT_AIO: a count of bytes, or a negative error number. */
+static inline __s64 kevent_aio_result(const struct kevent_queue *q, __u32 slot)
+{
+	return (__s64)kevent_data(q, slot);
+}
+
 /* The position up to which kevent_next() has consumed the ring. */
 static inline __u64 kevent_head(const struct kevent_queue *q)
 {
@@ -450,6 +456,39 @@ static inline struct kevent_op kevent_op_rearm(__u64 handle, __u64 first, __u64 
 	op.arg[1] = interval;
 	op.arg[2] = slack;
 	op.flags = flags;
+	return op;
+}
+
+/**
+ * kevent_op_aio() - start an operation on a file
+ * @fd: descriptor of the file
+ * @user: user word
+ * @what: KEVENT_AIO_READ and so on, which is also the event
+ * @buf: the memory; NULL for KEVENT_AIO_FSYNC and KEVENT_AIO_FDATASYNC
+ * @len: length of the memory, in bytes
+ * @offset: offset in the file, in bytes; 0 for a pipe
+ * @flags: flags of the kevent
+ */
+static inline struct kevent_op kevent_op_aio(int fd, __u64 user, __u32 what, const void *buf,
+					     size_t len, __u64 offset, __u8 flags)
+{
+	struct kevent_op op = kevent_op_add(KEVENT_AIO, (__u32)fd, user, what, flags);
+
+	op.arg[0] = (uintptr_t)buf;
+	op.arg[1] = len;
+	op.arg[2] = offset;
+	return op;
+}
+
+/* Like kevent_op_aio(), for a kevent that exists and whose operation has ended. */
+static inline struct kevent_op kevent_op_aio_again(__u64 handle, const void *buf, size_t len,
+						   __u64 offset)
+{
+	struct kevent_op op = kevent_op_init_(KEVENT_OP_REARM, handle);
+
+	op.arg[0] = (uintptr_t)buf;
+	op.arg[1] = len;
+	op.arg[2] = offset;
 	return op;
 }
 

@@ -283,7 +283,8 @@ fn add(other: u8, a: u8, b: u8, c: u8) -> uapi::kevent_op {
     ];
     let type_ = match (a, c) {
         (0xf4..0xf8, _) => a.into(),
-        (_, 0xc0..0xd0) => uapi::KEVENT_PROCESS,
+        (_, 0xc0..0xc8) => uapi::KEVENT_PROCESS,
+        (_, 0xc8..0xd0) => uapi::KEVENT_AIO,
         (_, 0xd0..0xe0) => uapi::KEVENT_INODE,
         (_, 0xe0..0xf0) => uapi::KEVENT_POSIX_TIMER,
         (_, 0xf0..0xf4) => uapi::KEVENT_SIGNAL,
@@ -333,6 +334,13 @@ fn add(other: u8, a: u8, b: u8, c: u8) -> uapi::kevent_op {
             op.want = u32::from(b != 0xff);
             op.arg[0] = [0, 1, 1024, 1025][usize::from(b / 2 % 4)] * u64::from(b & 1);
         }
+        uapi::KEVENT_AIO => {
+            op.id = descriptor(other) as u32 as u64;
+            op.want = [1, 2, 4, 8, 1, 2, 0, 3][usize::from(b % 8)];
+            if op.want & 3 != 0 {
+                op.arg = request(b, c);
+            }
+        }
         uapi::KEVENT_TIMER | uapi::KEVENT_POSIX_TIMER => {
             op.id = u64::from(clock(other) as u32) | (u64::from(c / 8) << 32);
             op.want = u32::from(b != 0xff);
@@ -366,6 +374,22 @@ fn records(b: u8) -> [u64; 3] {
         [place, place, 0, u64::MAX - 4095][usize::from(b & 3)],
         [1, 2, 4, 4, 3, 1, 0, 1025][usize::from((b >> 2) & 7)],
         0,
+    ]
+}
+
+/// An address for reads and writes. Half of them are invalid.
+fn memory(which: u8) -> u64 {
+    static BUFFER: [AtomicU64; 1024] = [const { AtomicU64::new(0) }; 1024];
+    let start = BUFFER.as_ptr().addr() as u64;
+    [start, start + 1, 1, u64::MAX - 4096][usize::from(which)]
+}
+
+/// The memory, length and position of a read or write.
+fn request(b: u8, c: u8) -> [u64; 3] {
+    [
+        memory(b >> 6),
+        u64::from(c % 8) * 1000,
+        u64::from(b / 8 % 4) * 999,
     ]
 }
 
@@ -429,6 +453,7 @@ fn change(which: u8, a: u8, b: u8, c: u8) -> uapi::kevent_op {
         }
         uapi::KEVENT_OP_TAKE => op.arg = records(b),
         uapi::KEVENT_OP_READY => op.want = [1, 0, 2, u32::MAX][usize::from(b % 4)],
+        uapi::KEVENT_OP_REARM if (0xc8..0xd0).contains(&c) => op.arg = request(b, c),
         uapi::KEVENT_OP_REARM => {
             op.flags = if b & 1 == 0 {
                 0

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Reading, writing and syncing a file on behalf of a task.
+//!
+//! C headers: [`include/linux/fs.h`](srctree/include/linux/fs.h),
+//! [`include/linux/kthread.h`](srctree/include/linux/kthread.h)
+
+use crate::abstractions::helpers;
+use core::{
+    mem::MaybeUninit,
+    ptr, //
+};
+use kernel::{
+    bindings,
+    error::to_result,
+    fs::File,
+    prelude::*,
+    uaccess::UserPtr, //
+};
+
+/// Operations on a file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Action {
+    /// Like `pread()`.
+    Read,
+    /// Like `pwrite()`.
+    Write,
+    /// Like `fsync()`.
+    Sync,
+    /// Like `fdatasync()`.
+    DataSync,
+}
+
+/// An operation on a file, with its arguments.
+#[derive(Clone, Copy)]
+pub struct Request {
+    action: Action,
+    /// An address in user memory.
+    buf: usize,
+    len: usize,
+    pos: i64,
+}
+
+impl Request {
+    /// An operation with `len` bytes of user memory from `buf` on, at the position `pos` of the
+    /// file. A sync has no use for these.
+    pub fn new(action: Action, buf: UserPtr, len: usize, pos: i64) -> Self {
+        Self {
+            action,
+            buf: buf.as_const_ptr().addr(),
+            len,
+            pos,
+        }
+    }
+
+    /// The remainder after `done` bytes, which are at most its length.
+    #[must_use]
+    pub fn after(&self, done: usize) -> Self {
+        Self {
+            buf: self.buf.wrapping_add(done),
+            len: self.len.saturating_sub(done),
+            pos: self.pos.saturating_add(done as i64),
+            ..*self
+        }
+    }
+
+    fn raw(&self) -> helpers::evfd_io {
+        helpers::evfd_io {
+            op: match self.action {
+                Action::Read => helpers::evfd_io_op_EVFD_IO_READ,
+                Action::Write => helpers::evfd_io_op_EVFD_IO_WRITE,
+                Action::Sync => helpers::evfd_io_op_EVFD_IO_FSYNC,
+                Action::DataSync => helpers::evfd_io_op_EVFD_IO_FDATASYNC,
+            },
+            buf: ptr::without_provenance_mut(self.buf),
+            len: self.len,
+            pos: self.pos,
+        }
+    }
+
+    /// Checks whether it can be done with `file`: whether a kernel thread may do it, and the errors
+    /// that do not depend on the contents of the file.
+    ///
+    /// Context: task that owns the memory. Errors: `EBADF` if the file is not open for this;
+    /// `EFAULT` for memory of the kernel; `EINVAL` for a length or position that is out of range,
+    /// or a file that cannot be synced; `EISDIR`; `EOPNOTSUPP` if the file is neither a block
+    /// device, a pipe, nor a regular file of a file system that keeps data; `ESPIPE` for a position
+    /// in a pipe.
+    pub fn check(&self, file: &File) -> Result {
+        // SAFETY: Both are valid.
+        to_result(unsafe { helpers::evfd_helper_check_io(file.as_ptr(), &self.raw()) })
+    }
+
+    /// Does as much as possible at once. `None` if that is nothing, or if the file cannot be asked
+    /// not to wait. It may still wait for a page of the memory to be paged in.
+    ///
+    /// Context: task that owns the memory, may sleep, without a lock in which user memory must not
+    /// be touched. Errors: those of the system call.
+    #[inline(always)]
+    pub fn try_now(&self, file: &File) -> Option<Result<usize>> {
+        // SAFETY: Both are valid.
+        let result = unsafe { helpers::evfd_helper_try_io(file.as_ptr(), &self.raw()) };
+        if result == -(bindings::EAGAIN as isize) {
+            return None;
+        }
+        Some(result_of(result))
+    }
+
+    /// Whether the system call would end after `done` bytes.
+    #[inline(always)]
+    pub fn is_all(&self, file: &File, done: usize) -> bool {
+        // SAFETY: Both are valid.
+        done == self.len || unsafe { helpers::evfd_helper_is_all(file.as_ptr(), &self.raw(), done) }
+    }
+
+    /// Whether it writes behind the limit `RLIMIT_FSIZE` of the current task, which then gets
+    /// `SIGXFSZ`, like from the system call. Context: task.
+    pub fn passes_limit(&self, file: &File) -> bool {
+        // SAFETY: Both are valid.
+        unsafe { helpers::evfd_helper_passes_limit(file.as_ptr(), &self.raw()) }
+    }
+
+    /// Does it with the memory, the credentials and the limits of `submitter`.
+    ///
+    /// Context: kernel thread, may sleep. Errors: those of the system call, `EINTR` after a signal;
+    /// `ECANCELED` if the memory is gone with its process.
+    pub fn run(&self, file: &File, submitter: &Submitter) -> Result<usize> {
+        // SAFETY: All are valid.
+        let result =
+            unsafe { helpers::evfd_helper_run_io(file.as_ptr(), &self.raw(), &submitter.0) };
+        result_of(result)
+    }
+}
+
+fn result_of(result: isize) -> Result<usize> {
+    if result < 0 {
+        return Err(Error::from_errno(result as c_int));
+    }
+    Ok(result as usize)
+}
+
+/// The task that has submitted an operation: its address space, credentials and limits.
+///
+/// It does not keep the memory of a process that exits.
+///
+/// # Invariants
+///
+/// It owns references on the `mm_struct` and on the credentials.
+pub struct Submitter(helpers::evfd_submitter);
+
+// SAFETY: References on both may be held and dropped by any task.
+unsafe impl Send for Submitter {}
+// SAFETY: They are only read.
+unsafe impl Sync for Submitter {}
+
+impl Submitter {
+    /// The current task. Context: task with user memory.
+    pub fn current() -> Self {
+        let mut submitter = MaybeUninit::uninit();
+        // SAFETY: The pointer is valid for writing.
+        unsafe { helpers::evfd_helper_get_submitter(submitter.as_mut_ptr()) };
+        // SAFETY: It was just initialised.
+        // INVARIANT: With these references.
+        Self(unsafe { submitter.assume_init() })
+    }
+}
+
+impl Drop for Submitter {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant. Nothing uses it afterwards.
+        unsafe { helpers::evfd_helper_put_submitter(&self.0) };
+    }
+}
+
+/// The identity of a table of descriptors, which the threads of a process share.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct DescriptorTable(usize);
+
+impl DescriptorTable {
+    /// That of the current task. Context: task.
+    pub fn current() -> Self {
+        // SAFETY: It has no requirement but its context.
+        Self::from_id(unsafe { helpers::evfd_helper_current_descriptors() })
+    }
+
+    /// That with this id, as the `flush()` of a file gets it.
+    pub(in crate::abstractions) fn from_id(id: bindings::fl_owner_t) -> Self {
+        Self(id.addr())
+    }
+
+    /// A number for it. A later table may have the same.
+    pub fn number(self) -> usize {
+        self.0
+    }
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef EVFD_HELPERS_IO_H
+#define EVFD_HELPERS_IO_H
+
+#include <linux/fs.h>
+#include <linux/types.h>
+
+struct cred;
+struct mm_struct;
+
+enum evfd_io_op {
+	EVFD_IO_READ,
+	EVFD_IO_WRITE,
+	EVFD_IO_FSYNC,
+	EVFD_IO_FDATASYNC,
+};
+
+/* An operation on a file. @buf is in user memory. */
+struct evfd_io {
+	enum evfd_io_op op;
+	void *buf;
+	size_t len;
+	loff_t pos;
+};
+
+/* The task that has submitted it, with a reference on @mm and on @cred. */
+struct evfd_submitter {
+	struct mm_struct *mm;
+	const struct cred *cred;
+	unsigned long file_limit;
+	int ioprio;
+};
+
+int evfd_helper_check_io(struct file *file, const struct evfd_io *io);
+ssize_t evfd_helper_try_io(struct file *file, const struct evfd_io *io);
+bool evfd_helper_is_all(struct file *file, const struct evfd_io *io, size_t done);
+bool evfd_helper_passes_limit(struct file *file, const struct evfd_io *io);
+void evfd_helper_get_submitter(struct evfd_submitter *submitter);
+void evfd_helper_put_submitter(const struct evfd_submitter *submitter);
+ssize_t evfd_helper_run_io(struct file *file, const struct evfd_io *io,
+			   const struct evfd_submitter *submitter);
+fl_owner_t evfd_helper_current_descriptors(void);
+
+#endif /* EVFD_HELPERS_IO_H */
