@@ -113,5 +113,6 @@ int main(void)
 	measure_queue_timers();
 	measure_queue_push();
 	measure_queue_produce();
+	measure_queue_aio();
 	return 0;
 }

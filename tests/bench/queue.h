@@ -80,5 +80,6 @@ void measure_queue_signal(void);
 void measure_queue_timers(void);
 void measure_queue_push(void);
 void measure_queue_produce(void);
+void measure_queue_aio(void);
 
 #endif /* EVFD_BENCH_QUEUE_H */

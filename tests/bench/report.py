@@ -18,6 +18,7 @@ COMPARISONS = {
     "1 ioctl": "against native, if its call were an ioctl",
     "2 ioctls": "against native, if its calls were ioctls",
     "pipe": "against a pipe",
+    "io_uring": "against io_uring",
     "above floor": "against native, above the floor",
     FEW: "100,000 against 1,000",
     MOST: "1,000,000 against 1,000",
