@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * One loop on a queue of /dev/kevent, with a source of each type: timers, descriptors, a
- * directory, a child process, a signal, another thread, and a kernel module. Each tells its
- * first event.
+ * directory, a child process, a signal, a read of a file, another thread, and a kernel
+ * module. Each tells its first event.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -27,7 +28,8 @@
 
 /* The user words of the sources. */
 enum source {
-	TIMER, POSIX_TIMER, TERMINAL, SOCKET, PIPE, INODE, PROCESS, SIGNAL, USER, PRODUCER, SOURCES
+	TIMER, POSIX_TIMER, TERMINAL, SOCKET, PIPE, INODE, PROCESS, SIGNAL, AIO, USER,
+	PRODUCER, SOURCES
 };
 
 static const char *const names[SOURCES] = {
@@ -39,6 +41,7 @@ static const char *const names[SOURCES] = {
 	[INODE] = "KEVENT_INODE: a new entry of a directory",
 	[PROCESS] = "KEVENT_PROCESS: the end of a child",
 	[SIGNAL] = "KEVENT_SIGNAL: SIGCHLD",
+	[AIO] = "KEVENT_AIO: a read has ended",
 	[USER] = "KEVENT_USER: raised by a thread, without a call",
 	[PRODUCER] = "KEVENT_PRODUCER: memory pressure, told by a module",
 };
@@ -137,6 +140,16 @@ static void add_child(void)
 			  PROCESS, KEVENT_PROCESS_EXIT, KEVENT_ONESHOT));
 }
 
+static void add_read(void)
+{
+	static char text[6];
+	int fd = checked(memfd_create("sources", MFD_CLOEXEC), "memfd_create");
+
+	checked(write(fd, "hello", 5), "write");
+	add(kevent_op_aio(fd, AIO, KEVENT_AIO_READ, text, sizeof(text), 0, 0));
+	close(fd);
+}
+
 static void *raise_event(void *handle)
 {
 	kevent_raise(&queue, *(__u64 *)handle, 1);
@@ -176,6 +189,8 @@ static void tell(const struct kevent_event *event)
 
 	if (event->user == PROCESS)
 		printf("%s, with status %d\n", names[PROCESS], WEXITSTATUS((int)data));
+	else if (event->user == AIO)
+		printf("%s, with %lld bytes\n", names[AIO], (long long)data);
 	else
 		printf("%s\n", names[event->user]);
 }
@@ -200,6 +215,7 @@ int main(void)
 	add_pipe();
 	add_directory();
 	add_child();
+	add_read();
 	add_thread();
 	add_module();
 	while (told != (1U << SOURCES) - 1) {
