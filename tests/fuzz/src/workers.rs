@@ -17,10 +17,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The time after which a blocked call is interrupted.
+/// The time after which calls are interrupted if none has ended. A busy host is no reason to
+/// interrupt a program that goes on.
 const PATIENCE: Duration = Duration::from_millis(1);
 /// The number of interruptions before the program is stopped.
 const INTERRUPTIONS: u32 = 8;
+/// The number of such times before a program is stopped that goes on.
+const PERIODS: u32 = 100;
 
 /// The time that no program takes, unless it hangs.
 const HANG: Duration = Duration::from_secs(300);
@@ -35,6 +38,8 @@ struct Job {
     busy: AtomicUsize,
     /// Whether the threads must not make more calls.
     stop: AtomicBool,
+    /// The number of calls that have ended.
+    ended: AtomicUsize,
     main: Thread,
 }
 
@@ -88,6 +93,7 @@ fn run(index: usize, job: &Job, start: &AtomicBool, tid: &AtomicI32, result: &Wo
                 break;
             }
             caller.make(call);
+            job.ended.fetch_add(1, SeqCst);
             ends.push((call.op() as u8, result.kcov.len()));
         }
         caller.reset();
@@ -107,6 +113,7 @@ impl Workers {
             program: Mutex::default(),
             busy: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
+            ended: AtomicUsize::new(0),
             main: thread::current(),
         });
         let mut workers = Vec::new();
@@ -158,13 +165,20 @@ impl Workers {
             }
         }
         let start = Instant::now();
-        let mut interruptions = 0;
+        let (mut interruptions, mut periods, mut before) = (0, 0, 0);
         while self.job.busy.load(SeqCst) != 0 {
             thread::park_timeout(PATIENCE);
             if self.job.busy.load(SeqCst) != 0 {
-                interruptions += 1;
-                self.job.stop.store(interruptions > INTERRUPTIONS, SeqCst);
-                self.interrupt();
+                let ended = self.job.ended.load(SeqCst);
+                periods += 1;
+                if ended == before {
+                    interruptions += 1;
+                    self.interrupt();
+                }
+                before = ended;
+                if interruptions > INTERRUPTIONS || periods > PERIODS {
+                    self.job.stop.store(true, SeqCst);
+                }
                 if start.elapsed() > HANG {
                     eprintln!("a call does not end, although it is interrupted");
                     process::exit(1);
