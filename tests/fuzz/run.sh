@@ -25,7 +25,8 @@ memory=$build/memory
 out=$build/out
 
 # Every block needs a call to KCOV of its own, so the compiler must not prune any.
-"$TOP/tools/build/module.sh" --in fuzz --make KCOV_INSTRUMENT=y --make KCFLAGS=-g \
+"$TOP/tools/build/module.sh" --in fuzz --make KCOV_INSTRUMENT=y \
+	--make 'KCFLAGS=-g -fsanitize-coverage=no-prune' \
 	--make 'KRUSTFLAGS=-Cdebuginfo=2 -Cllvm-args=-sanitizer-coverage-prune-blocks=0' \
 	debug tests/kmod
 cargo() {
