@@ -4,7 +4,7 @@ set -euo pipefail
 # shellcheck source=tests/lib/shell/lib.sh
 source "$(dirname "$0")/../lib/shell/lib.sh"
 
-# The least percentage of the lines of src/ for the corpus and four minutes of fuzzing to reach.
+# The least percentage of the lines of src/ for the corpus and 90 seconds of fuzzing to reach.
 LEAST=90
 
 log=$(mktemp) errors=$(mktemp)
@@ -17,7 +17,7 @@ enough() {
 }
 
 # Seconds, and calls.
-bounds=(240 0)
+bounds=(90 0)
 soak && bounds=(36000 10000000)
 status=0
 { "$TOP/tests/fuzz/run.sh" "${bounds[@]}" 2>&1 >&3 | tee "$errors" >&2; } 3>"$log" || status=$?
