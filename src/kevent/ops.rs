@@ -38,7 +38,10 @@ use crate::{
             ReadBuf,
             UserBuf, //
         },
-        task::signal, //
+        task::{
+            siginfo::SigInfo,
+            signal, //
+        }, //
     },
     signalfd::record,
     uapi, //
@@ -402,12 +405,17 @@ pub(super) fn take(queue: &Queue, op: &uapi::kevent_op) -> Result<u64> {
 fn take_one(queue: &Queue, op: &uapi::kevent_op, buf: &mut impl ReadBuf) -> Result {
     buf.fault_in(size_of::<uapi::signalfd_siginfo>())?;
     // A statement of its own, at whose end the kevents are unlocked.
-    let taken = live(queue, &queue.lock(), op)?.1.take()?;
-    let info = match taken {
-        Taken::Signal(info) => info,
-        Taken::Pending(set) => signal::take(set).ok_or(EAGAIN)?,
-    };
-    buf.put(&record::of(&info))
+    let taken = live(queue, &queue.lock(), op)?.1.take();
+    // By reference, because a move of the information copies it.
+    let mut put = |info: &SigInfo| buf.put(&record::of(info));
+    match &taken {
+        Ok(Taken::Signal(info)) => put(info),
+        Ok(Taken::Pending(set)) => match &signal::take(*set) {
+            Some(info) => put(info),
+            None => Err(EAGAIN),
+        },
+        Err(e) => Err(*e),
+    }
 }
 
 fn requeue(queue: ArcBorrow<'_, Queue>, op: &uapi::kevent_op) -> Result<Done> {

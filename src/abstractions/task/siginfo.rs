@@ -130,17 +130,6 @@ const fn layout(signal: u32, code: i32) -> Layout {
 }
 
 impl SigInfo {
-    /// All fields 0.
-    pub fn zeroed() -> Self {
-        // INVARIANT: All bytes are 0.
-        Self(pin_init::zeroed())
-    }
-
-    /// A pointer for C code that writes the whole structure.
-    pub(super) fn as_raw(&mut self) -> *mut bindings::kernel_siginfo {
-        &mut self.0
-    }
-
     /// The signal.
     pub fn signal(&self) -> i32 {
         self.0.__bindgen_anon_1.si_signo
@@ -218,6 +207,15 @@ impl SigInfo {
 /// For tests.
 #[cfg(CONFIG_KUNIT = "y")]
 impl SigInfo {
+    fn zeroed() -> Self {
+        // INVARIANT: All bytes are 0.
+        Self(pin_init::zeroed())
+    }
+
+    fn as_raw(&mut self) -> *mut bindings::kernel_siginfo {
+        &mut self.0
+    }
+
     /// All bytes `byte`, except for the fields that are passed.
     pub fn filled(byte: u8, signal: i32, errno: i32, code: i32) -> Self {
         let mut info = Self::zeroed();

@@ -10,9 +10,12 @@ use crate::abstractions::{
     sync::wait::WaitQueue,
     task::siginfo::SigInfo, //
 };
-use core::ops::{
-    BitAnd,
-    Not, //
+use core::{
+    mem::MaybeUninit,
+    ops::{
+        BitAnd,
+        Not, //
+    }, //
 };
 use kernel::{
     bindings,
@@ -85,11 +88,18 @@ pub fn is_pending(signals: SigSet) -> bool {
 /// task, then the signals of its thread group.
 ///
 /// Context: task. Takes the `siglock`.
+#[inline(always)]
 pub fn take(signals: SigSet) -> Option<SigInfo> {
-    let mut info = SigInfo::zeroed();
-    // SAFETY: The current task has a `sighand` until it ends, and `info` is valid for writing.
-    let signal = unsafe { helpers::evfd_helper_dequeue_signal(signals.bits(), info.as_raw()) };
-    (signal != 0).then_some(info)
+    let mut info = MaybeUninit::<SigInfo>::uninit();
+    // SAFETY: The current task has a `sighand` until it ends. `info` is valid for writing, and a
+    // `SigInfo` is a transparent wrapper.
+    let signal =
+        unsafe { helpers::evfd_helper_dequeue_signal(signals.bits(), info.as_mut_ptr().cast()) };
+    if signal == 0 {
+        return None;
+    }
+    // SAFETY: With a signal, `dequeue_signal()` has written all bytes.
+    Some(unsafe { info.assume_init() })
 }
 
 /// Blocks `signals` in the current task. Returns the set that was blocked before.
