@@ -70,18 +70,18 @@ struct Following {
 impl Following {
     /// The wait that `args` ask for. Errors: `EINVAL`, `EFAULT`.
     fn of(args: &uapi::kevent_submit) -> Result<Option<Self>> {
-        if args.flags & !(uapi::KEVENT_WAIT | uapi::KEVENT_ABSTIME) != 0 || args.reserved != 0 {
-            return Err(EINVAL);
+        // One test for the usual call.
+        let fields = u64::from(args.flags | args.clock | args.min_nr)
+            | u64::from(args.sigsetsize | args.reserved)
+            | args.head
+            | args.timeout as u64
+            | args.sigmask;
+        if fields == 0 {
+            return Ok(None);
         }
-        if args.flags & uapi::KEVENT_WAIT == 0 {
-            let unused = args.flags == 0
-                && args.head == 0
-                && args.timeout == 0
-                && args.clock == 0
-                && args.min_nr == 0
-                && args.sigmask == 0
-                && args.sigsetsize == 0;
-            return if unused { Ok(None) } else { Err(EINVAL) };
+        let is_wait = args.flags & !uapi::KEVENT_ABSTIME == uapi::KEVENT_WAIT;
+        if !is_wait || args.reserved != 0 {
+            return Err(EINVAL);
         }
         let absolute = args.flags & uapi::KEVENT_ABSTIME != 0;
         let timeout = match (args.timeout, absolute) {
