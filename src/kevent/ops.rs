@@ -27,7 +27,7 @@ use super::{
     sources::{
         aio::again,
         Found,
-        Kind, //
+        Type, //
     },
     table::Key, //
 };
@@ -103,10 +103,10 @@ pub(super) fn undo_add(queue: &Queue, handle: u64) {
 }
 
 /// Checks the flags and the events of a kevent. Errors: `EINVAL`.
-fn check(op: &uapi::kevent_op, kind: Kind) -> Result {
+fn check(op: &uapi::kevent_op, type_: &Type) -> Result {
     let flags = u32::from(op.flags);
     let once = ONESHOT | DISPATCH;
-    if flags & !kind.flags() != 0 || flags & once == once || op.want & !kind.events() != 0 {
+    if flags & !type_.flags != 0 || flags & once == once || op.want & !type_.events != 0 {
         return Err(EINVAL);
     }
     Ok(())
@@ -119,7 +119,7 @@ fn kept(flags: u32, needs_walk: bool) -> u32 {
 
 /// Fails with `EINVAL` if a field has a value that only ADD gives a meaning.
 fn check_unused(op: &uapi::kevent_op) -> Result {
-    if op.type_ != 0 || op.id != 0 || op.user != 0 {
+    if u64::from(op.type_) | op.id | op.user != 0 {
         return Err(EINVAL);
     }
     Ok(())
@@ -143,12 +143,12 @@ fn add(
     op: &uapi::kevent_op,
     is_queue: fn(&File) -> bool,
 ) -> Result<Done> {
-    let kind = Kind::of(op.type_)?;
-    check(op, kind)?;
-    if kind.is_looked_up() {
-        return add_looked_up(queue, op, kind, is_queue);
+    let type_ = Type::of(op.type_)?;
+    check(op, type_)?;
+    if type_.is_looked_up {
+        return add_looked_up(queue, op, type_, is_queue);
     }
-    add_found(queue, op, kind, None, is_queue)
+    add_found(queue, op, type_, None, is_queue)
 }
 
 /// Looks up what `op` names, and adds its kevent.
@@ -157,11 +157,11 @@ fn add(
 fn add_looked_up(
     queue: ArcBorrow<'_, Queue>,
     op: &uapi::kevent_op,
-    kind: Kind,
+    type_: &Type,
     is_queue: fn(&File) -> bool,
 ) -> Result<Done> {
-    let found = kind.look_up(op)?;
-    let done = add_found(queue, op, kind, found.as_ref(), is_queue)?;
+    let found = type_.kind.look_up(op)?;
+    let done = add_found(queue, op, type_, found.as_ref(), is_queue)?;
     if let Some(Found::Operation(operation, request)) = found {
         Operation::start(operation, &request);
     }
@@ -172,14 +172,14 @@ fn add_looked_up(
 fn add_found(
     queue: ArcBorrow<'_, Queue>,
     op: &uapi::kevent_op,
-    kind: Kind,
+    type_: &Type,
     found: Option<&Found>,
     is_queue: fn(&File) -> bool,
 ) -> Result<Done> {
-    if has_arguments(op) && !kind.takes_arguments() {
+    if has_arguments(op) && !type_.takes_arguments {
         return Err(EINVAL);
     }
-    let flags = kept(op.flags.into(), kind.needs_walk(op, found));
+    let flags = kept(op.flags.into(), type_.kind.needs_walk(op, found));
     let key = Key {
         kind: op.type_,
         id: op.id,
@@ -197,7 +197,9 @@ fn add_found(
     let number = place.number;
     let port = Port::new(place);
     let room = kevents.room(number)?;
-    kind.make(op, found, port, is_queue, room)
+    type_
+        .kind
+        .make(op, found, port, is_queue, room)
         .inspect_err(|_| {
             // It may have raised events before it failed.
             if let Some((slot, _)) = queue.slot(number) {
@@ -272,7 +274,7 @@ fn modify(queue: &Queue, op: &uapi::kevent_op) -> Result<Done> {
     check_no_arguments(op)?;
     let kevents = queue.lock();
     let (place, source) = live(queue, &kevents, op)?;
-    check(op, Kind::of(kevents.kind(place.number).ok_or(ENOENT)?)?)?;
+    check(op, Type::of(kevents.kind(place.number).ok_or(ENOENT)?)?)?;
     let flags = op.flags.into();
     source.allows(flags)?;
     enable(place);

@@ -31,7 +31,7 @@ use crate::{
             Raise, //
         },
         source::Room,
-        sources::Kind, //
+        sources::Type, //
     },
     uapi, //
 };
@@ -344,7 +344,7 @@ fn item(queue: &Queue, kevents: &Kevents, number: u32) -> Option<Item> {
     if place.has_ended() {
         return None;
     }
-    let is_file = Kind::of(key.kind).ok()?.is_file();
+    let is_file = Type::of(key.kind).ok()?.kind.is_file();
     let flags = flags::of(place);
     let checks = place.has_level() || flags & uapi::KEVENT_REQ_LAST_CHECK != 0;
     if is_file && checks {

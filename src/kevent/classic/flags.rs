@@ -11,7 +11,10 @@ use crate::{
             LEVEL,
             SHARES, //
         },
-        sources::Kind,
+        sources::{
+            Kind,
+            Type, //
+        },
         table::Key, //
     },
     uapi, //
@@ -43,8 +46,8 @@ const _: () = assert!(KNOWN << SHIFT & OURS == 0 && KNOWN << SHIFT >> SHIFT == K
 pub(super) fn kind(record: &Record) -> Result<Kind> {
     u16::try_from(record.kind)
         .map_err(|_| EINVAL)
-        .and_then(Kind::of)
-        .and_then(|kind| match kind {
+        .and_then(Type::of)
+        .and_then(|type_| match type_.kind {
             // They need arguments.
             Kind::Io | Kind::PosixTimer => Err(EINVAL),
             kind => Ok(kind),

@@ -3,7 +3,7 @@
 //! The sources of events, one file for each.
 //!
 //! A source is an implementation of [`Source`](super::source::Source) that holds a [`Port`]. A new one adds its type to
-//! [`Kind`].
+//! [`Kind`] and to [`TYPES`].
 
 pub(crate) mod aio;
 mod file;
@@ -52,6 +52,59 @@ pub(crate) enum Kind {
     User,
 }
 
+/// A type of kevents, and what operations may ask of it. A table has these, because the kernel's code
+/// has no jump tables: each `match` would be a chain of comparisons.
+pub(crate) struct Type {
+    pub(crate) kind: Kind,
+    /// The flags that a kevent may have.
+    pub(crate) flags: u32,
+    /// The events that it may want.
+    pub(crate) events: u32,
+    /// Whether [`Kind::look_up`] finds something.
+    pub(crate) is_looked_up: bool,
+    /// Whether operations that make or set it have a meaning for `arg`.
+    pub(crate) takes_arguments: bool,
+}
+
+/// The numbers of types are below this.
+const TYPE_COUNT: usize = uapi::KEVENT_PRODUCER as usize + 1;
+
+/// The types, by their `KEVENT_*` numbers.
+static TYPES: [Option<Type>; TYPE_COUNT] = {
+    let mut types = [const { None }; TYPE_COUNT];
+    types[uapi::KEVENT_AIO as usize] = Some(Type::of_kind(Kind::Io));
+    types[uapi::KEVENT_INODE as usize] = Some(Type::of_kind(Kind::Inode));
+    types[uapi::KEVENT_PIPE as usize] = Some(Type::of_kind(Kind::File(Sort::Pipe)));
+    types[uapi::KEVENT_POLL as usize] = Some(Type::of_kind(Kind::File(Sort::Any)));
+    types[uapi::KEVENT_POSIX_TIMER as usize] = Some(Type::of_kind(Kind::PosixTimer));
+    types[uapi::KEVENT_PROCESS as usize] = Some(Type::of_kind(Kind::Process));
+    types[uapi::KEVENT_PRODUCER as usize] = Some(Type::of_kind(Kind::Producer));
+    types[uapi::KEVENT_SIGNAL as usize] = Some(Type::of_kind(Kind::Signal));
+    types[uapi::KEVENT_SOCKET as usize] = Some(Type::of_kind(Kind::File(Sort::Socket)));
+    types[uapi::KEVENT_TIMER as usize] = Some(Type::of_kind(Kind::Timer));
+    types[uapi::KEVENT_USER as usize] = Some(Type::of_kind(Kind::User));
+    types
+};
+
+impl Type {
+    const fn of_kind(kind: Kind) -> Self {
+        Self {
+            kind,
+            flags: kind.flags(),
+            events: kind.events(),
+            is_looked_up: kind.is_looked_up(),
+            takes_arguments: kind.takes_arguments(),
+        }
+    }
+
+    /// The type with a `KEVENT_*` number. Errors: `EINVAL`.
+    #[inline(always)]
+    pub(crate) fn of(number: u16) -> Result<&'static Self> {
+        let found = TYPES.get(usize::from(number)).and_then(Option::as_ref);
+        found.ok_or(EINVAL)
+    }
+}
+
 /// What an operation names, if it must be looked up.
 pub(crate) enum Found {
     Path(Path),
@@ -61,26 +114,8 @@ pub(crate) enum Found {
 }
 
 impl Kind {
-    /// The kind of a `KEVENT_*` number. Errors: `EINVAL`.
-    pub(crate) fn of(number: u16) -> Result<Self> {
-        match number.into() {
-            uapi::KEVENT_AIO => Ok(Self::Io),
-            uapi::KEVENT_POLL => Ok(Self::File(Sort::Any)),
-            uapi::KEVENT_SOCKET => Ok(Self::File(Sort::Socket)),
-            uapi::KEVENT_PIPE => Ok(Self::File(Sort::Pipe)),
-            uapi::KEVENT_TIMER => Ok(Self::Timer),
-            uapi::KEVENT_INODE => Ok(Self::Inode),
-            uapi::KEVENT_POSIX_TIMER => Ok(Self::PosixTimer),
-            uapi::KEVENT_PROCESS => Ok(Self::Process),
-            uapi::KEVENT_PRODUCER => Ok(Self::Producer),
-            uapi::KEVENT_SIGNAL => Ok(Self::Signal),
-            uapi::KEVENT_USER => Ok(Self::User),
-            _ => Err(EINVAL),
-        }
-    }
-
     /// The events that a kevent may want.
-    pub(crate) fn events(self) -> u32 {
+    pub(crate) const fn events(self) -> u32 {
         match self {
             Self::Io => aio::EVENTS,
             Self::File(sort) => sort.events(),
@@ -111,7 +146,7 @@ impl Kind {
     }
 
     /// Whether [`Kind::look_up`] finds something.
-    pub(crate) fn is_looked_up(self) -> bool {
+    const fn is_looked_up(self) -> bool {
         matches!(self, Self::Inode | Self::Io | Self::Producer)
     }
 
@@ -157,7 +192,7 @@ impl Kind {
     }
 
     /// The flags that a kevent may have.
-    pub(crate) fn flags(self) -> u32 {
+    const fn flags(self) -> u32 {
         let all = uapi::KEVENT_ONESHOT | uapi::KEVENT_DISPATCH;
         match self {
             Self::File(Sort::Any) | Self::Process | Self::Producer | Self::Signal => {
@@ -170,7 +205,7 @@ impl Kind {
     }
 
     /// Whether operations that make or set it have a meaning for `arg`.
-    pub(crate) fn takes_arguments(self) -> bool {
+    const fn takes_arguments(self) -> bool {
         matches!(
             self,
             Self::Inode | Self::Io | Self::PosixTimer | Self::Producer | Self::Signal | Self::Timer
