@@ -223,6 +223,21 @@ TEST_F(aio_pipe, closed)
 	self->ends[0] = -1;
 }
 
+/* For a child: starts a read, for which a thread then waits. Returns the queue's descriptor. */
+static int start_read(int in)
+{
+	struct kevent_queue q;
+	struct kevent_op op;
+
+	if (kevent_open(&q, 16, 0))
+		_exit(1);
+	op = kevent_op_aio(in, 1, READ, buffers[1], PAGE, 0, 0);
+	if (queue_do(&q, &op))
+		_exit(2);
+	sleep_ms(20);
+	return q.fd;
+}
+
 /* The mapping holds the queue, whose operation holds no memory of the process. */
 TEST_F(aio_pipe, closed_but_mapped)
 {
@@ -234,17 +249,10 @@ TEST_F(aio_pipe, closed_but_mapped)
 		ASSERT_EQ(0, pipe2(ends, O_CLOEXEC));
 		child = fork_child();
 		if (!child) {
-			struct kevent_queue q;
-			struct kevent_op op;
+			int fd = start_read(ends[0]);
 
-			if (kevent_open(&q, 16, 0))
-				_exit(1);
-			op = kevent_op_aio(ends[0], 1, READ, buffers[1], PAGE, 0, 0);
-			if (queue_do(&q, &op))
-				_exit(2);
-			sleep_ms(20);
 			if (way == 0)
-				close(q.fd);
+				close(fd);
 			if (way == 2)
 				raise(SIGKILL);
 			if (way == 3)
@@ -269,15 +277,8 @@ TEST_F(aio_pipe, descriptor_that_outlives_exec)
 	ASSERT_EQ(0, pipe2(ends, O_CLOEXEC));
 	child = fork_child();
 	if (!child) {
-		struct kevent_queue q;
-		struct kevent_op op;
-
-		if (kevent_open(&q, 16, 0) || fcntl(q.fd, F_SETFD, 0))
+		if (fcntl(start_read(ends[0]), F_SETFD, 0))
 			_exit(1);
-		op = kevent_op_aio(ends[0], 1, READ, buffers[1], PAGE, 0, 0);
-		if (queue_do(&q, &op))
-			_exit(2);
-		sleep_ms(20);
 		execl("/bin/true", "true", NULL);
 		_exit(3);
 	}
