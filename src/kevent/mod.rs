@@ -268,11 +268,11 @@ impl AnonFile for KeventFile {
     }
 
     fn flush(&self, table: DescriptorTable) {
-        if let Some(Face::Mapped(queue)) = self.face.as_ref() {
-            operation::cancel_all(queue, Some(table));
-        }
         match self.face.as_ref() {
-            Some(Face::Mapped(queue)) => queue.pass_on(),
+            Some(Face::Mapped(queue)) => {
+                operation::cancel_all(queue, Some(table));
+                queue.pass_on();
+            }
             Some(Face::Classic(consumers)) => consumers.pass_on(),
             None => (),
         }
