@@ -6,12 +6,19 @@
 #include <linux/ioprio.h>
 #include <linux/kthread.h>
 #include <linux/magic.h>
+#include <linux/pid.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 #include <linux/uio.h>
 
 #include "io.h"
+#include "net.h"
+
+static bool evfd_is_net(const struct evfd_io *io)
+{
+	return io->op == EVFD_IO_RECV || io->op == EVFD_IO_SEND;
+}
 
 static bool evfd_is_rw(const struct evfd_io *io)
 {
@@ -55,6 +62,8 @@ int evfd_helper_check_io(struct file *file, const struct evfd_io *io)
 {
 	bool is_write = io->op == EVFD_IO_WRITE;
 
+	if (evfd_is_net(io))
+		return evfd_check_net(file, io);
 	if (!evfd_is_rw(io))
 		return file->f_op->fsync ? 0 : -EINVAL;
 	if (!(file->f_mode & (is_write ? FMODE_WRITE : FMODE_READ)))
@@ -104,11 +113,11 @@ static ssize_t evfd_try_write(struct file *file, struct kiocb *kiocb, struct iov
 }
 
 /*
- * Reads or writes what can be read or written without waiting, in the task that owns the
- * memory. -EAGAIN if that is nothing, or if the file cannot be asked not to wait. With
- * O_DIRECT it would be asked not to wait for memory, and would wait for the device.
+ * Reads or writes what can be read or written without waiting. -EAGAIN if that is
+ * nothing, or if the file cannot be asked not to wait. With O_DIRECT it would be asked not
+ * to wait for memory, and would wait for the device.
  */
-ssize_t evfd_helper_try_io(struct file *file, const struct evfd_io *io)
+static noinline ssize_t evfd_try_rw(struct file *file, const struct evfd_io *io)
 {
 	struct iov_iter iter;
 	struct kiocb kiocb;
@@ -130,7 +139,15 @@ ssize_t evfd_helper_try_io(struct file *file, const struct evfd_io *io)
 			return -EAGAIN;
 		result = evfd_try_write(file, &kiocb, &iter);
 	}
-	return result == -EOPNOTSUPP ? -EAGAIN : evfd_result(result);
+	return result == -EOPNOTSUPP ? -EAGAIN : result;
+}
+
+/* Does what can be done without waiting, in the task that owns the memory. */
+ssize_t evfd_helper_try_io(struct file *file, const struct evfd_io *io)
+{
+	if (evfd_is_net(io))
+		return evfd_result(evfd_do_net(file, io, NULL));
+	return evfd_result(evfd_try_rw(file, io));
 }
 
 /* Whether the call would have ended with @done bytes, although it was for more. */
@@ -138,11 +155,19 @@ bool evfd_helper_is_all(struct file *file, const struct evfd_io *io, size_t done
 {
 	const struct inode *inode = file->f_mapping->host;
 
+	if (evfd_is_net(io))
+		return evfd_is_all_net(file, io, done);
 	if (done >= min_t(size_t, io->len, MAX_RW_COUNT))
 		return true;
 	if (io->op == EVFD_IO_WRITE)
 		return file->f_flags & O_NONBLOCK && S_ISFIFO(file_inode(file)->i_mode);
 	return S_ISFIFO(file_inode(file)->i_mode) || io->pos + done >= i_size_read(inode);
+}
+
+/* Whether -EAGAIN is the end of an operation on a socket. */
+bool evfd_helper_never_waits(struct file *file, const struct evfd_io *io)
+{
+	return evfd_never_waits_net(file, io);
 }
 
 /* The position of a write. */
@@ -175,6 +200,7 @@ void evfd_helper_get_submitter(struct evfd_submitter *submitter)
 	*submitter = (struct evfd_submitter) {
 		.mm = current->mm,
 		.cred = get_current_cred(),
+		.pid = get_pid(task_tgid(current)),
 		.file_limit = rlimit(RLIMIT_FSIZE),
 		.ioprio = get_current_ioprio(),
 	};
@@ -182,6 +208,7 @@ void evfd_helper_get_submitter(struct evfd_submitter *submitter)
 
 void evfd_helper_put_submitter(const struct evfd_submitter *submitter)
 {
+	put_pid(submitter->pid);
 	put_cred(submitter->cred);
 	mmdrop(submitter->mm);
 }
@@ -193,6 +220,8 @@ static ssize_t evfd_do_io(struct file *file, const struct evfd_io *io,
 	struct kiocb kiocb;
 	int error;
 
+	if (evfd_is_net(io))
+		return evfd_do_net(file, io, submitter);
 	if (!evfd_is_rw(io))
 		return vfs_fsync(file, io->op == EVFD_IO_FDATASYNC);
 	error = evfd_start_io(&kiocb, &iter, file, io);

@@ -7,26 +7,34 @@
 
 struct cred;
 struct mm_struct;
+struct pid;
 
 enum evfd_io_op {
 	EVFD_IO_READ,
 	EVFD_IO_WRITE,
 	EVFD_IO_FSYNC,
 	EVFD_IO_FDATASYNC,
+	EVFD_IO_RECV,
+	EVFD_IO_SEND,
 };
 
 /* An operation on a file. @buf is in user memory. */
 struct evfd_io {
 	enum evfd_io_op op;
+	/* MSG_* of a socket. */
+	unsigned int flags;
 	void *buf;
 	size_t len;
 	loff_t pos;
+	/* It is the remainder of an operation that has had a part of its bytes. */
+	bool is_rest;
 };
 
-/* The task that has submitted it, with a reference on @mm and on @cred. */
+/* The task that has submitted it, with references on @mm, @cred and @pid. */
 struct evfd_submitter {
 	struct mm_struct *mm;
 	const struct cred *cred;
+	struct pid *pid;
 	unsigned long file_limit;
 	int ioprio;
 };
@@ -34,6 +42,7 @@ struct evfd_submitter {
 int evfd_helper_check_io(struct file *file, const struct evfd_io *io);
 ssize_t evfd_helper_try_io(struct file *file, const struct evfd_io *io);
 bool evfd_helper_is_all(struct file *file, const struct evfd_io *io, size_t done);
+bool evfd_helper_never_waits(struct file *file, const struct evfd_io *io);
 bool evfd_helper_passes_limit(struct file *file, const struct evfd_io *io);
 void evfd_helper_get_submitter(struct evfd_submitter *submitter);
 void evfd_helper_put_submitter(const struct evfd_submitter *submitter);

@@ -11,15 +11,18 @@
 
 /*
  * The number of threads that work for a user at a time: on files, whose operations end
- * unless the user's own file system does not answer, and on pipes, whose may never end.
+ * unless the user's own file system does not answer; on pipes, whose may never end; and on
+ * sockets, which do not wait.
  */
 #define EVFD_FILE_WORKERS	64
 #define EVFD_PIPE_WORKERS	256
+#define EVFD_SOCKET_WORKERS	64
 
 /* Those of a user, so that none can take all threads. */
 struct evfd_workers {
 	struct workqueue_struct *files;
 	struct workqueue_struct *pipes;
+	struct workqueue_struct *sockets;
 	kuid_t user;
 	unsigned long refs;
 };
@@ -33,6 +36,8 @@ static void evfd_free_workers(struct evfd_workers *workers)
 		destroy_workqueue(workers->files);
 	if (workers->pipes)
 		destroy_workqueue(workers->pipes);
+	if (workers->sockets)
+		destroy_workqueue(workers->sockets);
 	kfree(workers);
 }
 
@@ -47,7 +52,9 @@ static struct evfd_workers *evfd_new_workers(kuid_t user)
 					 __kuid_val(user));
 	workers->pipes = alloc_workqueue("evfd_aio_pipe/%u", WQ_UNBOUND, EVFD_PIPE_WORKERS,
 					 __kuid_val(user));
-	if (!workers->files || !workers->pipes ||
+	workers->sockets = alloc_workqueue("evfd_naio/%u", WQ_UNBOUND, EVFD_SOCKET_WORKERS,
+					   __kuid_val(user));
+	if (!workers->files || !workers->pipes || !workers->sockets ||
 	    xa_err(xa_store(&evfd_all_workers, __kuid_val(user), workers, GFP_KERNEL_ACCOUNT))) {
 		evfd_free_workers(workers);
 		return NULL;
@@ -80,9 +87,18 @@ void evfd_helper_put_workers(struct evfd_workers *workers)
 	evfd_free_workers(workers);
 }
 
-struct workqueue_struct *evfd_helper_work_queue(struct evfd_workers *workers, bool may_wait)
+/* In any context but an NMI, as long as there is a reference. */
+struct workqueue_struct *evfd_helper_work_queue(struct evfd_workers *workers,
+						enum evfd_waits waits)
 {
-	return may_wait ? workers->pipes : workers->files;
+	switch (waits) {
+	case EVFD_WAITS_FOR_OTHERS:
+		return workers->pipes;
+	case EVFD_WAITS_NOT:
+		return workers->sockets;
+	default:
+		return workers->files;
+	}
 }
 
 void evfd_helper_init_worker(struct evfd_worker *worker)

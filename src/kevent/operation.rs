@@ -3,20 +3,24 @@
 //! An operation that a kevent stands for: it is started, and its end is the event.
 //!
 //! The task that starts it tries it first, without waiting and without the lock of the kevents,
-//! because it touches user memory. A kernel thread does the remainder.
+//! because it touches user memory. A kernel thread does the remainder. An operation on a socket
+//! takes no thread while it waits for the socket.
 //!
 //! ```text
 //!          begin()           start()
-//!   IDLE ----------> CALLED ---------> QUEUED ------> RUNS
-//!     ^                |                 | cancel()     |
-//!     |                v                 v              |
-//!     +------------- ENDS <-----------------------------+
+//!   IDLE ----------> CALLED ---------> QUEUED ----------> RUNS
+//!     ^                |  |              |  ^              | |
+//!     |                |  |       cancel() wake()          | |
+//!     |                |  +--------------|-> WAITS <-------+ |
+//!     |                v                 v     | cancel()    |
+//!     +--------------- ENDS <------------------+-------------+
 //! ```
 //!
 //! Each step is a compare-and-exchange, except those to ENDS and IDLE by the task that owns the
 //! operation in CALLED, RUNS or ENDS. ENDS is short, without a wait for user memory or for the lock
 //! of the kevents. In CALLED and RUNS, a task that cancels sets a mark. The mark keeps the
-//! operation from a thread, or ends the sleeps of its thread.
+//! operation from a thread, or ends the sleeps of its thread. A wake-up of the socket sets another
+//! mark, which keeps the operation from WAITS.
 
 use super::{
     port::Port,
@@ -31,13 +35,23 @@ use super::{
 };
 use crate::{
     abstractions::{
-        compat::ECANCELED,
+        compat::{
+            smp_mb,
+            ECANCELED, //
+        },
         file::{
+            anon_file::with_file,
             events::Events,
             io::{
                 DescriptorTable,
                 Request,
                 Submitter, //
+            },
+            poller::{
+                Calls,
+                Hold,
+                Poller,
+                Woken, //
             },
             stream, //
         },
@@ -55,11 +69,13 @@ use crate::{
         },
         task::work::{
             Killable,
-            Waits, //
+            Waits,
+            Workers, //
         }, //
     },
     new_wait_queue, //
 };
+use core::pin::Pin;
 use kernel::{
     fs::File,
     new_mutex,
@@ -92,15 +108,85 @@ const QUEUED: u32 = 2;
 const RUNS: u32 = 3;
 /// It has ended, and its event is being raised.
 const ENDS: u32 = 4;
+/// It waits for its socket.
+const WAITS: u32 = 5;
 /// With [`CALLED`] or [`RUNS`]: it is to end.
 const CANCELLED: u32 = 8;
+/// With [`CALLED`] or [`RUNS`]: its socket has been woken.
+const WOKEN: u32 = 16;
 
-/// Work for a thread.
+/// What is to be done after the first try.
 struct Job {
     request: Request,
     /// The bytes that were read or written before.
     done: usize,
+    file: ARef<File>,
     submitter: Submitter,
+    /// It has joined the wait queues of a socket, until the operation ends.
+    waker: Option<Pin<KBox<Poller<Waker>>>>,
+}
+
+impl Job {
+    /// Whether it goes on after a try with the result `result`. Counts the bytes.
+    fn goes_on(&mut self, result: &Result<usize>) -> bool {
+        let Ok(more) = *result else {
+            return false;
+        };
+        let done = self.done + more;
+        if !self.request.is_on_socket() || more == 0 || self.request.is_all(&self.file, done) {
+            return false;
+        }
+        self.done = done;
+        true
+    }
+}
+
+/// All that the first start of an operation needs.
+pub(crate) struct Start {
+    operation: Arc<Operation>,
+    /// The file, unless the operation has it.
+    file: Option<ARef<File>>,
+    request: Request,
+}
+
+impl Start {
+    /// The start of `operation` with `request`. `file` is that of a [`Target::Descriptor`].
+    pub(super) fn new(
+        operation: Arc<Operation>,
+        file: Option<ARef<File>>,
+        request: Request,
+    ) -> Self {
+        Self {
+            operation,
+            file,
+            request,
+        }
+    }
+
+    /// The operation.
+    pub(super) fn operation(&self) -> &Arc<Operation> {
+        &self.operation
+    }
+
+    /// Starts it. Context: like that of [`Operation::start`].
+    pub(super) fn run(self) {
+        let target = match &self.file {
+            Some(file) => file,
+            None => match &self.operation.target {
+                Target::File(file) => file,
+                Target::Descriptor(_) => return,
+            },
+        };
+        Operation::start(&self.operation, target, &self.request);
+    }
+}
+
+/// Where an operation has its file from.
+pub(super) enum Target {
+    /// The same file for each start.
+    File(ARef<File>),
+    /// The file that the task which starts it has by this descriptor.
+    Descriptor(c_int),
 }
 
 /// An operation on a file, which its kevent and its work share.
@@ -108,15 +194,15 @@ struct Job {
 pub(crate) struct Operation {
     /// Set before the operation is started.
     port: SetOnce<Port>,
-    file: ARef<File>,
+    target: Target,
     /// The event. It is always raised, also if the program no longer wants it.
     event: u32,
     state: Atomic<u32>,
     /// The number of the [`DescriptorTable`] of the task that has started it.
     starter: Atomic<usize>,
-    /// Set in [`QUEUED`].
+    /// Set in [`QUEUED`] and [`WAITS`].
     #[pin]
-    job: Mutex<Option<Job>>,
+    job: Mutex<Option<KBox<Job>>>,
     #[pin]
     work: Work<Self>,
     #[pin]
@@ -141,29 +227,72 @@ impl WorkItem for Operation {
         let Some(job) = this.job.lock().take() else {
             return;
         };
-        let result = this.thread.run(|| {
-            // Either this finds the mark, or the task that has set it finds the thread.
-            if read_once(&this.state) & CANCELLED != 0 {
-                return Err(ECANCELED);
-            }
-            job.request.run(&this.file, &job.submitter)
+        this.go_on(job, RUNS, |job| {
+            this.thread.run(|| {
+                // Either this finds the mark, or the task that has set it finds the thread.
+                if read_once(&this.state) & CANCELLED != 0 {
+                    return Some(Err(ECANCELED));
+                }
+                job.request.after(job.done).run(&job.file, &job.submitter)
+            })
         });
-        let done = job.done;
-        // Before the event, so that a program that has it finds nothing of the operation.
-        drop(job);
-        this.end(done, result);
+    }
+}
+
+/// Lets a thread do an operation that waits, after a wake-up of its socket.
+struct Waker {
+    operation: Arc<Operation>,
+    awaited: Events,
+    /// The queue has a reference, too, until the operation has ended. So work that drops this one
+    /// never drops the last.
+    workers: Arc<Workers>,
+}
+
+impl Woken for Waker {
+    fn woken(&self, events: Events) {
+        if events.intersects(self.awaited.with(Events::ERR).with(Events::HUP)) {
+            self.wake();
+        }
+    }
+
+    fn woken_without_events(&self) {
+        self.wake();
+    }
+}
+
+impl Waker {
+    fn wake(&self) {
+        // Either this sees that the operation waits or is being tried, or the next try sees the
+        // change of the socket (`tests/litmus/kevent-waits.litmus`).
+        smp_mb();
+        let mut state = read_once(&self.operation.state);
+        loop {
+            let new = match state {
+                WAITS => QUEUED,
+                CALLED | RUNS => state | WOKEN,
+                _ => return,
+            };
+            match self.operation.state.cmpxchg(state, new, Full) {
+                Ok(WAITS) => break,
+                Ok(_) => return,
+                Err(now) => state = now,
+            }
+        }
+        // Work that is in the queue still finds what it is to do now.
+        let queue = self.workers.queue(Waits::ForNothing);
+        let _ = queue.enqueue(self.operation.clone());
     }
 }
 
 impl Operation {
-    /// An operation on `file`, which is not started yet. When it ends, it raises `event`.
+    /// An operation on `target`, which is not started yet. When it ends, it raises `event`.
     ///
     /// Context: task, may sleep. Errors: `ENOMEM`.
-    pub(super) fn new(file: ARef<File>, event: u32) -> Result<Arc<Self>> {
+    pub(super) fn new(target: Target, event: u32) -> Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Self {
                 port: SetOnce::new(),
-                file,
+                target,
                 event,
                 state: Atomic::new(IDLE),
                 starter: Atomic::new(0),
@@ -176,9 +305,20 @@ impl Operation {
         )
     }
 
-    /// The file.
-    pub(super) fn file(&self) -> &File {
-        &self.file
+    /// Where it has its file from.
+    pub(super) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Calls `f` with the file for a start by the current task.
+    ///
+    /// Context: like that of [`with_file`]. Errors: `EBADF`, and those of `f`.
+    #[inline(always)]
+    pub(super) fn with_file<R>(&self, f: impl FnOnce(&File) -> Result<R>) -> Result<R> {
+        match &self.target {
+            Target::File(file) => f(file),
+            Target::Descriptor(fd) => with_file(*fd, f),
+        }
     }
 
     /// The event.
@@ -209,56 +349,154 @@ impl Operation {
         Ok(())
     }
 
-    /// Starts it after [`Operation::begin`]. It may have ended afterwards.
+    /// Starts it after [`Operation::begin`], on the file of [`Operation::with_file`]. It may have
+    /// ended afterwards.
     ///
     /// Context: task, may sleep, without a lock in which user memory must not be touched.
-    pub(super) fn start(this: Arc<Self>, request: &Request) {
-        match request.try_now(&this.file) {
-            Some(Ok(done)) if !request.is_all(&this.file, done) => {
-                Self::hand_over(this, request.after(done), done);
+    #[inline(always)]
+    pub(super) fn start(this: &Arc<Self>, file: &File, request: &Request) {
+        match request.try_now(file) {
+            Some(Ok(done)) if !request.is_all(file, done) => {
+                Self::hand_over(this, file, request, done);
             }
             Some(result) => this.end(0, result),
-            None => Self::hand_over(this, *request, 0),
+            None => Self::hand_over(this, file, request, 0),
         }
     }
 
-    /// Lets a thread do the request, after the first `done` bytes.
+    /// Lets a thread do the request, after the first `done` bytes, or lets it wait.
     #[cold]
     #[inline(never)]
-    fn hand_over(this: Arc<Self>, request: Request, done: usize) {
-        if request.passes_limit(&this.file) {
-            return this.end(done, Err(EFBIG));
-        }
+    fn hand_over(this: &Arc<Self>, file: &File, request: &Request, done: usize) {
         let Some(port) = this.port.as_ref() else {
             return;
         };
-        *this.job.lock() = Some(Job {
-            request,
+        let job = Job {
+            request: request.after(0),
             done,
+            file: file.into(),
             submitter: Submitter::current(),
-        });
-        if this.state.cmpxchg(CALLED, QUEUED, Full).is_err() {
-            this.job.lock().take();
-            return this.end(done, Err(ECANCELED));
+            waker: None,
+        };
+        let Ok(mut job) = KBox::new(job, GFP_KERNEL_ACCOUNT) else {
+            return this.end(done, Err(ENOMEM));
+        };
+        if job.request.is_on_socket() {
+            return match Self::arm(this, port, &mut job) {
+                Ok(ready) => this.wait(job, ready),
+                Err(e) => this.end_job(job, Err(e)),
+            };
         }
-        let waits = if stream::is_pipe(&this.file) {
+        if job.request.after(done).passes_limit(&job.file) {
+            return this.end_job(job, Err(EFBIG));
+        }
+        let waits = if stream::is_pipe(&job.file) {
             Waits::ForOthers
         } else {
             Waits::ForStorage
         };
+        if let Err((job, _)) = this.leave(job, CALLED, QUEUED) {
+            return this.end_job(job, Err(ECANCELED));
+        }
         if let Err(e) = port.enqueue(this.clone(), waits) {
-            this.take_back(e);
+            this.take_back(QUEUED, e);
         }
     }
 
-    /// Ends an operation that no thread has begun. Returns false if one has.
-    fn take_back(&self, error: Error) -> bool {
-        if self.state.cmpxchg(QUEUED, ENDS, Full).is_err() {
+    /// Joins the wait queues of the socket. Returns whether the operation may be possible now.
+    ///
+    /// Context: task, may sleep. Errors: `ENOMEM`.
+    fn arm(this: &Arc<Self>, port: &Port, job: &mut Job) -> Result<bool> {
+        let awaited = job.request.awaited();
+        let waker = Waker {
+            operation: this.clone(),
+            awaited,
+            workers: port.workers()?,
+        };
+        let mut ready = Events::NONE;
+        let poller = Poller::start(
+            job.file.clone(),
+            Hold::Strong,
+            Calls::Woken,
+            waker,
+            awaited,
+            |_, events, _| ready = events,
+        )?;
+        job.waker = Some(KBox::pin_init(poller, GFP_KERNEL_ACCOUNT)?);
+        Ok(ready != Events::NONE)
+    }
+
+    /// Lets an operation wait that the current task has started. `ready` says whether to try it
+    /// once more before.
+    fn wait(&self, job: KBox<Job>, ready: bool) {
+        let mut is_due = ready;
+        self.go_on(job, CALLED, |job| {
+            if read_once(&self.state) & CANCELLED != 0 {
+                return Some(Err(ECANCELED));
+            }
+            core::mem::replace(&mut is_due, true)
+                .then(|| job.request.after(job.done).try_now(&job.file))?
+        });
+    }
+
+    /// Goes on with an operation, by `attempt`, until it ends or waits. It is in the state `state`,
+    /// which the caller owns.
+    fn go_on(
+        &self,
+        mut job: KBox<Job>,
+        state: u32,
+        mut attempt: impl FnMut(&Job) -> Option<Result<usize>>,
+    ) {
+        loop {
+            match attempt(&job) {
+                Some(result) if job.goes_on(&result) => (),
+                Some(result) => return self.end_job(job, result),
+                None => match self.leave(job, state, WAITS) {
+                    Ok(()) => return,
+                    Err((same, now)) => {
+                        job = same;
+                        // Fails if it is to end, too.
+                        let _ = self.state.cmpxchg(now, now & !WOKEN, Full);
+                    }
+                },
+            }
+        }
+    }
+
+    /// Leaves the job to whoever finds the operation in the state `to`. Gives it back with the
+    /// present state if that is not `from`.
+    fn leave(&self, job: KBox<Job>, from: u32, to: u32) -> Result<(), (KBox<Job>, u32)> {
+        *self.job.lock() = Some(job);
+        match self.state.cmpxchg(from, to, Full) {
+            Ok(_) => Ok(()),
+            // Only the owner of CALLED and RUNS takes it.
+            Err(now) => match self.job.lock().take() {
+                Some(job) => Err((job, now)),
+                None => Ok(()),
+            },
+        }
+    }
+
+    /// Ends an operation in the state `from`, [`QUEUED`] or [`WAITS`], which no thread has begun.
+    /// Returns false if one has.
+    fn take_back(&self, from: u32, error: Error) -> bool {
+        if self.state.cmpxchg(from, ENDS, Full).is_err() {
             return false;
         }
-        let done = self.job.lock().take().map_or(0, |job| job.done);
-        self.end(done, Err(error));
+        // A statement of its own, at whose end the job is unlocked.
+        let job = self.job.lock().take();
+        if let Some(job) = job {
+            self.end_job(job, Err(error));
+        }
         true
+    }
+
+    /// Ends an operation with a job. The job goes before the event, so that a program that has the
+    /// event finds nothing of the operation.
+    fn end_job(&self, job: KBox<Job>, result: Result<usize>) {
+        let done = job.done;
+        drop(job);
+        self.end(done, result);
     }
 
     /// Raises the event: `done` bytes and then `result`, as the system call would return them.
@@ -294,13 +532,15 @@ impl Operation {
     fn cancel(&self) {
         let mut state = read_once(&self.state);
         loop {
-            if state == QUEUED && self.take_back(ECANCELED) {
-                return;
-            }
-            match state {
-                QUEUED => state = read_once(&self.state),
+            match state & !WOKEN {
+                QUEUED | WAITS => {
+                    if self.take_back(state, ECANCELED) {
+                        return;
+                    }
+                    state = read_once(&self.state);
+                }
                 CALLED | RUNS => match self.state.cmpxchg(state, state | CANCELLED, Full) {
-                    Ok(RUNS) => return self.thread.kill(),
+                    Ok(was) if was & !WOKEN == RUNS => return self.thread.kill(),
                     Ok(_) => return,
                     Err(now) => state = now,
                 },
@@ -366,7 +606,7 @@ pub(super) fn cancel_all(queue: &Queue, starter: Option<DescriptorTable>) {
             preempt::cond_resched();
             let source = kevents.source(number).and_then(Room::get);
             let operation = source.and_then(of).filter(is_meant)?;
-            let runs = read_once(&operation.state) & !CANCELLED == RUNS;
+            let runs = read_once(&operation.state) & !(CANCELLED | WOKEN) == RUNS;
             runs.then(|| (number, operation.clone()))
         });
         drop(kevents);

@@ -25,7 +25,7 @@ use super::{
         Taken, //
     },
     sources::{
-        aio::again,
+        again,
         Found,
         Type, //
     },
@@ -162,8 +162,8 @@ fn add_looked_up(
 ) -> Result<Done> {
     let found = type_.kind.look_up(op)?;
     let done = add_found(queue, op, type_, found.as_ref(), is_queue)?;
-    if let Some(Found::Operation(operation, request)) = found {
-        Operation::start(operation, &request);
+    if let Some(Found::Operation(start)) = found {
+        start.run();
     }
     Ok(done)
 }
@@ -235,7 +235,10 @@ fn remove(queue: &Queue, op: &uapi::kevent_op) -> Result<Done> {
 
 /// Whether the kevent in slot `number` is an operation that is started.
 fn is_operation(kevents: &Kevents, number: u32) -> bool {
-    kevents.kind(number).map(u32::from) == Some(uapi::KEVENT_AIO)
+    matches!(
+        kevents.kind(number).map(u32::from),
+        Some(uapi::KEVENT_AIO | uapi::KEVENT_NAIO)
+    )
 }
 
 /// Ends the operation of the kevent `handle`, if it is an operation, and locks the kevents.
@@ -256,11 +259,11 @@ fn stop(queue: &Queue, handle: u64) -> Result<MutexGuard<'_, Kevents>> {
 }
 
 /// The place and source of the kevent with the handle of `op`. Errors: `ENOENT`.
-fn live<'a>(
+fn live<'a, 'b>(
     queue: &'a Queue,
-    kevents: &'a Kevents,
+    kevents: &'b Kevents,
     op: &uapi::kevent_op,
-) -> Result<(&'a Place, &'a dyn Source)> {
+) -> Result<(&'a Place, &'b dyn Source)> {
     let (number, source) = kevents.get(op.handle)?;
     let source = source.and_then(Room::get).ok_or(ENOENT)?;
     let place = queue.place(number).ok_or(ENOENT)?;
@@ -352,15 +355,17 @@ fn start_again(
         return Err(EINVAL);
     }
     let (place, source) = live(queue, &kevents, op)?;
-    let operation = operation::of(source).ok_or(EINVAL)?;
-    let request = again(op, operation)?;
-    operation.begin()?;
-    let events = place.slot.retract();
-    enable(place);
-    let operation = operation.clone();
-    drop(kevents);
-    Operation::start(operation, &request);
-    Ok(Done { handle: 0, events })
+    let operation = operation::of(source).ok_or(EINVAL)?.clone();
+    let request = again(op, &operation)?;
+    operation.with_file(|file| {
+        request.check(file)?;
+        operation.begin()?;
+        let events = place.slot.retract();
+        enable(place);
+        drop(kevents);
+        Operation::start(&operation, file, &request);
+        Ok(Done { handle: 0, events })
+    })
 }
 
 /// Does a `KEVENT_OP_GETTIME`. Returns the first two fields of `arg`.

@@ -18,7 +18,10 @@ use crate::abstractions::{
         try_cmpxchg_full,
         write_once, //
     },
-    task::work::Waits, //
+    task::work::{
+        Waits,
+        Workers, //
+    }, //
 };
 use kernel::{
     prelude::*,
@@ -71,6 +74,11 @@ impl Port {
         Arc<W>: RawWorkItem<0, EnqueueOutput = Result<(), Arc<W>>> + Send + 'static,
     {
         self.0.owner().enqueue(work, waits)
+    }
+
+    /// The threads of the queue's user. Context: task, may sleep. Errors: `ENOMEM`.
+    pub(crate) fn workers(&self) -> Result<Arc<Workers>> {
+        self.0.owner().workers()
     }
 
     /// Ends the kevent, and takes back its events. Context: any, NMI included.

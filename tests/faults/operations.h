@@ -595,6 +595,12 @@ static bool gives_an_event(struct scene *scene)
 	       raw_wait(&scene->queue, DEADLINE_MS * NS_PER_MS) && raw_drain(&scene->queue) == 1;
 }
 
+static bool a_queue_and_waiting_sockets(struct scene *scene)
+{
+	return raw_queue_make(&scene->queue, 1) &&
+	       !socketpair(AF_UNIX, SOCK_STREAM, 0, scene->pipe);
+}
+
 static long add_user(struct scene *scene)
 {
 	return add_kevent(scene, raw_add(KEVENT_USER, 5, POLLIN));
@@ -731,6 +737,27 @@ static bool read_is_added(struct scene *scene, long ret)
 		return false;
 	result = raw_slot(&scene->queue, (uint32_t)scene->memory[0])->data;
 	return result == 0 || result == -ENOMEM;
+}
+
+/* It waits for a byte. */
+static long add_receive(struct scene *scene)
+{
+	struct kevent_op op = raw_add(KEVENT_NAIO, scene->pipe[0], KEVENT_NAIO_RECV);
+
+	op.arg[0] = (uintptr_t)&scene->memory[8];
+	op.arg[1] = 8;
+	return add_kevent(scene, op);
+}
+
+/* The operation itself may have failed. */
+static bool receive_is_added(struct scene *scene, long ret)
+{
+	int64_t result;
+
+	if (ret != 0 || send(scene->pipe[1], "", 1, 0) != 1 || !gives_an_event(scene))
+		return false;
+	result = raw_slot(&scene->queue, (uint32_t)scene->memory[0])->data;
+	return result == 1 || result == -ENOMEM;
 }
 
 /* A pipe that is open for reading and writing has two wait queues. */
@@ -1217,6 +1244,7 @@ static const struct operation operations[] = {
 	{ "add an inode by name", a_queue_and_a_file, add_inode_by_name, inode_is_added },
 	{ "add a file of a producer", a_queue_and_a_producer, add_producer, producer_is_added },
 	{ "add a read of a file", a_queue_and_a_file, add_read, read_is_added },
+	{ "add a receive by a socket", a_queue_and_waiting_sockets, add_receive, receive_is_added },
 	{ "add a pipe, two wait queues", a_queue_and_two_ways, add_two_ways, pipe_is_added },
 	{ "add an eventfd", a_queue_and_an_eventfd, add_eventfd, event_is_there },
 	{ "add a timer", a_queue, add_timer, event_is_there },

@@ -117,15 +117,31 @@ static inline struct kevent_op race_add_aio(struct caller *caller, int file)
 	return op;
 }
 
+/* An operation on a socket, which may wait. */
+static inline struct kevent_op race_add_naio(struct caller *caller)
+{
+	static char memory[4096];
+	struct kevent_op op = raw_add(KEVENT_NAIO, caller->socks[dice(caller, 2)],
+				      1 << dice(caller, 2));
+
+	op.arg[0] = (uintptr_t)memory;
+	op.arg[1] = dice(caller, sizeof(memory));
+	op.arg[2] = dice(caller, 2) ? MSG_DONTWAIT : 0;
+	op.user = dice(caller, 1000);
+	op.flags = dice(caller, 2) ? KEVENT_ONESHOT : 0;
+	return op;
+}
+
 static inline void race_queue_add(struct caller *caller)
 {
 	int file = open(RACE_DIRECTORY "/race", O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-	struct kevent_op ops[5];
+	struct kevent_op ops[6];
 	char byte;
 
 	for (size_t i = 0; i < ARRAY_SIZE(ops); i++)
 		ops[i] = i ? race_add(dice(caller, 1000)) : race_add_end(caller);
 	ops[1] = race_add_aio(caller, file);
+	ops[2] = race_add_naio(caller);
 	raw_submit(slot(QUEUE), ops, ARRAY_SIZE(ops), 0, 0);
 	close(file);
 	unlink(RACE_DIRECTORY "/race");

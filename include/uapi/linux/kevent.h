@@ -242,6 +242,21 @@ struct kevent_setup {
  * cancels the operation, and the memory is not used any more when it returns. So does
  * the close, by the process that has started it, of a descriptor of the queue.
  *
+ * %KEVENT_NAIO: an operation on the unix or internet socket of the descriptor @id.
+ * @want is one of these, and is the event when the operation has ended:
+ *
+ * %KEVENT_NAIO_RECV, %KEVENT_NAIO_SEND: like recv(2) and send(2). @arg has the
+ * address of the buffer, its length and the MSG_* flags. RECV takes MSG_DONTWAIT,
+ * MSG_OOB, MSG_PEEK, MSG_TRUNC and MSG_WAITALL, but not PEEK with WAITALL. SEND takes
+ * MSG_CONFIRM, MSG_DONTROUTE, MSG_DONTWAIT, MSG_EOR, MSG_MORE, MSG_NOSIGNAL and
+ * MSG_OOB. There is no SIGPIPE. SO_RCVTIMEO and SO_SNDTIMEO have no effect.
+ *
+ * @data of the slot is then the result, and %KEVENT_OP_ADD, %KEVENT_OP_REARM and
+ * %KEVENT_OP_REMOVE are like for a %KEVENT_AIO. An operation that must wait goes on
+ * when the socket is ready, and gives EAGAIN if the file has O_NONBLOCK. REARM looks
+ * @id up again, in the process that calls it. The kevent holds the socket only while
+ * the operation is under way.
+ *
  * %KEVENT_USER: events that the program raises. Their meaning is the program's.
  *
  * The values below KEVENT_USER are those of 2006.
@@ -250,6 +265,7 @@ struct kevent_setup {
 #define KEVENT_INODE		1
 #define KEVENT_TIMER		2
 #define KEVENT_POLL		3
+#define KEVENT_NAIO		4
 #define KEVENT_AIO		5
 #define KEVENT_PIPE		6
 #define KEVENT_SIGNAL		7
@@ -291,6 +307,10 @@ struct kevent_setup {
 #define KEVENT_AIO_FSYNC	0x4
 #define KEVENT_AIO_FDATASYNC	0x8
 
+/* The operations of a %KEVENT_NAIO, and its event. */
+#define KEVENT_NAIO_RECV	0x1
+#define KEVENT_NAIO_SEND	0x2
+
 /* The event of a %KEVENT_PROCESS. */
 #define KEVENT_PROCESS_EXIT	0x1
 
@@ -307,7 +327,7 @@ struct kevent_setup {
  *
  * %KEVENT_OP_REMOVE: remove the kevent and its unconsumed events. Sets @events
  * to these. If there were none, another thread may be handling one. Cancels the
- * operation of a %KEVENT_AIO, and waits for its end.
+ * operation of a %KEVENT_AIO or %KEVENT_NAIO, and waits for its end.
  *
  * %KEVENT_OP_READY: raise the events @want of a %KEVENT_USER. With
  * %KEVENT_DISPATCH, events that come too early wait for %KEVENT_OP_RECHECK.
@@ -318,8 +338,8 @@ struct kevent_setup {
  * event. Enables a kevent with %KEVENT_DISPATCH again.
  *
  * %KEVENT_OP_REARM: give a timer a new setting, or start the operation of a
- * %KEVENT_AIO anew with the values in @arg. Sets @events to the unconsumed events,
- * which it takes back.
+ * %KEVENT_AIO or %KEVENT_NAIO anew with the values in @arg. Sets @events to the
+ * unconsumed events, which it takes back.
  *
  * %KEVENT_OP_REQUEUE: queue the kevents again whose entries were claimed by
  * threads that died before the exchange of @ready. @arg[0] is the head. At the
@@ -473,13 +493,15 @@ struct kevent_submit {
  * EACCES: ADD of a %KEVENT_INODE: the caller may not read the file
  * EAGAIN: TAKE: there is no signal
  * EBADF: ADD: id is not an open descriptor; ADD of a %KEVENT_PROCESS: it is no
- *	pidfd; ADD of a %KEVENT_AIO: it is not open for reading or for writing
- * EBUSY: REQUEUE: another thread does the same; REARM of a %KEVENT_AIO: the
- *	operation is under way
+ *	pidfd; ADD of a %KEVENT_AIO: it is not open for reading or for writing;
+ *	REARM of a %KEVENT_NAIO: it is not open any more
+ * EBUSY: REQUEUE: another thread does the same; REARM of a %KEVENT_AIO or
+ *	%KEVENT_NAIO: the operation is under way
  * EEXIST: ADD: the queue has a kevent with this type, id and user
- * EFAULT: ADD, REARM of a %KEVENT_AIO: the memory is not the program's to use
- * EINTR: REQUEUE: a signal is pending; REMOVE of a %KEVENT_AIO: a signal came
- *	before the operation had ended, and the kevent is still there
+ * EFAULT: ADD, REARM of a %KEVENT_AIO or %KEVENT_NAIO: the memory is not the
+ *	program's to use
+ * EINTR: REQUEUE: a signal is pending; REMOVE of a %KEVENT_AIO or %KEVENT_NAIO: a
+ *	signal came before the operation had ended, and the kevent is still there
  * EINVAL: an unknown operation, type or flag; a field without a meaning for it
  *	is not 0; ADD of a %KEVENT_PIPE: the descriptor is no pipe; ADD of a
  *	%KEVENT_SIGNAL: there is no such signal, or it cannot be consumed
@@ -490,12 +512,13 @@ struct kevent_submit {
  * ENOMEM: ADD, REQUEUE: not enough kernel memory
  * ENOSPC: ADD: the queue has no free slot; ADD of a %KEVENT_INODE: the user has
  *	too many of them; ADD of a %KEVENT_SIGNAL: the process has too many
- * ENOTSOCK: ADD of a %KEVENT_SOCKET: the descriptor is no socket
+ * ENOTSOCK: ADD of a %KEVENT_SOCKET, ADD and REARM of a %KEVENT_NAIO: the
+ *	descriptor is no socket
  * EOPNOTSUPP: ADD: this kernel does not notify of the close of the file; ADD of a
  *	%KEVENT_PRODUCER: no kernel module produces events for the file;
  *	ADD, MOD: %KEVENT_BYTES, and the kernel cannot count the bytes of this
  *	socket; ADD of a %KEVENT_SIGNAL: the kernel has no tracepoints; ADD of a
- *	%KEVENT_AIO: the file is of another kind
+ *	%KEVENT_AIO or %KEVENT_NAIO: the file is of another kind
  * EPERM: ADD: the descriptor cannot be polled; an alarm clock, and the caller
  *	does not have CAP_WAKE_ALARM
  * EREMOTE: ADD of a %KEVENT_PROCESS: the process is not in the caller's PID

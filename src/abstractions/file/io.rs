@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Reading, writing and syncing a file on behalf of a task.
+//! Reading, writing and syncing a file, and using a socket, on behalf of a task.
 //!
 //! C headers: [`include/linux/fs.h`](srctree/include/linux/fs.h),
 //! [`include/linux/kthread.h`](srctree/include/linux/kthread.h)
 
-use crate::abstractions::helpers;
-use core::{
-    mem::MaybeUninit,
-    ptr, //
+use crate::abstractions::{
+    file::events::Events,
+    helpers, //
 };
+use core::mem::MaybeUninit;
 use kernel::{
     bindings,
     error::to_result,
@@ -29,52 +29,81 @@ pub enum Action {
     Sync,
     /// Like `fdatasync()`.
     DataSync,
+    /// Like `recv()`.
+    Receive,
+    /// Like `send()`, without `SIGPIPE`.
+    Send,
 }
 
 /// An operation on a file, with its arguments.
-#[derive(Clone, Copy)]
-pub struct Request {
-    action: Action,
-    /// An address in user memory.
-    buf: usize,
-    len: usize,
-    pos: i64,
-}
+pub struct Request(helpers::evfd_io);
+
+// SAFETY: Its pointer is an address in user memory.
+unsafe impl Send for Request {}
+// SAFETY: See above.
+unsafe impl Sync for Request {}
 
 impl Request {
     /// An operation with `len` bytes of user memory from `buf` on, at the position `pos` of the
     /// file. A sync has no use for these.
+    #[inline(always)]
     pub fn new(action: Action, buf: UserPtr, len: usize, pos: i64) -> Self {
-        Self {
-            action,
-            buf: buf.as_const_ptr().addr(),
+        Self::with(action, buf, len, pos, 0)
+    }
+
+    /// An operation on a socket with `len` bytes of user memory from `buf` on, and `MSG_*` flags.
+    #[inline(always)]
+    pub fn on_socket(action: Action, buf: UserPtr, len: usize, flags: u32) -> Self {
+        Self::with(action, buf, len, 0, flags)
+    }
+
+    #[inline(always)]
+    fn with(action: Action, buf: UserPtr, len: usize, pos: i64, flags: u32) -> Self {
+        Self(helpers::evfd_io {
+            op: match action {
+                Action::Read => helpers::evfd_io_op_EVFD_IO_READ,
+                Action::Write => helpers::evfd_io_op_EVFD_IO_WRITE,
+                Action::Sync => helpers::evfd_io_op_EVFD_IO_FSYNC,
+                Action::DataSync => helpers::evfd_io_op_EVFD_IO_FDATASYNC,
+                Action::Receive => helpers::evfd_io_op_EVFD_IO_RECV,
+                Action::Send => helpers::evfd_io_op_EVFD_IO_SEND,
+            },
+            flags,
+            buf: buf.as_mut_ptr(),
             len,
             pos,
-        }
+            is_rest: false,
+        })
     }
 
     /// The remainder after `done` bytes, which are at most its length.
     #[must_use]
     pub fn after(&self, done: usize) -> Self {
-        Self {
-            buf: self.buf.wrapping_add(done),
-            len: self.len.saturating_sub(done),
-            pos: self.pos.saturating_add(done as i64),
-            ..*self
-        }
+        Self(helpers::evfd_io {
+            buf: self.0.buf.wrapping_byte_add(done),
+            len: self.0.len.saturating_sub(done),
+            pos: self.0.pos.saturating_add(done as i64),
+            is_rest: done != 0,
+            ..self.0
+        })
     }
 
-    fn raw(&self) -> helpers::evfd_io {
-        helpers::evfd_io {
-            op: match self.action {
-                Action::Read => helpers::evfd_io_op_EVFD_IO_READ,
-                Action::Write => helpers::evfd_io_op_EVFD_IO_WRITE,
-                Action::Sync => helpers::evfd_io_op_EVFD_IO_FSYNC,
-                Action::DataSync => helpers::evfd_io_op_EVFD_IO_FDATASYNC,
-            },
-            buf: ptr::without_provenance_mut(self.buf),
-            len: self.len,
-            pos: self.pos,
+    fn is(&self, op: helpers::evfd_io_op) -> bool {
+        self.0.op == op
+    }
+
+    /// Whether it is a transfer by a socket. Such an operation never waits for the socket. The
+    /// caller waits for [`Request::awaited`], and then tries again.
+    pub fn is_on_socket(&self) -> bool {
+        self.is(helpers::evfd_io_op_EVFD_IO_RECV) || self.is(helpers::evfd_io_op_EVFD_IO_SEND)
+    }
+
+    /// The events after which an operation on a socket may be possible. It is also after an error.
+    pub fn awaited(&self) -> Events {
+        if self.is(helpers::evfd_io_op_EVFD_IO_SEND) {
+            Events::OUT.with(Events::WRNORM)
+        } else {
+            Events::IN.with(Events::RDNORM).with(Events::RDHUP)
         }
     }
 
@@ -83,52 +112,66 @@ impl Request {
     ///
     /// Context: task that owns the memory. Errors: `EBADF` if the file is not open for this;
     /// `EFAULT` for memory of the kernel; `EINVAL` for a length or position that is out of range,
-    /// or a file that cannot be synced; `EISDIR`; `EOPNOTSUPP` if the file is neither a block
-    /// device, a pipe, nor a regular file of a file system that keeps data; `ESPIPE` for a position
-    /// in a pipe.
+    /// a flag that is not supported, or a file that cannot be synced; `EISDIR`; `EOPNOTSUPP` if the
+    /// file is neither a block device, a pipe, nor a regular file of a file system that keeps data,
+    /// or for a socket of another family than unix and internet; `ENOTSOCK`; `ESPIPE` for a
+    /// position in a pipe.
     pub fn check(&self, file: &File) -> Result {
         // SAFETY: Both are valid.
-        to_result(unsafe { helpers::evfd_helper_check_io(file.as_ptr(), &self.raw()) })
+        to_result(unsafe { helpers::evfd_helper_check_io(file.as_ptr(), &self.0) })
     }
 
-    /// Does as much as possible at once. `None` if that is nothing, or if the file cannot be asked
-    /// not to wait. It may still wait for a page of the memory to be paged in.
+    /// Does as much as possible at once. `None` if it must wait, or if the file cannot be asked not
+    /// to wait. It may still wait for a page of the memory to be paged in.
     ///
     /// Context: task that owns the memory, may sleep, without a lock in which user memory must not
     /// be touched. Errors: those of the system call.
     #[inline(always)]
     pub fn try_now(&self, file: &File) -> Option<Result<usize>> {
         // SAFETY: Both are valid.
-        let result = unsafe { helpers::evfd_helper_try_io(file.as_ptr(), &self.raw()) };
-        if result == -(bindings::EAGAIN as isize) {
+        let result = unsafe { helpers::evfd_helper_try_io(file.as_ptr(), &self.0) };
+        if result == -(bindings::EAGAIN as isize)
+            && !(self.is_on_socket() && self.never_waits(file))
+        {
             return None;
         }
         Some(result_of(result))
+    }
+
+    /// Whether an operation on a socket ends when it would wait.
+    #[cold]
+    fn never_waits(&self, file: &File) -> bool {
+        // SAFETY: Both are valid.
+        unsafe { helpers::evfd_helper_never_waits(file.as_ptr(), &self.0) }
     }
 
     /// Whether the system call would end after `done` bytes.
     #[inline(always)]
     pub fn is_all(&self, file: &File, done: usize) -> bool {
         // SAFETY: Both are valid.
-        done == self.len || unsafe { helpers::evfd_helper_is_all(file.as_ptr(), &self.raw(), done) }
+        done == self.0.len || unsafe { helpers::evfd_helper_is_all(file.as_ptr(), &self.0, done) }
     }
 
     /// Whether it writes behind the limit `RLIMIT_FSIZE` of the current task, which then gets
     /// `SIGXFSZ`, like from the system call. Context: task.
     pub fn passes_limit(&self, file: &File) -> bool {
         // SAFETY: Both are valid.
-        unsafe { helpers::evfd_helper_passes_limit(file.as_ptr(), &self.raw()) }
+        unsafe { helpers::evfd_helper_passes_limit(file.as_ptr(), &self.0) }
     }
 
-    /// Does it with the memory, the credentials and the limits of `submitter`.
+    /// Does it with the memory, the credentials and the limits of `submitter`. `None` if it is on a
+    /// socket and must wait.
     ///
     /// Context: kernel thread, may sleep. Errors: those of the system call, `EINTR` after a signal;
     /// `ECANCELED` if the memory is gone with its process.
-    pub fn run(&self, file: &File, submitter: &Submitter) -> Result<usize> {
+    pub fn run(&self, file: &File, submitter: &Submitter) -> Option<Result<usize>> {
         // SAFETY: All are valid.
-        let result =
-            unsafe { helpers::evfd_helper_run_io(file.as_ptr(), &self.raw(), &submitter.0) };
-        result_of(result)
+        let result = unsafe { helpers::evfd_helper_run_io(file.as_ptr(), &self.0, &submitter.0) };
+        if result == -(bindings::EAGAIN as isize) && self.is_on_socket() && !self.never_waits(file)
+        {
+            return None;
+        }
+        Some(result_of(result))
     }
 }
 
@@ -145,10 +188,10 @@ fn result_of(result: isize) -> Result<usize> {
 ///
 /// # Invariants
 ///
-/// It owns references on the `mm_struct` and on the credentials.
+/// It owns references on the `mm_struct`, on the credentials and on the `struct pid`.
 pub struct Submitter(helpers::evfd_submitter);
 
-// SAFETY: References on both may be held and dropped by any task.
+// SAFETY: The references may be held and dropped by any task.
 unsafe impl Send for Submitter {}
 // SAFETY: They are only read.
 unsafe impl Sync for Submitter {}

@@ -19,6 +19,8 @@ pub enum Waits {
     ForStorage,
     /// For other programs, maybe without end.
     ForOthers,
+    /// For nothing but locks and pages.
+    ForNothing,
 }
 
 /// The threads that work for the user of the task that has made it. Their number is limited for
@@ -48,11 +50,15 @@ impl Workers {
         Ok(Self { raw })
     }
 
-    /// The queue for work.
+    /// The queue for work. Context: any but an NMI.
     pub fn queue(&self, waits: Waits) -> &Queue {
-        let may_wait = waits == Waits::ForOthers;
+        let waits = match waits {
+            Waits::ForStorage => helpers::evfd_waits_EVFD_WAITS_FOR_STORAGE,
+            Waits::ForOthers => helpers::evfd_waits_EVFD_WAITS_FOR_OTHERS,
+            Waits::ForNothing => helpers::evfd_waits_EVFD_WAITS_NOT,
+        };
         // SAFETY: By the type invariant. The queue is valid as long as the reference.
-        unsafe { Queue::from_raw(helpers::evfd_helper_work_queue(self.raw.as_ptr(), may_wait)) }
+        unsafe { Queue::from_raw(helpers::evfd_helper_work_queue(self.raw.as_ptr(), waits)) }
     }
 }
 

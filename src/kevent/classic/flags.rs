@@ -49,7 +49,7 @@ pub(super) fn kind(record: &Record) -> Result<Kind> {
         .and_then(Type::of)
         .and_then(|type_| match type_.kind {
             // They need arguments.
-            Kind::Io | Kind::PosixTimer => Err(EINVAL),
+            Kind::Io | Kind::Net | Kind::PosixTimer => Err(EINVAL),
             kind => Ok(kind),
         })
         .map_err(|_| {

@@ -142,11 +142,11 @@ pub(crate) struct Queue {
     pub(super) kevents: Mutex<Kevents>,
     /// 1 if a kevent is or was an operation.
     has_operations: Atomic<u32>,
-    /// 1 if work was given to threads.
+    /// 1 if work was given to threads, or waits to be.
     has_threads: Atomic<u32>,
     /// The threads that work for the queue, from the first work to the close.
     #[pin]
-    workers: Mutex<Option<Workers>>,
+    workers: Mutex<Option<Arc<Workers>>>,
     /// Tasks that wait for entries.
     #[pin]
     pub(super) tasks: WaitQueue,
@@ -468,16 +468,22 @@ impl Queue {
     where
         Arc<W>: RawWorkItem<0, EnqueueOutput = Result<(), Arc<W>>> + Send + 'static,
     {
+        // Work that is in the queue still finds what it is to do now.
+        let _ = self.workers()?.queue(waits).enqueue(work);
+        Ok(())
+    }
+
+    /// The threads that work for the queue. The caller drops them before the close.
+    ///
+    /// Context: task, may sleep. Errors: `ENOMEM`.
+    pub(in crate::kevent) fn workers(&self) -> Result<Arc<Workers>> {
         write_once(&self.has_threads, 1);
         let mut workers = self.workers.lock();
-        if workers.is_none() {
-            *workers = Some(Workers::current()?);
-        }
         if let Some(workers) = &*workers {
-            // Work that is in the queue still finds what it is to do now.
-            let _ = workers.queue(waits).enqueue(work);
+            return Ok(workers.clone());
         }
-        Ok(())
+        let new = Arc::new(Workers::current()?, GFP_KERNEL_ACCOUNT)?;
+        Ok(workers.insert(new).clone())
     }
 
     /// Detaches all sources. Nothing raises an event afterwards. Context: task, may sleep.

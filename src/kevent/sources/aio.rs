@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `KEVENT_AIO`: reads, writes and syncs of a file.
+//! `KEVENT_AIO`: reads, writes and syncs of a file. And the source of all operations.
 
 use super::file;
 use crate::{
@@ -9,7 +9,11 @@ use crate::{
         Request, //
     },
     kevent::{
-        operation::Operation,
+        operation::{
+            Operation,
+            Start,
+            Target, //
+        },
         port::Port,
         source::{
             Room,
@@ -48,7 +52,8 @@ pub(crate) fn action(event: u32) -> Result<Action> {
 }
 
 /// The request for `event` with the arguments of `op`. Errors: `EINVAL`, `EFAULT`.
-fn request(op: &uapi::kevent_op, event: u32) -> Result<Request> {
+#[inline(always)]
+pub(super) fn request(op: &uapi::kevent_op, event: u32) -> Result<Request> {
     let action = action(event)?;
     let [buf, len, pos] = op.arg;
     if matches!(action, Action::Sync | Action::DataSync) && (buf | len | pos) != 0 {
@@ -60,15 +65,6 @@ fn request(op: &uapi::kevent_op, event: u32) -> Result<Request> {
         usize::try_from(len).map_err(|_| EINVAL)?,
         pos as i64,
     ))
-}
-
-/// The request with which `op` starts `operation` anew.
-///
-/// Context: task that owns the memory. Errors: those of [`find`].
-pub(crate) fn again(op: &uapi::kevent_op, operation: &Operation) -> Result<Request> {
-    let request = request(op, operation.event())?;
-    request.check(operation.file())?;
-    Ok(request)
 }
 
 /// The source: the kevent's reference on the operation.
@@ -90,15 +86,16 @@ impl Drop for Aio {
     }
 }
 
-/// The operation on the file of the descriptor `op.id`, and the request of its first start.
+/// The operation on the file of the descriptor `op.id`, and its first start.
 ///
 /// Context: task that owns the memory, may sleep. Errors: `EBADF`, `ENOMEM`; `EINVAL` unless `op`
 /// wants exactly one event; those of [`Request::check`].
-pub(super) fn find(op: &uapi::kevent_op) -> Result<(Arc<Operation>, Request)> {
+pub(super) fn find(op: &uapi::kevent_op) -> Result<Start> {
     let request = request(op, op.want)?;
     let file = file::named_by(op)?;
     request.check(&file)?;
-    Ok((Operation::new(file, op.want)?, request))
+    let operation = Operation::new(Target::File(file), op.want)?;
+    Ok(Start::new(operation, None, request))
 }
 
 /// Makes the source in `room`. The caller starts the operation when it has unlocked the kevents.

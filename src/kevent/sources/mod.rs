@@ -8,6 +8,7 @@
 pub(crate) mod aio;
 mod file;
 pub(crate) mod inode;
+pub(crate) mod naio;
 mod process;
 pub(crate) mod producer;
 mod signal;
@@ -19,7 +20,11 @@ pub(crate) use file::Watched;
 use file::Sort;
 
 use super::{
-    operation::Operation,
+    operation::{
+        Operation,
+        Start,
+        Target, //
+    },
     port::Port,
     source::Room, //
 };
@@ -34,8 +39,7 @@ use crate::{
 use core::pin::Pin;
 use kernel::{
     fs::File,
-    prelude::*,
-    sync::Arc, //
+    prelude::*, //
 };
 
 /// The types of kevents.
@@ -44,6 +48,7 @@ pub(crate) enum Kind {
     File(Sort),
     Inode,
     Io,
+    Net,
     PosixTimer,
     Process,
     Producer,
@@ -74,6 +79,7 @@ static TYPES: [Option<Type>; TYPE_COUNT] = {
     let mut types = [const { None }; TYPE_COUNT];
     types[uapi::KEVENT_AIO as usize] = Some(Type::of_kind(Kind::Io));
     types[uapi::KEVENT_INODE as usize] = Some(Type::of_kind(Kind::Inode));
+    types[uapi::KEVENT_NAIO as usize] = Some(Type::of_kind(Kind::Net));
     types[uapi::KEVENT_PIPE as usize] = Some(Type::of_kind(Kind::File(Sort::Pipe)));
     types[uapi::KEVENT_POLL as usize] = Some(Type::of_kind(Kind::File(Sort::Any)));
     types[uapi::KEVENT_POSIX_TIMER as usize] = Some(Type::of_kind(Kind::PosixTimer));
@@ -109,8 +115,19 @@ impl Type {
 pub(crate) enum Found {
     Path(Path),
     Producer(ProducerFile),
-    /// An operation on a file, with the request of its first start.
-    Operation(Arc<Operation>, Request),
+    /// An operation on a file or a socket, and its first start.
+    Operation(Start),
+}
+
+/// The request with which `op` starts `operation` anew.
+///
+/// Context: task that owns the memory. Errors: those of the arguments of ADD.
+#[inline(always)]
+pub(crate) fn again(op: &uapi::kevent_op, operation: &Operation) -> Result<Request> {
+    match operation.target() {
+        Target::File(_) => aio::request(op, operation.event()),
+        Target::Descriptor(_) => naio::request(op, operation.event()),
+    }
 }
 
 impl Kind {
@@ -118,6 +135,7 @@ impl Kind {
     pub(crate) const fn events(self) -> u32 {
         match self {
             Self::Io => aio::EVENTS,
+            Self::Net => naio::EVENTS,
             Self::File(sort) => sort.events(),
             Self::Inode => inode::EVENTS,
             Self::Process => process::EVENTS,
@@ -138,7 +156,8 @@ impl Kind {
     /// Context: task, may sleep, without locks. Errors: those of `KEVENT_OP_ADD`.
     pub(crate) fn look_up(self, op: &uapi::kevent_op) -> Result<Option<Found>> {
         match self {
-            Self::Io => aio::find(op).map(|(op, request)| Some(Found::Operation(op, request))),
+            Self::Io => aio::find(op).map(|start| Some(Found::Operation(start))),
+            Self::Net => naio::find(op).map(|start| Some(Found::Operation(start))),
             Self::Inode => inode::find(op).map(|path| Some(Found::Path(path))),
             Self::Producer => producer::find(op).map(|file| Some(Found::Producer(file))),
             _ => Ok(None),
@@ -147,7 +166,7 @@ impl Kind {
 
     /// Whether [`Kind::look_up`] finds something.
     const fn is_looked_up(self) -> bool {
-        matches!(self, Self::Inode | Self::Io | Self::Producer)
+        matches!(self, Self::Inode | Self::Io | Self::Net | Self::Producer)
     }
 
     /// Makes the source of the kevent that `op` adds in `room`, with the result of [`Kind::look_up`].
@@ -165,7 +184,9 @@ impl Kind {
         match (self, found) {
             (Self::File(sort), _) => file::make(op, sort, port, is_queue, room),
             (Self::Inode, Some(Found::Path(path))) => inode::make(op, path, port, room),
-            (Self::Io, Some(Found::Operation(operation, _))) => aio::make(operation, port, room),
+            (Self::Io | Self::Net, Some(Found::Operation(start))) => {
+                aio::make(start.operation(), port, room)
+            }
             (Self::Process, _) => process::make(op, port, room),
             (Self::Producer, Some(Found::Producer(file))) => producer::make(op, file, port, room),
             (Self::Signal, _) => signal::make(op, port, room),
@@ -174,7 +195,7 @@ impl Kind {
             }
             (Self::User, _) => user::make(port, room),
             // It must be looked up first.
-            (Self::Inode | Self::Io | Self::Producer, _) => Err(EINVAL),
+            (Self::Inode | Self::Io | Self::Net | Self::Producer, _) => Err(EINVAL),
         }
     }
 
@@ -187,7 +208,7 @@ impl Kind {
             (Self::File(_) | Self::Process, _) => file::needs_walk(flags),
             (Self::Signal, _) => signal::needs_walk(op),
             (Self::PosixTimer | Self::Timer, _) => timer::rests(op),
-            (Self::Inode | Self::Io | Self::Producer | Self::User, _) => false,
+            (Self::Inode | Self::Io | Self::Net | Self::Producer | Self::User, _) => false,
         }
     }
 
@@ -200,7 +221,7 @@ impl Kind {
             }
             Self::File(_) => all | uapi::KEVENT_ET | uapi::KEVENT_BYTES,
             Self::PosixTimer | Self::Timer => all | uapi::KEVENT_TIMER_ABSTIME,
-            Self::Inode | Self::Io | Self::User => all,
+            Self::Inode | Self::Io | Self::Net | Self::User => all,
         }
     }
 
@@ -208,7 +229,13 @@ impl Kind {
     const fn takes_arguments(self) -> bool {
         matches!(
             self,
-            Self::Inode | Self::Io | Self::PosixTimer | Self::Producer | Self::Signal | Self::Timer
+            Self::Inode
+                | Self::Io
+                | Self::Net
+                | Self::PosixTimer
+                | Self::Producer
+                | Self::Signal
+                | Self::Timer
         )
     }
 }

@@ -4,6 +4,7 @@
 
 mod aio;
 mod inode;
+mod naio;
 mod queue;
 mod records;
 mod table;

@@ -8,6 +8,7 @@
 #include "queue.h"
 
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #define SLOTS		64
@@ -21,6 +22,7 @@ struct attack {
 	struct kevent_queue q;
 	int pipes[2];
 	int file;
+	int socks[2];
 	/* Of this process, then of the last child. */
 	int pidfd;
 
@@ -138,6 +140,11 @@ static struct kevent_op random_op(struct attack *attack, uint64_t *state)
 		return kevent_op_aio(attack->file, number >> 32,
 				     number >> 40 & 1 ? KEVENT_AIO_READ : KEVENT_AIO_WRITE,
 				     attack->q.slot, 100, 0, number >> 8 & KEVENT_ONESHOT);
+	/* Between sockets and the memory of the queue. */
+	if (number & 32 && number & 4)
+		return kevent_op_naio(attack->socks[number >> 7 & 1], number >> 32,
+				      number >> 40 & 1 ? KEVENT_NAIO_RECV : KEVENT_NAIO_SEND,
+				      attack->q.slot, 100, 0, number >> 8 & KEVENT_ONESHOT);
 	if (number & 32)
 		return kevent_op_timer(CLOCK_MONOTONIC | number >> 32 << 32, number, 1000 << 10,
 				       number & 128 ? 0 : number >> 8 & 0xfffff, 0,
@@ -306,6 +313,7 @@ FIXTURE_SETUP(hostile)
 	ASSERT_EQ(0, pipe2(self->attack.pipes, O_CLOEXEC));
 	self->attack.file = open("/tmp", O_TMPFILE | O_RDWR, 0600);
 	ASSERT_GE(self->attack.file, 0);
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, self->attack.socks));
 	self->attack.pidfd = open_pidfd(getpid(), 0);
 	ASSERT_GE(self->attack.pidfd, 0);
 }

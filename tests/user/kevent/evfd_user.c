@@ -466,7 +466,7 @@ TEST_F(user, unknown_types)
 		if (i == KEVENT_SOCKET || i == KEVENT_TIMER || i == KEVENT_POLL ||
 		    i == KEVENT_PIPE || i == KEVENT_USER || i == KEVENT_PROCESS ||
 		    i == KEVENT_INODE || i == KEVENT_POSIX_TIMER || i == KEVENT_SIGNAL ||
-		    i == KEVENT_PRODUCER || i == KEVENT_AIO)
+		    i == KEVENT_PRODUCER || i == KEVENT_AIO || i == KEVENT_NAIO)
 			continue;
 		EXPECT_EQ(0, queue_add(&self->q, i, 0, 0, 1, 0));
 		EXPECT_EQ(EINVAL, errno)

@@ -337,7 +337,7 @@ static inline __u64 kevent_data(const struct kevent_queue *q, __u32 slot)
 	return __atomic_load_n(kevent_u64_(&q->slot[slot].data), __ATOMIC_RELAXED);
 }
 
-/* The result of a KEVENT_AIO: a count of bytes, or a negative error number. */
+/* The result of a KEVENT_AIO or KEVENT_NAIO: a count of bytes, or a negative error number. */
 static inline __s64 kevent_aio_result(const struct kevent_queue *q, __u32 slot)
 {
 	return (__s64)kevent_data(q, slot);
@@ -490,6 +490,34 @@ static inline struct kevent_op kevent_op_aio_again(__u64 handle, const void *buf
 	op.arg[1] = len;
 	op.arg[2] = offset;
 	return op;
+}
+
+/**
+ * kevent_op_naio() - start an operation on a socket
+ * @fd: descriptor of the socket
+ * @user: user word
+ * @what: KEVENT_NAIO_RECV and so on, which is also the event
+ * @buf: the memory
+ * @len: length of the memory, in bytes
+ * @msg_flags: MSG_* flags
+ * @flags: flags of the kevent
+ */
+static inline struct kevent_op kevent_op_naio(int fd, __u64 user, __u32 what, const void *buf,
+					      size_t len, __u32 msg_flags, __u8 flags)
+{
+	struct kevent_op op = kevent_op_add(KEVENT_NAIO, (__u32)fd, user, what, flags);
+
+	op.arg[0] = (uintptr_t)buf;
+	op.arg[1] = len;
+	op.arg[2] = msg_flags;
+	return op;
+}
+
+/* Like kevent_op_naio(), for a kevent that exists and whose operation has ended. */
+static inline struct kevent_op kevent_op_naio_again(__u64 handle, const void *buf, size_t len,
+						    __u32 msg_flags)
+{
+	return kevent_op_aio_again(handle, buf, len, msg_flags);
 }
 
 /**

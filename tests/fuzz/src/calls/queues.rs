@@ -283,6 +283,7 @@ fn add(other: u8, a: u8, b: u8, c: u8) -> uapi::kevent_op {
     ];
     let type_ = match (a, c) {
         (0xf4..0xf8, _) => a.into(),
+        (0xf0..0xf4, _) => uapi::KEVENT_NAIO,
         (_, 0xc0..0xc8) => uapi::KEVENT_PROCESS,
         (_, 0xc8..0xd0) => uapi::KEVENT_AIO,
         (_, 0xd0..0xe0) => uapi::KEVENT_INODE,
@@ -341,6 +342,11 @@ fn add(other: u8, a: u8, b: u8, c: u8) -> uapi::kevent_op {
                 op.arg = request(b, c);
             }
         }
+        uapi::KEVENT_NAIO => {
+            op.id = descriptor(other) as u32 as u64;
+            op.want = [1, 2, 1, 2, 1, 2, 0, 3][usize::from(b % 8)];
+            op.arg = transfer(b, c);
+        }
         uapi::KEVENT_TIMER | uapi::KEVENT_POSIX_TIMER => {
             op.id = u64::from(clock(other) as u32) | (u64::from(c / 8) << 32);
             op.want = u32::from(b != 0xff);
@@ -390,6 +396,25 @@ fn request(b: u8, c: u8) -> [u64; 3] {
         memory(b >> 6),
         u64::from(c % 8) * 1000,
         u64::from(b / 8 % 4) * 999,
+    ]
+}
+
+/// The memory, length and flags of a transfer by a socket.
+fn transfer(b: u8, c: u8) -> [u64; 3] {
+    const FLAGS: [i32; 8] = [
+        0,
+        libc::MSG_WAITALL,
+        libc::MSG_DONTWAIT,
+        libc::MSG_PEEK,
+        libc::MSG_OOB,
+        libc::MSG_TRUNC,
+        libc::MSG_MORE,
+        libc::MSG_ERRQUEUE,
+    ];
+    [
+        memory(b >> 6),
+        [1, 0, 8000, 100][usize::from(c / 8 % 4)],
+        FLAGS[usize::from(b / 8 % 8)] as u64,
     ]
 }
 
@@ -454,6 +479,7 @@ fn change(which: u8, a: u8, b: u8, c: u8) -> uapi::kevent_op {
         uapi::KEVENT_OP_TAKE => op.arg = records(b),
         uapi::KEVENT_OP_READY => op.want = [1, 0, 2, u32::MAX][usize::from(b % 4)],
         uapi::KEVENT_OP_REARM if (0xc8..0xd0).contains(&c) => op.arg = request(b, c),
+        uapi::KEVENT_OP_REARM if (0xb8..0xc0).contains(&c) => op.arg = transfer(b, c),
         uapi::KEVENT_OP_REARM => {
             op.flags = if b & 1 == 0 {
                 0
