@@ -114,5 +114,6 @@ int main(void)
 	measure_queue_push();
 	measure_queue_produce();
 	measure_queue_aio();
+	measure_queue_naio();
 	return 0;
 }

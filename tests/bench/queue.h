@@ -81,5 +81,6 @@ void measure_queue_timers(void);
 void measure_queue_push(void);
 void measure_queue_produce(void);
 void measure_queue_aio(void);
+void measure_queue_naio(void);
 
 #endif /* EVFD_BENCH_QUEUE_H */
