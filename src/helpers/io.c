@@ -29,7 +29,7 @@ static bool evfd_is_rw(const struct evfd_io *io)
  * Whether a kernel thread may read and write the file in place of a task. The files of
  * procfs, sysfs and the like look at namespaces or signals of the task that uses them.
  */
-static bool evfd_keeps_data(struct file *file)
+bool evfd_keeps_data(struct file *file)
 {
 	const struct inode *inode = file_inode(file);
 	const struct super_block *sb = inode->i_sb;
@@ -62,7 +62,7 @@ int evfd_helper_check_io(struct file *file, const struct evfd_io *io)
 {
 	bool is_write = io->op == EVFD_IO_WRITE;
 
-	if (evfd_is_net(io))
+	if (evfd_is_net(io) || io->op == EVFD_IO_SENDFILE)
 		return evfd_check_net(file, io);
 	if (!evfd_is_rw(io))
 		return file->f_op->fsync ? 0 : -EINVAL;
@@ -222,6 +222,8 @@ static ssize_t evfd_do_io(struct file *file, const struct evfd_io *io,
 
 	if (evfd_is_net(io))
 		return evfd_do_net(file, io, submitter);
+	if (io->op == EVFD_IO_SENDFILE)
+		return evfd_send_file(file, io);
 	if (!evfd_is_rw(io))
 		return vfs_fsync(file, io->op == EVFD_IO_FDATASYNC);
 	error = evfd_start_io(&kiocb, &iter, file, io);

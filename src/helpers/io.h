@@ -16,14 +16,16 @@ enum evfd_io_op {
 	EVFD_IO_FDATASYNC,
 	EVFD_IO_RECV,
 	EVFD_IO_SEND,
+	EVFD_IO_SENDFILE,
 };
 
-/* An operation on a file. @buf is in user memory. */
+/* An operation on a file. @buf is in user memory. SENDFILE has @input instead. */
 struct evfd_io {
 	enum evfd_io_op op;
 	/* MSG_* of a socket. */
 	unsigned int flags;
 	void *buf;
+	struct file *input;
 	size_t len;
 	loff_t pos;
 	/* It is the remainder of an operation that has had a part of its bytes. */
@@ -39,6 +41,7 @@ struct evfd_submitter {
 	int ioprio;
 };
 
+bool evfd_keeps_data(struct file *file);
 int evfd_helper_check_io(struct file *file, const struct evfd_io *io);
 ssize_t evfd_helper_try_io(struct file *file, const struct evfd_io *io);
 bool evfd_helper_is_all(struct file *file, const struct evfd_io *io, size_t done);

@@ -3,10 +3,12 @@
 #include <linux/capability.h>
 #include <linux/cred.h>
 #include <linux/fs.h>
+#include <linux/fsnotify.h>
 #include <linux/minmax.h>
 #include <linux/net.h>
 #include <linux/pid.h>
 #include <linux/socket.h>
+#include <linux/splice.h>
 #include <linux/uaccess.h>
 #include <linux/uio.h>
 #include <linux/user_namespace.h>
@@ -42,6 +44,25 @@ static bool evfd_has_known_flags(const struct evfd_io *io)
 	return !(io->flags & ~EVFD_RECV_FLAGS) && (~io->flags & (MSG_PEEK | MSG_WAITALL));
 }
 
+/*
+ * Whether a file can be sent, as sendfile() checks. A unix socket would show the pid of the
+ * kernel thread to its receiver: see evfd_send_as().
+ */
+static int evfd_check_send_file(const struct socket *sock, const struct evfd_io *io)
+{
+	struct file *input = io->input;
+
+	if (sock->ops->family == PF_UNIX)
+		return -EOPNOTSUPP;
+	if (io->pos < 0 || (ssize_t)io->len < 0)
+		return -EINVAL;
+	if (!(input->f_mode & FMODE_READ))
+		return -EBADF;
+	if (!(input->f_mode & FMODE_PREAD))
+		return -ESPIPE;
+	return evfd_keeps_data(input) ? 0 : -EOPNOTSUPP;
+}
+
 /* Whether the operation can be started. The rest is checked as the system call does. */
 int evfd_check_net(struct file *file, const struct evfd_io *io)
 {
@@ -51,6 +72,8 @@ int evfd_check_net(struct file *file, const struct evfd_io *io)
 		return -ENOTSOCK;
 	if (!evfd_is_plain_socket(sock))
 		return -EOPNOTSUPP;
+	if (io->op == EVFD_IO_SENDFILE)
+		return evfd_check_send_file(sock, io);
 	if (!evfd_has_known_flags(io) || (ssize_t)io->len < 0)
 		return -EINVAL;
 	return access_ok((void __user *)io->buf, io->len) ? 0 : -EFAULT;
@@ -156,6 +179,28 @@ ssize_t evfd_do_net(struct file *file, const struct evfd_io *io,
 	if (submitter && sock->ops->family == PF_UNIX)
 		return evfd_send_as(sock, &msg, submitter);
 	return sock_sendmsg(sock, &msg);
+}
+
+/* Waits for the file and for the socket. */
+ssize_t evfd_send_file(struct file *file, const struct evfd_io *io)
+{
+	loff_t max = file_inode(io->input)->i_sb->s_maxbytes, pos = io->pos, out = 0;
+	size_t count = min_t(size_t, io->len, MAX_RW_COUNT);
+	ssize_t result;
+
+	result = rw_verify_area(READ, io->input, &pos, io->len) ?:
+		 rw_verify_area(WRITE, file, &out, count);
+	if (result)
+		return result;
+	if (pos + count > max) {
+		if (pos >= max)
+			return -EOVERFLOW;
+		count = max - pos;
+	}
+	result = do_splice_direct(io->input, &pos, file, &out, count, 0);
+	if (result > 0)
+		fsnotify_access(io->input);
+	return result;
 }
 
 /* Whether the call would have ended with @done bytes, although it was for more. */

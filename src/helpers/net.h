@@ -11,6 +11,7 @@ struct file;
 int evfd_check_net(struct file *file, const struct evfd_io *io);
 ssize_t evfd_do_net(struct file *file, const struct evfd_io *io,
 		    const struct evfd_submitter *submitter);
+ssize_t evfd_send_file(struct file *file, const struct evfd_io *io);
 bool evfd_is_all_net(struct file *file, const struct evfd_io *io, size_t done);
 bool evfd_never_waits_net(struct file *file, const struct evfd_io *io);
 

@@ -52,8 +52,7 @@ use crate::{
                 Hold,
                 Poller,
                 Woken, //
-            },
-            stream, //
+            }, //
         },
         sync::{
             atomic::{
@@ -390,7 +389,7 @@ impl Operation {
         if job.request.after(done).passes_limit(&job.file) {
             return this.end_job(job, Err(EFBIG));
         }
-        let waits = if stream::is_pipe(&job.file) {
+        let waits = if job.request.waits_for_others(&job.file) {
             Waits::ForOthers
         } else {
             Waits::ForStorage

@@ -251,6 +251,10 @@ struct kevent_setup {
  * MSG_CONFIRM, MSG_DONTROUTE, MSG_DONTWAIT, MSG_EOR, MSG_MORE, MSG_NOSIGNAL and
  * MSG_OOB. There is no SIGPIPE. SO_RCVTIMEO and SO_SNDTIMEO have no effect.
  *
+ * %KEVENT_NAIO_SENDFILE: like sendfile(2) to an internet socket. @arg has the
+ * descriptor of the file, the offset in it and the number of bytes. The file is one
+ * that a %KEVENT_AIO may read, but no pipe.
+ *
  * @data of the slot is then the result, and %KEVENT_OP_ADD, %KEVENT_OP_REARM and
  * %KEVENT_OP_REMOVE are like for a %KEVENT_AIO. An operation that must wait goes on
  * when the socket is ready, and gives EAGAIN if the file has O_NONBLOCK. REARM looks
@@ -310,6 +314,7 @@ struct kevent_setup {
 /* The operations of a %KEVENT_NAIO, and its event. */
 #define KEVENT_NAIO_RECV	0x1
 #define KEVENT_NAIO_SEND	0x2
+#define KEVENT_NAIO_SENDFILE	0x10
 
 /* The event of a %KEVENT_PROCESS. */
 #define KEVENT_PROCESS_EXIT	0x1
@@ -494,7 +499,8 @@ struct kevent_submit {
  * EAGAIN: TAKE: there is no signal
  * EBADF: ADD: id is not an open descriptor; ADD of a %KEVENT_PROCESS: it is no
  *	pidfd; ADD of a %KEVENT_AIO: it is not open for reading or for writing;
- *	REARM of a %KEVENT_NAIO: it is not open any more
+ *	REARM of a %KEVENT_NAIO: it is not open any more; ADD, REARM of a
+ *	%KEVENT_NAIO: the file to send is not open for reading
  * EBUSY: REQUEUE: another thread does the same; REARM of a %KEVENT_AIO or
  *	%KEVENT_NAIO: the operation is under way
  * EEXIST: ADD: the queue has a kevent with this type, id and user
@@ -523,7 +529,8 @@ struct kevent_submit {
  *	does not have CAP_WAKE_ALARM
  * EREMOTE: ADD of a %KEVENT_PROCESS: the process is not in the caller's PID
  *	namespace or in one below it
- * ESPIPE: ADD, REARM of a %KEVENT_AIO: an offset in a pipe
+ * ESPIPE: ADD, REARM of a %KEVENT_AIO: an offset in a pipe; of a %KEVENT_NAIO:
+ *	the file to send is a pipe
  * ESRCH: TAKE: the signals are those of another process
  */
 #define KEVENT_IOC_SUBMIT	_IOWR(KEVENT_IOC_MAGIC, 0x41, struct kevent_submit)

@@ -6,15 +6,22 @@
 //! [`include/linux/kthread.h`](srctree/include/linux/kthread.h)
 
 use crate::abstractions::{
-    file::events::Events,
+    file::{
+        events::Events,
+        stream, //
+    },
     helpers, //
 };
-use core::mem::MaybeUninit;
+use core::{
+    mem::MaybeUninit,
+    ptr, //
+};
 use kernel::{
     bindings,
     error::to_result,
     fs::File,
     prelude::*,
+    sync::aref::ARef,
     uaccess::UserPtr, //
 };
 
@@ -33,12 +40,22 @@ pub enum Action {
     Receive,
     /// Like `send()`, without `SIGPIPE`.
     Send,
+    /// Like `sendfile()` to a socket.
+    SendFile,
 }
 
 /// An operation on a file, with its arguments.
-pub struct Request(helpers::evfd_io);
+///
+/// # Invariants
+///
+/// `io.input` is the pointer of `input`, or null.
+pub struct Request {
+    io: helpers::evfd_io,
+    /// The file that is sent.
+    input: Option<ARef<File>>,
+}
 
-// SAFETY: Its pointer is an address in user memory.
+// SAFETY: Its pointers are an address in user memory, and that of a file, which any task may use.
 unsafe impl Send for Request {}
 // SAFETY: See above.
 unsafe impl Sync for Request {}
@@ -59,43 +76,67 @@ impl Request {
 
     #[inline(always)]
     fn with(action: Action, buf: UserPtr, len: usize, pos: i64, flags: u32) -> Self {
-        Self(helpers::evfd_io {
-            op: match action {
-                Action::Read => helpers::evfd_io_op_EVFD_IO_READ,
-                Action::Write => helpers::evfd_io_op_EVFD_IO_WRITE,
-                Action::Sync => helpers::evfd_io_op_EVFD_IO_FSYNC,
-                Action::DataSync => helpers::evfd_io_op_EVFD_IO_FDATASYNC,
-                Action::Receive => helpers::evfd_io_op_EVFD_IO_RECV,
-                Action::Send => helpers::evfd_io_op_EVFD_IO_SEND,
+        // INVARIANT: There is none.
+        Self {
+            io: helpers::evfd_io {
+                op: match action {
+                    Action::Read => helpers::evfd_io_op_EVFD_IO_READ,
+                    Action::Write => helpers::evfd_io_op_EVFD_IO_WRITE,
+                    Action::Sync => helpers::evfd_io_op_EVFD_IO_FSYNC,
+                    Action::DataSync => helpers::evfd_io_op_EVFD_IO_FDATASYNC,
+                    Action::Receive => helpers::evfd_io_op_EVFD_IO_RECV,
+                    Action::Send => helpers::evfd_io_op_EVFD_IO_SEND,
+                    Action::SendFile => helpers::evfd_io_op_EVFD_IO_SENDFILE,
+                },
+                flags,
+                buf: buf.as_mut_ptr(),
+                input: ptr::null_mut(),
+                len,
+                pos,
+                is_rest: false,
             },
-            flags,
-            buf: buf.as_mut_ptr(),
-            len,
-            pos,
-            is_rest: false,
-        })
+            input: None,
+        }
+    }
+
+    /// Sends `len` bytes of `input` from the position `pos` on to a socket.
+    pub fn send_file(input: ARef<File>, pos: i64, len: usize) -> Self {
+        let mut request = Self::new(Action::SendFile, UserPtr::from_addr(0), len, pos);
+        // INVARIANT: It is the pointer of `input`.
+        request.io.input = input.as_ptr();
+        request.input = Some(input);
+        request
     }
 
     /// The remainder after `done` bytes, which are at most its length.
     #[must_use]
     pub fn after(&self, done: usize) -> Self {
-        Self(helpers::evfd_io {
-            buf: self.0.buf.wrapping_byte_add(done),
-            len: self.0.len.saturating_sub(done),
-            pos: self.0.pos.saturating_add(done as i64),
-            is_rest: done != 0,
-            ..self.0
-        })
+        // INVARIANT: The pointer of `input` is the same.
+        Self {
+            io: helpers::evfd_io {
+                buf: self.io.buf.wrapping_byte_add(done),
+                len: self.io.len.saturating_sub(done),
+                pos: self.io.pos.saturating_add(done as i64),
+                is_rest: done != 0,
+                ..self.io
+            },
+            input: self.input.clone(),
+        }
     }
 
     fn is(&self, op: helpers::evfd_io_op) -> bool {
-        self.0.op == op
+        self.io.op == op
     }
 
     /// Whether it is a transfer by a socket. Such an operation never waits for the socket. The
     /// caller waits for [`Request::awaited`], and then tries again.
     pub fn is_on_socket(&self) -> bool {
         self.is(helpers::evfd_io_op_EVFD_IO_RECV) || self.is(helpers::evfd_io_op_EVFD_IO_SEND)
+    }
+
+    /// Whether [`Request::run`] with `file` may wait for other programs.
+    pub fn waits_for_others(&self, file: &File) -> bool {
+        self.is(helpers::evfd_io_op_EVFD_IO_SENDFILE) || stream::is_pipe(file)
     }
 
     /// The events after which an operation on a socket may be possible. It is also after an error.
@@ -118,7 +159,7 @@ impl Request {
     /// position in a pipe.
     pub fn check(&self, file: &File) -> Result {
         // SAFETY: Both are valid.
-        to_result(unsafe { helpers::evfd_helper_check_io(file.as_ptr(), &self.0) })
+        to_result(unsafe { helpers::evfd_helper_check_io(file.as_ptr(), &self.io) })
     }
 
     /// Does as much as possible at once. `None` if it must wait, or if the file cannot be asked not
@@ -129,7 +170,7 @@ impl Request {
     #[inline(always)]
     pub fn try_now(&self, file: &File) -> Option<Result<usize>> {
         // SAFETY: Both are valid.
-        let result = unsafe { helpers::evfd_helper_try_io(file.as_ptr(), &self.0) };
+        let result = unsafe { helpers::evfd_helper_try_io(file.as_ptr(), &self.io) };
         if result == -(bindings::EAGAIN as isize)
             && !(self.is_on_socket() && self.never_waits(file))
         {
@@ -142,21 +183,21 @@ impl Request {
     #[cold]
     fn never_waits(&self, file: &File) -> bool {
         // SAFETY: Both are valid.
-        unsafe { helpers::evfd_helper_never_waits(file.as_ptr(), &self.0) }
+        unsafe { helpers::evfd_helper_never_waits(file.as_ptr(), &self.io) }
     }
 
     /// Whether the system call would end after `done` bytes.
     #[inline(always)]
     pub fn is_all(&self, file: &File, done: usize) -> bool {
         // SAFETY: Both are valid.
-        done == self.0.len || unsafe { helpers::evfd_helper_is_all(file.as_ptr(), &self.0, done) }
+        done == self.io.len || unsafe { helpers::evfd_helper_is_all(file.as_ptr(), &self.io, done) }
     }
 
     /// Whether it writes behind the limit `RLIMIT_FSIZE` of the current task, which then gets
     /// `SIGXFSZ`, like from the system call. Context: task.
     pub fn passes_limit(&self, file: &File) -> bool {
         // SAFETY: Both are valid.
-        unsafe { helpers::evfd_helper_passes_limit(file.as_ptr(), &self.0) }
+        unsafe { helpers::evfd_helper_passes_limit(file.as_ptr(), &self.io) }
     }
 
     /// Does it with the memory, the credentials and the limits of `submitter`. `None` if it is on a
@@ -166,7 +207,7 @@ impl Request {
     /// `ECANCELED` if the memory is gone with its process.
     pub fn run(&self, file: &File, submitter: &Submitter) -> Option<Result<usize>> {
         // SAFETY: All are valid.
-        let result = unsafe { helpers::evfd_helper_run_io(file.as_ptr(), &self.0, &submitter.0) };
+        let result = unsafe { helpers::evfd_helper_run_io(file.as_ptr(), &self.io, &submitter.0) };
         if result == -(bindings::EAGAIN as isize) && self.is_on_socket() && !self.never_waits(file)
         {
             return None;

@@ -27,6 +27,7 @@ mod suite {
         for (event, expected) in [
             (uapi::KEVENT_NAIO_RECV, Action::Receive),
             (uapi::KEVENT_NAIO_SEND, Action::Send),
+            (uapi::KEVENT_NAIO_SENDFILE, Action::SendFile),
         ] {
             assert_eq!(Ok(expected), action(event));
         }

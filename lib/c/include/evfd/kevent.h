@@ -521,6 +521,39 @@ static inline struct kevent_op kevent_op_naio_again(__u64 handle, const void *bu
 }
 
 /**
+ * kevent_op_sendfile() - start to send a file by an internet socket
+ * @fd: descriptor of the socket
+ * @user: user word
+ * @file: descriptor of the file
+ * @offset: offset in the file, in bytes
+ * @len: number of bytes
+ * @flags: flags of the kevent
+ */
+static inline struct kevent_op kevent_op_sendfile(int fd, __u64 user, int file, __u64 offset,
+						  size_t len, __u8 flags)
+{
+	struct kevent_op op = kevent_op_add(KEVENT_NAIO, (__u32)fd, user, KEVENT_NAIO_SENDFILE,
+					    flags);
+
+	op.arg[0] = (__u32)file;
+	op.arg[1] = offset;
+	op.arg[2] = len;
+	return op;
+}
+
+/* Like kevent_op_sendfile(), for a kevent that exists and whose operation has ended. */
+static inline struct kevent_op kevent_op_sendfile_again(__u64 handle, int file, __u64 offset,
+							size_t len)
+{
+	struct kevent_op op = kevent_op_init_(KEVENT_OP_REARM, handle);
+
+	op.arg[0] = (__u32)file;
+	op.arg[1] = offset;
+	op.arg[2] = len;
+	return op;
+}
+
+/**
  * kevent_op_requeue() - queue kevents again that dead consumers have left behind
  * @q: the queue, which several threads consume
  *
