@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * One loop on a queue of /dev/kevent, with a source of each type: timers, descriptors, a
- * directory, a child process, a signal, a read of a file, another thread, and a kernel
- * module. Each tells its first event.
+ * directory, a child process, a signal, a read of a file, a receive by a socket, another
+ * thread, and a kernel module. Each tells its first event.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -28,8 +28,8 @@
 
 /* The user words of the sources. */
 enum source {
-	TIMER, POSIX_TIMER, TERMINAL, SOCKET, PIPE, INODE, PROCESS, SIGNAL, AIO, USER,
-	PRODUCER, SOURCES
+	TIMER, POSIX_TIMER, TERMINAL, SOCKET, PIPE, INODE, PROCESS, SIGNAL, AIO, NAIO,
+	USER, PRODUCER, SOURCES
 };
 
 static const char *const names[SOURCES] = {
@@ -42,6 +42,7 @@ static const char *const names[SOURCES] = {
 	[PROCESS] = "KEVENT_PROCESS: the end of a child",
 	[SIGNAL] = "KEVENT_SIGNAL: SIGCHLD",
 	[AIO] = "KEVENT_AIO: a read has ended",
+	[NAIO] = "KEVENT_NAIO: a receive has ended",
 	[USER] = "KEVENT_USER: raised by a thread, without a call",
 	[PRODUCER] = "KEVENT_PRODUCER: memory pressure, told by a module",
 };
@@ -150,6 +151,19 @@ static void add_read(void)
 	close(fd);
 }
 
+static void add_receive(void)
+{
+	static char text[6];
+	int ends[2];
+
+	checked(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), "socketpair");
+	add(kevent_op_naio(ends[0], NAIO, KEVENT_NAIO_RECV, text, sizeof(text), 0, 0));
+	/* The operation waits until now. */
+	checked(write(ends[1], "hello", 5), "write");
+	close(ends[0]);
+	close(ends[1]);
+}
+
 static void *raise_event(void *handle)
 {
 	kevent_raise(&queue, *(__u64 *)handle, 1);
@@ -189,8 +203,8 @@ static void tell(const struct kevent_event *event)
 
 	if (event->user == PROCESS)
 		printf("%s, with status %d\n", names[PROCESS], WEXITSTATUS((int)data));
-	else if (event->user == AIO)
-		printf("%s, with %lld bytes\n", names[AIO], (long long)data);
+	else if (event->user == AIO || event->user == NAIO)
+		printf("%s, with %lld bytes\n", names[event->user], (long long)data);
 	else
 		printf("%s\n", names[event->user]);
 }
@@ -216,6 +230,7 @@ int main(void)
 	add_directory();
 	add_child();
 	add_read();
+	add_receive();
 	add_thread();
 	add_module();
 	while (told != (1U << SOURCES) - 1) {

@@ -42,6 +42,7 @@ for line in 'KEVENT_TIMER: a tick' 'KEVENT_POSIX_TIMER: an expiration' \
 	'KEVENT_PROCESS: the end of a child, with status 42' 'KEVENT_SIGNAL: SIGCHLD' \
 	'KEVENT_USER: raised by a thread, without a call' \
 	'KEVENT_AIO: a read has ended, with 5 bytes' \
+	'KEVENT_NAIO: a receive has ended, with 5 bytes' \
 	'KEVENT_PRODUCER: memory pressure, told by a module'; do
 	tap_check "demo's loop with all sources prints '$line'" grep -qx "$line" "$log"
 done
