@@ -37,7 +37,7 @@ REALLOCATE = {
 # are called. The second wait queue of a pidfd and of a socket, which have a single one.
 LEFT_OUT = re.compile(
     r"4evfd5tests|5tests12abstractions|6MembermE|5TablemE|3VecjNt|^evfd_helper_watch|drop_in_place|4drop4Drop4drop"
-    r"|^init_module|8AnonFile4poll$|7process6EndingE10join_queue|9operation5WakerE10join_queue"
+    r"|^init_module|8AnonFile4poll$|7process6EndingE10join_queue|7machine5WakerE10join_queue"
 )
 FUNCTION = re.compile(r"^([0-9a-f]+) <(.*)>:$")
 INSTRUCTION = re.compile(r"^\s*[0-9a-f]+:\t[0-9a-f ]+\t(\w+)")

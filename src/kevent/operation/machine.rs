@@ -22,17 +22,6 @@
 //! operation from a thread, or ends the sleeps of its thread. A wake-up of the socket sets another
 //! mark, which keeps the operation from WAITS.
 
-use super::{
-    port::Port,
-    queue::{
-        Queue,
-        Raise, //
-    },
-    source::{
-        Room,
-        Source, //
-    }, //
-};
 use crate::{
     abstractions::{
         compat::{
@@ -60,7 +49,6 @@ use crate::{
                 write_once,
                 xchg_full, //
             },
-            preempt,
             wait::{
                 Mode,
                 WaitQueue, //
@@ -71,6 +59,10 @@ use crate::{
             Waits,
             Workers, //
         }, //
+    },
+    kevent::{
+        port::Port,
+        queue::Raise, //
     },
     new_wait_queue, //
 };
@@ -140,48 +132,8 @@ impl Job {
     }
 }
 
-/// All that the first start of an operation needs.
-pub(crate) struct Start {
-    operation: Arc<Operation>,
-    /// The file, unless the operation has it.
-    file: Option<ARef<File>>,
-    request: Request,
-}
-
-impl Start {
-    /// The start of `operation` with `request`. `file` is that of a [`Target::Descriptor`].
-    pub(super) fn new(
-        operation: Arc<Operation>,
-        file: Option<ARef<File>>,
-        request: Request,
-    ) -> Self {
-        Self {
-            operation,
-            file,
-            request,
-        }
-    }
-
-    /// The operation.
-    pub(super) fn operation(&self) -> &Arc<Operation> {
-        &self.operation
-    }
-
-    /// Starts it. Context: like that of [`Operation::start`].
-    pub(super) fn run(self) {
-        let target = match &self.file {
-            Some(file) => file,
-            None => match &self.operation.target {
-                Target::File(file) => file,
-                Target::Descriptor(_) => return,
-            },
-        };
-        Operation::start(&self.operation, target, &self.request);
-    }
-}
-
 /// Where an operation has its file from.
-pub(super) enum Target {
+pub(crate) enum Target {
     /// The same file for each start.
     File(ARef<File>),
     /// The file that the task which starts it has by this descriptor.
@@ -287,7 +239,7 @@ impl Operation {
     /// An operation on `target`, which is not started yet. When it ends, it raises `event`.
     ///
     /// Context: task, may sleep. Errors: `ENOMEM`.
-    pub(super) fn new(target: Target, event: u32) -> Result<Arc<Self>> {
+    pub(crate) fn new(target: Target, event: u32) -> Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Self {
                 port: SetOnce::new(),
@@ -305,7 +257,7 @@ impl Operation {
     }
 
     /// Where it has its file from.
-    pub(super) fn target(&self) -> &Target {
+    pub(crate) fn target(&self) -> &Target {
         &self.target
     }
 
@@ -313,7 +265,7 @@ impl Operation {
     ///
     /// Context: like that of [`with_file`]. Errors: `EBADF`, and those of `f`.
     #[inline(always)]
-    pub(super) fn with_file<R>(&self, f: impl FnOnce(&File) -> Result<R>) -> Result<R> {
+    pub(crate) fn with_file<R>(&self, f: impl FnOnce(&File) -> Result<R>) -> Result<R> {
         match &self.target {
             Target::File(file) => f(file),
             Target::Descriptor(fd) => with_file(*fd, f),
@@ -321,12 +273,12 @@ impl Operation {
     }
 
     /// The event.
-    pub(super) fn event(&self) -> u32 {
+    pub(crate) fn event(&self) -> u32 {
         self.event
     }
 
     /// Lets its events go to `port`. Once, before [`Operation::begin`].
-    pub(super) fn set_port(&self, port: Port) {
+    pub(crate) fn set_port(&self, port: Port) {
         port.set_is_operation();
         self.port.populate(port);
     }
@@ -335,7 +287,7 @@ impl Operation {
     /// kevents.
     ///
     /// Context: task, may sleep, with the kevents locked. Errors: `EBUSY` if it is under way.
-    pub(super) fn begin(&self) -> Result {
+    pub(crate) fn begin(&self) -> Result {
         loop {
             match self.state.cmpxchg(IDLE, CALLED, Full) {
                 Ok(_) => break,
@@ -353,7 +305,7 @@ impl Operation {
     ///
     /// Context: task, may sleep, without a lock in which user memory must not be touched.
     #[inline(always)]
-    pub(super) fn start(this: &Arc<Self>, file: &File, request: &Request) {
+    pub(crate) fn start(this: &Arc<Self>, file: &File, request: &Request) {
         match request.try_now(file) {
             Some(Ok(done)) if !request.is_all(file, done) => {
                 Self::hand_over(this, file, request, done);
@@ -517,18 +469,28 @@ impl Operation {
         }
     }
 
+    /// Whether a task with the descriptor table `table` has started it.
+    pub(crate) fn was_started_with(&self, table: DescriptorTable) -> bool {
+        read_once(&self.starter) == table.number()
+    }
+
+    /// Whether a thread does it now.
+    pub(crate) fn runs(&self) -> bool {
+        read_once(&self.state) & !(CANCELLED | WOKEN) == RUNS
+    }
+
     fn is_idle(&self) -> bool {
         read_once(&self.state) == IDLE
     }
 
     /// Whether it is under way, or its event is being raised.
-    pub(super) fn is_busy(&self) -> bool {
+    pub(crate) fn is_busy(&self) -> bool {
         !self.is_idle()
     }
 
     /// Ends it early: what was not begun is not begun, and sleeps end as for a process that is
     /// killed. Its event is raised like any other. Context: task, may sleep.
-    fn cancel(&self) {
+    pub(crate) fn cancel(&self) {
         let mut state = read_once(&self.state);
         loop {
             match state & !WOKEN {
@@ -548,7 +510,8 @@ impl Operation {
         }
     }
 
-    fn wait_through_signals(&self) {
+    /// Waits for its end, also if a signal is pending. Context: task, may sleep.
+    pub(crate) fn wait_through_signals(&self) {
         self.ended.wait_through_signals(|| self.is_idle());
     }
 
@@ -556,7 +519,7 @@ impl Operation {
     ///
     /// Context: task, may sleep, without the lock of the kevents. Errors: `EINTR` if a signal is
     /// pending; it is cancelled then.
-    pub(super) fn stop(&self) -> Result {
+    pub(crate) fn stop(&self) -> Result {
         self.cancel();
         let all = Events::from_bits(u32::MAX);
         self.ended
@@ -566,53 +529,8 @@ impl Operation {
 
     /// The same for the end of its kevent, with the kevents locked. A task that uses the queue in a
     /// call must not have it in hand, except to end it.
-    pub(super) fn stop_for_good(&self) {
+    pub(crate) fn stop_for_good(&self) {
         self.cancel();
         self.wait_through_signals();
-    }
-}
-
-/// The operation that a source is.
-pub(super) fn of(source: &dyn Source) -> Option<&Arc<Operation>> {
-    source.operation()?.downcast_ref()
-}
-
-/// Cancels the operations of `queue` that tasks with the descriptor table `starter` have started,
-/// or all. Waits for those that threads do. These hold the memory of the process, which may map
-/// the queue. So they must end before a process exits.
-///
-/// Context: task, may sleep.
-pub(super) fn cancel_all(queue: &Queue, starter: Option<DescriptorTable>) {
-    if !queue.has_threads() {
-        return;
-    }
-    let is_meant = |operation: &&Arc<Operation>| {
-        starter.is_none_or(|table| read_once(&operation.starter) == table.number())
-    };
-    let kevents = queue.lock();
-    for number in 0..kevents.len() {
-        preempt::cond_resched();
-        let source = kevents.source(number).and_then(Room::get);
-        if let Some(operation) = source.and_then(of).filter(is_meant) {
-            operation.cancel();
-        }
-    }
-    drop(kevents);
-    let mut next = 0;
-    loop {
-        let kevents = queue.lock();
-        let runs = (next..kevents.len()).find_map(|number| {
-            preempt::cond_resched();
-            let source = kevents.source(number).and_then(Room::get);
-            let operation = source.and_then(of).filter(is_meant)?;
-            let runs = read_once(&operation.state) & !(CANCELLED | WOKEN) == RUNS;
-            runs.then(|| (number, operation.clone()))
-        });
-        drop(kevents);
-        let Some((number, operation)) = runs else {
-            return;
-        };
-        operation.wait_through_signals();
-        next = number + 1;
     }
 }
