@@ -144,30 +144,29 @@ fn flags(a: u8, type_: u32) -> u8 {
     (once | own) as u8 | any
 }
 
-/// Two connected descriptors.
+/// Two connected descriptors, which may wait.
 fn connected(a: u8) -> [i32; 2] {
     let mut ends = [-1; 2];
+    let mode = match a {
+        0xa0..0xc0 => 0,
+        _ => libc::O_NONBLOCK,
+    };
     // SAFETY: The array has the size that the calls expect.
     unsafe {
         match a % 8 {
-            0 | 4 => libc::pipe2(ends.as_mut_ptr(), libc::O_NONBLOCK),
-            1 | 5 => libc::socketpair(
-                libc::AF_UNIX,
-                libc::SOCK_DGRAM | libc::SOCK_NONBLOCK,
-                0,
-                ends.as_mut_ptr(),
-            ),
+            0 | 4 => libc::pipe2(ends.as_mut_ptr(), mode),
+            1 | 5 => libc::socketpair(libc::AF_UNIX, libc::SOCK_DGRAM | mode, 0, ends.as_mut_ptr()),
             2 => {
-                ends[0] = libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_NONBLOCK, 0);
+                ends[0] = libc::socket(libc::AF_INET, libc::SOCK_DGRAM | mode, 0);
                 ends[0]
             }
             6 => {
-                ends = listener();
+                ends = listener(mode);
                 ends[0]
             }
             _ => libc::socketpair(
                 libc::AF_UNIX,
-                libc::SOCK_STREAM | libc::SOCK_NONBLOCK,
+                libc::SOCK_STREAM | mode,
                 0,
                 ends.as_mut_ptr(),
             ),
@@ -177,8 +176,8 @@ fn connected(a: u8) -> [i32; 2] {
 }
 
 /// A socket that listens, and one that connects to it.
-fn listener() -> [i32; 2] {
-    let flags = libc::SOCK_STREAM | libc::SOCK_NONBLOCK;
+fn listener(mode: i32) -> [i32; 2] {
+    let flags = libc::SOCK_STREAM | mode;
     // SAFETY: The address has the size that is passed, and room for a longer name. A unix socket
     // that is bound without a name gets one.
     unsafe {
@@ -344,8 +343,12 @@ fn add(other: u8, a: u8, b: u8, c: u8) -> uapi::kevent_op {
         }
         uapi::KEVENT_NAIO => {
             op.id = descriptor(other) as u32 as u64;
-            op.want = [1, 2, 1, 2, 1, 2, 0, 3][usize::from(b % 8)];
-            op.arg = transfer(b, c);
+            op.want = [1, 2, 1, 2, 1, 16, 0, 3][usize::from(b % 8)];
+            op.arg = if op.want == uapi::KEVENT_NAIO_SENDFILE {
+                file_to_send(b, c)
+            } else {
+                transfer(b, c)
+            };
         }
         uapi::KEVENT_TIMER | uapi::KEVENT_POSIX_TIMER => {
             op.id = u64::from(clock(other) as u32) | (u64::from(c / 8) << 32);
@@ -418,6 +421,15 @@ fn transfer(b: u8, c: u8) -> [u64; 3] {
     ]
 }
 
+/// The file, the offset and the length of a sendfile().
+fn file_to_send(b: u8, c: u8) -> [u64; 3] {
+    [
+        descriptor(b / 8) as u32 as u64,
+        number(c % 4),
+        [1, 0, 8000, u64::MAX][usize::from(c / 8 % 4)],
+    ]
+}
+
 fn times(b: u8, c: u8) -> [u64; 3] {
     let interval = if c & 0x30 == 0 { 0 } else { nanoseconds(c) };
     let slack = if c & 0x40 == 0 { 0 } else { number(b % 8) };
@@ -479,6 +491,7 @@ fn change(which: u8, a: u8, b: u8, c: u8) -> uapi::kevent_op {
         uapi::KEVENT_OP_TAKE => op.arg = records(b),
         uapi::KEVENT_OP_READY => op.want = [1, 0, 2, u32::MAX][usize::from(b % 4)],
         uapi::KEVENT_OP_REARM if (0xc8..0xd0).contains(&c) => op.arg = request(b, c),
+        uapi::KEVENT_OP_REARM if (0xb0..0xb8).contains(&c) => op.arg = file_to_send(b, c),
         uapi::KEVENT_OP_REARM if (0xb8..0xc0).contains(&c) => op.arg = transfer(b, c),
         uapi::KEVENT_OP_REARM => {
             op.flags = if b & 1 == 0 {
