@@ -6,8 +6,8 @@
 
 #include "fault.h"
 #include "kevent_aio.h"
+#include "userfault.h"
 
-#include <linux/userfaultfd.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -330,22 +330,6 @@ TEST_F(aio_pipe, forked)
 
 /* Page faults that another program answers */
 
-static int new_userfault(void *memory, size_t size)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register range = {
-		.range = { .start = (uintptr_t)memory, .len = size },
-		.mode = UFFDIO_REGISTER_MODE_MISSING,
-	};
-	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
-
-	if (fd >= 0 && (ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &range))) {
-		close(fd);
-		fd = -1;
-	}
-	return fd;
-}
-
 static bool answer_fault(int fd, void *memory)
 {
 	struct uffdio_zeropage zero = { .range = { .start = (uintptr_t)memory, .len = PAGE } };
@@ -380,7 +364,7 @@ TEST_F(aio, removed_in_a_page_fault)
 		SKIP(return, "no userfaultfd");
 	op = kevent_op_aio(self->fds[0], 1, READ, memory, 100, 0, 0);
 	ASSERT_EQ(0, queue_do(&self->q, &op));
-	sleep_ms(50);
+	ASSERT_TRUE(is_faulted(fd));
 	EXPECT_TRUE(queue_stays_empty(&self->q));
 	EXPECT_EQ(READ, queue_remove(&self->q, op.handle));
 	EXPECT_EQ(-EFAULT, kevent_aio_result(&self->q, kevent_slot_of(op.handle)));
@@ -415,7 +399,7 @@ TEST_F(aio, page_fault_of_the_starter)
 	ASSERT_EQ(100, result_of(&self->q, 1, READ));
 	again = kevent_op_aio_again(op.handle, memory, 100, 0);
 	ASSERT_TRUE(call_start(&call));
-	sleep_ms(50);
+	ASSERT_TRUE(is_faulted(fd));
 	/* Others go on. */
 	user = queue_add_user(&self->q, 5, 1, 0);
 	ASSERT_NE(0, user);
@@ -486,7 +470,7 @@ TEST_F(aio, signal_in_remove)
 	again = kevent_op_aio_again(op.handle, memory, 100, 0);
 	remove = kevent_op_remove(op.handle);
 	ASSERT_TRUE(call_start(&call));
-	sleep_ms(50);
+	ASSERT_TRUE(is_faulted(fd));
 	ASSERT_TRUE(call_start_blocked(&other));
 	ASSERT_EQ(0, signal_thread(other.tid, SIGUSR1));
 	EXPECT_TRUE(call_ends(&other));

@@ -7,8 +7,8 @@
 
 #include "fd_passing.h"
 #include "naio.h"
+#include "userfault.h"
 
-#include <linux/userfaultfd.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -331,22 +331,6 @@ TEST_F(naio, messages_that_hold_the_queue)
 
 /* Page faults that another program answers */
 
-static int new_userfault(void *memory, size_t size)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register range = {
-		.range = { .start = (uintptr_t)memory, .len = size },
-		.mode = UFFDIO_REGISTER_MODE_MISSING,
-	};
-	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
-
-	if (fd >= 0 && (ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &range))) {
-		close(fd);
-		fd = -1;
-	}
-	return fd;
-}
-
 /* A thread of the kernel waits in the fault. */
 TEST_F(naio, removed_in_a_page_fault)
 {
@@ -360,7 +344,7 @@ TEST_F(naio, removed_in_a_page_fault)
 	handle = start_naio(&self->q, ends[0], 2, RECV, memory, 10, 0);
 	ASSERT_NE(0, handle);
 	ASSERT_EQ(3, send(ends[1], "abc", 3, 0));
-	sleep_ms(50);
+	ASSERT_TRUE(is_faulted(fd));
 	EXPECT_TRUE(queue_stays_empty(&self->q));
 	/* Others go on. */
 	ASSERT_EQ(3, send(self->ends[1], "abc", 3, 0));

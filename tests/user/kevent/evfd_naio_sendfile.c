@@ -167,7 +167,8 @@ TEST_F(sendfile, removed)
 	int64_t n, left;
 
 	ASSERT_EQ(0, queue_do(&self->q, &op));
-	sleep_ms(50);
+	/* It has sent some, and waits for room. */
+	ASSERT_TRUE(wait_for(poll_now(ends[0]) & POLLIN));
 	EXPECT_EQ(SENDFILE, queue_remove(&self->q, op.handle));
 	n = kevent_aio_result(&self->q, kevent_slot_of(op.handle));
 	ASSERT_LT(0, n);
@@ -220,7 +221,7 @@ TEST_F(sendfile, killed)
 
 		if (kevent_open(&q, 16, 0) || queue_do(&q, &op))
 			_exit(1);
-		sleep_ms(50);
+		wait_for(poll_now(ends[0]) & POLLIN);
 		raise(SIGKILL);
 	}
 	close(ends[1]);
