@@ -11,8 +11,8 @@
 
 /*
  * The number of threads that work for a user at a time: on files, whose operations end
- * unless the user's own file system does not answer; on pipes, whose may never end; and on
- * sockets, which do not wait.
+ * unless the user's own file system does not answer; on pipes, whose operations may never
+ * end; and on sockets, whose operations take a thread only while they do not wait.
  */
 #define EVFD_FILE_WORKERS	64
 #define EVFD_PIPE_WORKERS	256
