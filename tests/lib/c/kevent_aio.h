@@ -74,22 +74,6 @@ FIXTURE_TEARDOWN(aio)
 	kevent_close(&self->q);
 }
 
-/* The result of the kevent that has the next event, which is that of @user. */
-static inline int64_t result_of(struct kevent_queue *q, uint64_t user, uint32_t what)
-{
-	int64_t deadline = now_ms() + DEADLINE_MS;
-	struct kevent_event event;
-
-	/* Events that were taken back have entries. */
-	do {
-		if (kevent_wait(q, NULL, 0, DEADLINE_NS, 0) || now_ms() > deadline)
-			return INT64_MIN;
-	} while (!kevent_next(q, &event));
-	if (event.user != user || event.events != what)
-		return INT64_MIN + 1;
-	return kevent_aio_result(q, event.slot);
-}
-
 static inline int64_t by_queue(struct kevent_queue *q, int fd, uint32_t what, const void *buf,
 			       size_t len, uint64_t offset)
 {

@@ -3,9 +3,7 @@
 #ifndef EVFD_TESTS_MISSING_H
 #define EVFD_TESTS_MISSING_H
 
-#include "common.h"
-
-#include <linux/userfaultfd.h>
+#include "userfault.h"
 
 struct missing {
 	int uffd;
@@ -19,17 +17,12 @@ static inline size_t missing_size(void)
 
 static inline bool missing_open(struct missing *missing)
 {
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register area = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-
 	missing->page = mmap(NULL, missing_size(), PROT_READ | PROT_WRITE,
 			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	missing->uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	area.range.start = (uintptr_t)missing->page;
-	area.range.len = missing_size();
-	return missing->page != MAP_FAILED && missing->uffd >= 0 &&
-	       !ioctl(missing->uffd, UFFDIO_API, &api) &&
-	       !ioctl(missing->uffd, UFFDIO_REGISTER, &area);
+	if (missing->page == MAP_FAILED)
+		return false;
+	missing->uffd = new_userfault(missing->page, missing_size());
+	return missing->uffd >= 0;
 }
 
 static inline void missing_close(struct missing *missing)
@@ -41,13 +34,8 @@ static inline void missing_close(struct missing *missing)
 /* Starts a call on the page, and waits until it faults there. */
 static inline bool missing_stops(struct missing *missing, struct call *call)
 {
-	struct pollfd pfd = { .fd = missing->uffd, .events = POLLIN };
-	struct uffd_msg msg;
-
 	call->buf = missing->page;
-	return call_start(call) && poll(&pfd, 1, DEADLINE_MS) == 1 &&
-	       read(missing->uffd, &msg, sizeof(msg)) == sizeof(msg) &&
-	       msg.event == UFFD_EVENT_PAGEFAULT;
+	return call_start(call) && is_faulted(missing->uffd);
 }
 
 /* Provides the page, filled with this byte. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Operations on sockets, by the system call, by a queue and by io_uring. */
+/* Operations on sockets, by the system call and by a queue. */
 #ifndef EVFD_TESTS_NAIO_H
 #define EVFD_TESTS_NAIO_H
 
@@ -8,22 +8,6 @@
 
 #define RECV	KEVENT_NAIO_RECV
 #define SEND	KEVENT_NAIO_SEND
-
-/* The result of the kevent that has the next event, which is that of @user. */
-static inline int64_t result_of(struct kevent_queue *q, uint64_t user, uint32_t what)
-{
-	int64_t deadline = now_ms() + DEADLINE_MS;
-	struct kevent_event event;
-
-	/* Events that were taken back have entries. */
-	do {
-		if (kevent_wait(q, NULL, 0, DEADLINE_NS, 0) || now_ms() > deadline)
-			return INT64_MIN;
-	} while (!kevent_next(q, &event));
-	if (event.user != user || event.events != what)
-		return INT64_MIN + 1;
-	return kevent_aio_result(q, event.slot);
-}
 
 /* Starts an operation. Returns the handle of its kevent, or 0. */
 static inline uint64_t start_naio(const struct kevent_queue *q, int fd, uint64_t user,

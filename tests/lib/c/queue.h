@@ -123,6 +123,22 @@ static inline bool queue_stays_empty(struct kevent_queue *q)
 	return !kevent_wait(q, NULL, 0, 0, 0) && queue_is_empty(q);
 }
 
+/* The result of the operation whose kevent has the next event, which is that of @user. */
+static inline int64_t result_of(struct kevent_queue *q, uint64_t user, uint32_t what)
+{
+	int64_t deadline = now_ms() + DEADLINE_MS;
+	struct kevent_event event;
+
+	/* Events that were taken back have entries. */
+	do {
+		if (kevent_wait(q, NULL, 0, DEADLINE_NS, 0) || now_ms() > deadline)
+			return INT64_MIN;
+	} while (!kevent_next(q, &event));
+	if (event.user != user || event.events != what)
+		return INT64_MIN + 1;
+	return kevent_aio_result(q, event.slot);
+}
+
 /* A thread that waits for events. The structure stays in place until the thread has ended. */
 struct waiter {
 	struct call call;

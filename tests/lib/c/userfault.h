@@ -29,7 +29,8 @@ static inline bool is_faulted(int fd)
 {
 	struct uffd_msg message;
 
-	return wait_for(read(fd, &message, sizeof(message)) == sizeof(message));
+	return wait_for(read(fd, &message, sizeof(message)) == sizeof(message)) &&
+	       message.event == UFFD_EVENT_PAGEFAULT;
 }
 
 #endif /* EVFD_TESTS_USERFAULT_H */

@@ -86,6 +86,16 @@ TEST_F(naio, closed)
 	EXPECT_TRUE(is_untouched());
 }
 
+/* For a child: starts a receive that waits. Returns the queue's descriptor. */
+static int start_receive(int fd)
+{
+	struct kevent_queue q;
+
+	if (kevent_open(&q, 16, 0) || !start_naio(&q, fd, 1, RECV, buffer, 10, 0))
+		_exit(1);
+	return q.fd;
+}
+
 /* The mapping holds the queue, whose operation holds no memory of the process. */
 TEST_F(naio, closed_but_mapped)
 {
@@ -96,14 +106,12 @@ TEST_F(naio, closed_but_mapped)
 		ASSERT_TRUE(make_waiting(make_stream, ends));
 		child = fork_child();
 		if (!child) {
-			struct kevent_queue q;
+			int fd;
 
 			close(ends[1]);
-			if (kevent_open(&q, 16, 0) ||
-			    !start_naio(&q, ends[0], 1, RECV, buffer, 10, 0))
-				_exit(1);
+			fd = start_receive(ends[0]);
 			if (way == 0)
-				close(q.fd);
+				close(fd);
 			if (way == 2)
 				raise(SIGKILL);
 			if (way == 3)
@@ -128,11 +136,8 @@ TEST_F(naio, descriptor_that_outlives_exec)
 	ASSERT_TRUE(make_waiting(make_stream, ends));
 	child = fork_child();
 	if (!child) {
-		struct kevent_queue q;
-
 		close(ends[1]);
-		if (kevent_open(&q, 16, 0) || fcntl(q.fd, F_SETFD, 0) ||
-		    !start_naio(&q, ends[0], 1, RECV, buffer, 10, 0))
+		if (fcntl(start_receive(ends[0]), F_SETFD, 0))
 			_exit(1);
 		execl("/bin/true", "true", NULL);
 		_exit(3);
@@ -153,10 +158,7 @@ TEST_F(naio, memory_of_another_program)
 	ASSERT_TRUE(make_waiting(make_stream, ends));
 	child = fork_child();
 	if (!child) {
-		struct kevent_queue q;
-
-		if (kevent_open(&q, 16, 0) || fcntl(q.fd, F_SETFD, 0) ||
-		    !start_naio(&q, ends[0], 1, RECV, buffer, 10, 0))
+		if (fcntl(start_receive(ends[0]), F_SETFD, 0))
 			_exit(1);
 		execl("/bin/sleep", "sleep", "1", NULL);
 		_exit(3);
