@@ -7,7 +7,10 @@ use crate::{
         file::miscdev::IoctlDevice,
         mm::user::read, //
     },
-    eventfd::EventFd,
+    eventfd::{
+        self,
+        arena::Arena, //
+    },
     signalfd::{
         self,
         eventfs, //
@@ -35,7 +38,9 @@ impl IoctlDevice for Device {
 
     fn ioctl(cmd: u32, arg: UserPtr) -> Result<u32> {
         match cmd {
-            uapi::EVFD_IOC_EVENTFD => EventFd::create(read(arg)?),
+            uapi::EVFD_IOC_EVENTFD => eventfd::create(read(arg)?),
+            uapi::EVFD_IOC_ARENA => Arena::create(read(arg)?),
+            uapi::EVFD_IOC_BIND => eventfd::bind(read(arg)?),
             uapi::EVFD_IOC_TIMERFD_CREATE => timerfd::create(read(arg)?),
             uapi::EVFD_IOC_TIMERFD => timerfd::timerfd(read(arg)?),
             uapi::EVFD_IOC_SIGNALFD => signalfd::signalfd(read(arg)?),

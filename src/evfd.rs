@@ -47,10 +47,6 @@ use abstractions::{
         miscdev,
         poll, //
     },
-    sync::{
-        defer::DeferQueue,
-        irq_work, //
-    },
     time::clock_steps, //
 };
 
@@ -76,14 +72,14 @@ struct EvfdModule {
     _device: miscdev::Registration,
     #[pin]
     _kevent: kevent::Registrations,
-    _deferred: irq_work::Registration<DeferQueue<eventfd::EventFd>>,
+    _deferred: eventfd::Registrations,
 }
 
 impl kernel::InPlaceModule for EvfdModule {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
         poll::init();
         try_pin_init!(Self {
-            _deferred: eventfd::EventFd::register_deferred()?,
+            _deferred: eventfd::Registrations::new()?,
             _clocks <- clock_steps::Watch::new(c"evfd_clocks", kernel::static_lock_class!()),
             _device <- miscdev::Registration::ioctls::<device::Device>(),
             _kevent <- kevent::Registrations::new(),

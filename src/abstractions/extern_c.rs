@@ -8,11 +8,15 @@
 
 use crate::abstractions::{
     compat::this_module,
-    file::anon_file::AnonFile, //
+    file::anon_file::{
+        shared_data,
+        AnonFile, //
+    }, //
 };
 use core::{
     marker::PhantomData,
-    mem::ManuallyDrop, //
+    mem::ManuallyDrop,
+    ptr::NonNull, //
 };
 use kernel::{
     bindings,
@@ -26,35 +30,97 @@ use kernel::{
     types::ForeignOwnable, //
 };
 
+/// A value of either of two types.
+pub enum Either<A, B> {
+    /// Of the first type.
+    First(A),
+    /// Of the second type.
+    Second(B),
+}
+
+/// The bit of a pointer to C that says that it is one to a `B`.
+const SECOND: usize = 1;
+
 /// A reference on the private data of a file that C code holds, with a reference on the module.
 ///
-/// To C it is a pointer to an opaque structure. It may be borrowed as an [`ArcBorrow`].
+/// The file is of one of two kinds. To C it is a pointer to an opaque structure. It may be
+/// [borrowed](Borrowed).
 ///
 /// # Invariants
 ///
-/// A reference on `T::Module` belongs to this value.
+/// The pointer is a result of `Arc<A>::into_foreign()`, or one of `Arc<B>::into_foreign()` with the
+/// bit [`SECOND`]. It and a reference on the module of both belong to this value.
 #[repr(transparent)]
-pub struct Held<T: AnonFile<Private = Arc<T>>>(ManuallyDrop<Arc<T>>);
+pub struct Held<A: AnonFile<Private = Arc<A>>, B: AnonFile<Private = Arc<B>>>(
+    NonNull<c_void>,
+    PhantomData<(Arc<A>, Arc<B>)>,
+);
 
-impl<T: AnonFile<Private = Arc<T>>> Held<T> {
-    /// Takes a reference on the private data of `file`, or `EINVAL` if it is not a `T`.
+impl<A, B> Held<A, B>
+where
+    A: AnonFile<Private = Arc<A>>,
+    B: AnonFile<Private = Arc<B>, Module = A::Module>,
+{
+    /// Takes a reference on the private data of `file`, or `EINVAL` if it is neither an `A` nor a
+    /// `B`.
     ///
     /// Context: any.
     pub fn from_file(file: &File) -> Result<Self> {
-        let data = super::file::anon_file::shared_data::<T>(file)?;
+        const {
+            assert!(<Arc<A> as ForeignOwnable>::FOREIGN_ALIGN > SECOND);
+            assert!(<Arc<B> as ForeignOwnable>::FOREIGN_ALIGN > SECOND);
+        }
+        let raw = match either_data::<A, B>(file)? {
+            Either::First(data) => Arc::<A>::from(data).into_foreign(),
+            Either::Second(data) => {
+                let raw = Arc::<B>::from(data).into_foreign();
+                raw.map_addr(|address| address | SECOND)
+            }
+        };
         // SAFETY: The open file holds a reference on the module, so the count is not 0.
-        unsafe { bindings::__module_get(this_module::<T::Module>().as_ptr()) };
-        // INVARIANT: The reference was taken above.
-        Ok(Self(ManuallyDrop::new(data.into())))
+        unsafe { bindings::__module_get(this_module::<A::Module>().as_ptr()) };
+        // INVARIANT: The references were taken above.
+        Ok(Self(NonNull::new(raw).ok_or(EINVAL)?, PhantomData))
     }
 }
 
-impl<T: AnonFile<Private = Arc<T>>> Drop for Held<T> {
+impl<A: AnonFile<Private = Arc<A>>, B: AnonFile<Private = Arc<B>>> Drop for Held<A, B> {
     fn drop(&mut self) {
-        // SAFETY: This is the only place that drops the reference.
-        unsafe { ManuallyDrop::drop(&mut self.0) };
+        // SAFETY: By the type invariant. This is the only place that takes the reference back.
+        unsafe {
+            match untagged(self.0) {
+                Either::First(raw) => drop(Arc::<A>::from_foreign(raw)),
+                Either::Second(raw) => drop(Arc::<B>::from_foreign(raw)),
+            }
+        }
         // SAFETY: By the type invariant the reference on the module is ours.
-        unsafe { bindings::module_put(this_module::<T::Module>().as_ptr()) };
+        unsafe { bindings::module_put(this_module::<A::Module>().as_ptr()) };
+    }
+}
+
+/// The pointer without the bit, by its type.
+#[inline(always)]
+fn untagged(ptr: NonNull<c_void>) -> Either<*mut c_void, *mut c_void> {
+    let raw = ptr.as_ptr();
+    if raw.addr() & SECOND == 0 {
+        Either::First(raw)
+    } else {
+        Either::Second(raw.map_addr(|address| address & !SECOND))
+    }
+}
+
+/// The private data of `file`, or `EINVAL` if it is neither an `A` nor a `B`.
+///
+/// Context: any.
+#[inline(always)]
+pub fn either_data<A, B>(file: &File) -> Result<Either<ArcBorrow<'_, A>, ArcBorrow<'_, B>>>
+where
+    A: AnonFile<Private = Arc<A>>,
+    B: AnonFile<Private = Arc<B>>,
+{
+    match shared_data::<A>(file) {
+        Ok(data) => Ok(Either::First(data)),
+        Err(_) => shared_data::<B>(file).map(Either::Second),
     }
 }
 
@@ -62,14 +128,12 @@ impl<T: AnonFile<Private = Arc<T>>> Drop for Held<T> {
 #[repr(transparent)]
 pub struct PtrOrErr<T>(*mut c_void, PhantomData<T>);
 
-impl<T: AnonFile<Private = Arc<T>>> From<Result<Held<T>>> for PtrOrErr<Held<T>> {
-    fn from(result: Result<Held<T>>) -> Self {
+impl<A: AnonFile<Private = Arc<A>>, B: AnonFile<Private = Arc<B>>> From<Result<Held<A, B>>>
+    for PtrOrErr<Held<A, B>>
+{
+    fn from(result: Result<Held<A, B>>) -> Self {
         let ptr = match result {
-            Ok(held) => {
-                let held = ManuallyDrop::new(held);
-                // SAFETY: `held` is neither used nor dropped after this.
-                unsafe { core::ptr::read(&*held.0) }.into_foreign()
-            }
+            Ok(held) => ManuallyDrop::new(held).0.as_ptr(),
             Err(e) => e.to_ptr(),
         };
         Self(ptr, PhantomData)
@@ -87,4 +151,23 @@ impl From<Result<ARef<File>>> for PtrOrErr<File> {
 }
 
 /// A [`Held`] that C passes and keeps.
-pub type Borrowed<'a, T> = ArcBorrow<'a, T>;
+///
+/// # Invariants
+///
+/// The pointer is that of a [`Held`], which lives during `'a`.
+#[repr(transparent)]
+pub struct Borrowed<'a, A, B>(NonNull<c_void>, PhantomData<&'a (A, B)>);
+
+impl<'a, A: AnonFile<Private = Arc<A>>, B: AnonFile<Private = Arc<B>>> Borrowed<'a, A, B> {
+    /// The private data.
+    #[inline(always)]
+    pub fn get(self) -> Either<ArcBorrow<'a, A>, ArcBorrow<'a, B>> {
+        // SAFETY: By the invariants of this type and of `Held`.
+        unsafe {
+            match untagged(self.0) {
+                Either::First(raw) => Either::First(<Arc<A> as ForeignOwnable>::borrow(raw)),
+                Either::Second(raw) => Either::Second(<Arc<B> as ForeignOwnable>::borrow(raw)),
+            }
+        }
+    }
+}

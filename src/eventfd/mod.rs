@@ -1,463 +1,163 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The event descriptor: a file over a [`Counter`], to which the kernel can post.
+//! Event descriptors, with the counter in the descriptor or in memory that programs share.
 //!
-//! It behaves like native's (`fs/eventfd.c`, eventfd(2)). It adds `EVFD_EFD_WAKE_ONE` and kernel
+//! They behave like native's (`fs/eventfd.c`, eventfd(2)). They add `EVFD_EFD_WAKE_ONE` and kernel
 //! posts from any context, of which none is dropped, and a read that fails with `EFAULT` loses no
-//! count.
+//! count. A program that shares the memory changes a counter there without a call.
+//!
+//! | module | contents |
+//! | --- | --- |
+//! | [`count`] | the rules by which a count changes |
+//! | [`counter`] | a count in the descriptor |
+//! | [`cell`] | a count in shared memory, and the flags that ask for a kick |
+//! | [`arena`] | the shared memory |
+//! | [`descriptor`] | the descriptor of a count |
 
+pub(crate) mod arena;
+pub(crate) mod cell;
+pub(crate) mod count;
 pub(crate) mod counter;
+mod descriptor;
 
 use crate::{
     abstractions::{
         file::{
-            anon_file::{
-                self,
-                AnonFile,
-                Blocking,
-                FileOperations, //
-            },
-            events::Events,
-            poll::PollTable, //
-        },
-        ida::UniqueId,
-        mm::user::{
-            ReadBuf,
-            UserData, //
+            anon_file::FileOperations,
+            events::Events, //
         },
         sync::{
-            atomic::read_once,
-            defer::{
-                DeferQueue,
-                Deferred,
-                Link, //
-            },
+            defer::DeferQueue,
             irq_work,
-            wait::{
-                ForeignEntry,
-                Mode,
-                WaitQueue, //
-            }, //
+            wait::Mode, //
         }, //
     },
-    new_wait_queue,
     uapi, //
 };
-use core::ops::RangeInclusive;
-use counter::{
-    Counter,
-    Take, //
+use arena::Bound;
+use cell::Wakeup;
+use counter::Counter;
+use descriptor::{
+    Descriptor,
+    Kind, //
 };
 use kernel::{
     prelude::*,
     seq_file::SeqFile,
-    seq_print,
-    sync::{
-        atomic::{
-            Atomic,
-            Full, //
-        },
-        Arc,
-        ArcBorrow, //
-    }, //
+    seq_print, //
 };
 
-/// The flags that the descriptor keeps. The file has the others.
-const OWN_FLAGS: u32 = uapi::EVFD_EFD_SEMAPHORE | uapi::EVFD_EFD_WAKE_ONE;
-const FILE_FLAGS: u32 = uapi::EVFD_EFD_CLOEXEC | uapi::EVFD_EFD_NONBLOCK;
+/// An event descriptor with its own counter.
+pub(crate) type EventFd = Descriptor<Counter>;
 
-/// The IDs in fdinfo. Native gives the lowest free number from 0 on, which never gets this high: so
-/// many descriptors would need more than 256 GiB. Tools read the ID as a signed 32-bit number.
-const IDS: RangeInclusive<u32> = 1 << 30..=i32::MAX as u32;
-
-/// The turn of one reader. The kernel defines no such poll event, and no poller waits for it.
-const TURN: Events = Events::from_bits(1 << 24);
-
-static OPS: FileOperations<EventFd> = FileOperations::build();
-static DEFERRED: DeferQueue<EventFd> = DeferQueue::empty();
-
-/// An event descriptor.
-///
-/// The number of blocked writers shares a word with the flags, so that the descriptor and its
-/// reference count take 64 bytes, like native's.
-#[pin_data]
-pub(crate) struct EventFd {
-    counter: Counter,
-    #[pin]
-    queue: WaitQueue,
-    link: Link,
-    state: State,
-    id: UniqueId,
-}
+/// An event descriptor whose counter is a cell.
+pub(crate) type CellFd = Descriptor<Bound>;
 
 // Debugging and PREEMPT_RT make the lock in the wait queue larger.
 #[cfg(not(any(CONFIG_DEBUG_SPINLOCK, CONFIG_PREEMPT_RT)))]
 const _: () = assert!(size_of::<EventFd>() == 56);
 
-/// [`OWN_FLAGS`], which never change, [`State::POLLED_FOR_OUT`], which is never cleared, and above
-/// them the number of blocked writers.
-struct State(Atomic<u32>);
+static OPS: FileOperations<EventFd> = FileOperations::build();
+static DEFERRED: DeferQueue<EventFd> = DeferQueue::empty();
 
-// POLLED_FOR_OUT is the bit above the flags.
-const _: () = assert!((OWN_FLAGS + 1).is_power_of_two());
+static CELL_OPS: FileOperations<CellFd> = FileOperations::build();
+static CELL_DEFERRED: DeferQueue<CellFd> = DeferQueue::empty();
 
-impl State {
-    /// A poller has asked for `OUT`.
-    const POLLED_FOR_OUT: u32 = OWN_FLAGS + 1;
-    const WRITER: u32 = Self::POLLED_FOR_OUT << 1;
+impl Kind for Counter {
+    const OPS: &'static FileOperations<EventFd> = &OPS;
 
-    fn has(&self, flag: u32) -> bool {
-        read_once(&self.0) & flag != 0
-    }
-
-    /// Whether there may be waiters for room. A waiter sets the state before it looks at the
-    /// counter, and a reader looks at the state after it has made room.
-    fn room_is_wanted(&self) -> bool {
-        read_once(&self.0) >= Self::POLLED_FOR_OUT
-    }
-
-    /// Notes the events that a poller asks for.
-    fn note_wanted(&self, events: Events) {
-        if events.intersects(Events::OUT) && !self.has(Self::POLLED_FOR_OUT) {
-            self.note_polled_for_out();
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn note_polled_for_out(&self) {
-        let mut old = read_once(&self.0);
-        while old & Self::POLLED_FOR_OUT == 0 {
-            // Full: see `room_is_wanted()`.
-            match self.0.cmpxchg(old, old | Self::POLLED_FOR_OUT, Full) {
-                Ok(_) => break,
-                Err(now) => old = now,
-            }
-        }
-    }
-
-    fn writers_block(&self) -> bool {
-        read_once(&self.0) >= Self::WRITER
+    fn deferred() -> &'static DeferQueue<EventFd> {
+        &DEFERRED
     }
 }
 
-impl EventFd {
-    /// Makes an event descriptor, for [`uapi::EVFD_IOC_EVENTFD`].
-    ///
-    /// Context: task, may sleep. Errors: `EINVAL` for unknown flags, and those of
-    /// [`anon_file::create`].
-    pub(crate) fn create(args: uapi::evfd_eventfd) -> Result<u32> {
-        if args.flags & !(OWN_FLAGS | FILE_FLAGS) != 0 {
-            return Err(EINVAL);
-        }
-        let this = Self::new(args.count.into(), args.flags & OWN_FLAGS)?;
-        anon_file::create::<Self>(
-            this,
-            (args.flags & FILE_FLAGS) | kernel::fs::file::flags::O_RDWR,
-        )
+impl Kind for Bound {
+    const OPS: &'static FileOperations<CellFd> = &CELL_OPS;
+
+    fn deferred() -> &'static DeferQueue<CellFd> {
+        &CELL_DEFERRED
     }
 
-    /// Makes a descriptor without a file. `flags` are of [`OWN_FLAGS`].
-    pub(crate) fn new(count: u64, flags: u32) -> Result<Arc<Self>> {
-        let link = DEFERRED.link()?;
-        Arc::pin_init(
-            pin_init!(Self {
-                counter: Counter::new(count),
-                queue <- new_wait_queue!(c"evfd"),
-                link,
-                state: State(Atomic::new(flags)),
-                id: UniqueId::new(),
-            }),
-            GFP_KERNEL_ACCOUNT,
-        )
-    }
-
-    /// The amount that a read takes.
-    fn amount(&self) -> Take {
-        if self.state.has(uapi::EVFD_EFD_SEMAPHORE) {
-            Take::One
-        } else {
-            Take::All
+    fn arm(&self, mode: Mode) {
+        match mode {
+            Mode::Shared(events) => self.cell().arm(events, Wakeup::Once),
+            // A change wakes one of these readers, and the next change the next.
+            Mode::Exclusive(_) => self.cell().arm(Events::IN, Wakeup::Each),
         }
     }
 
-    /// How a reader sleeps. `IN` wakes all of its waiters, so a reader that is woken alone waits
-    /// for its turn instead.
-    fn read_mode(&self) -> Mode {
-        if self.state.has(uapi::EVFD_EFD_WAKE_ONE) {
-            Mode::Exclusive(TURN)
-        } else {
-            Mode::Shared(Events::IN)
+    fn arm_for_poller(&self, wanted: Events, ready: Events) -> bool {
+        let wakeup = Wakeup::of_poller(wanted, ready);
+        if let Some(wakeup) = wakeup {
+            self.cell().arm(wanted, wakeup);
         }
+        wakeup.is_some()
     }
 
-    /// Wakes the waiters for `events`. Context: see [`WaitQueue::wake`].
-    #[cold]
-    fn wake(&self, events: Events) {
-        self.queue.wake(events);
-        if events.intersects(Events::IN) {
-            self.wake_one();
-        }
+    fn begin_kick(&self, events: Events) {
+        self.cell().disarm(events, Wakeup::Once);
     }
 
-    /// Wakes the first reader that waits for its turn.
-    fn wake_one(&self) {
-        if self.state.has(uapi::EVFD_EFD_WAKE_ONE) {
-            self.queue.wake(TURN);
-        }
+    fn end_kick(&self, events: Events) {
+        self.cell().disarm(events, Wakeup::Each);
     }
 
-    /// Gives the next reader its turn if the counter is not 0. A reader that was woken alone owes
-    /// that to the others when it takes only 1 of a semaphore.
-    fn pass_turn(&self) {
-        if self.state.has(uapi::EVFD_EFD_WAKE_ONE)
-            && self.counter.get() != 0
-            && self.queue.is_active()
-        {
-            self.queue.wake(TURN);
-        }
+    fn show(&self, m: &SeqFile) {
+        seq_print!(m, "evfd-cell: {}\n", self.index());
     }
+}
 
-    /// Adds as much of `n` as fits, and wakes the waiters for `IN` and `mask`: immediately where
-    /// the context allows it, otherwise deferred. Returns the amount that was added.
-    ///
-    /// Context: any, NMI included.
-    #[inline(always)]
-    pub(crate) fn post(this: ArcBorrow<'_, Self>, n: u32, mask: Events) -> u32 {
-        if !this.counter.try_post(n.into()) {
-            return Self::post_slowpath(this, n, mask);
-        }
-        if this.queue.is_active() {
-            return Self::wake_after_post(this, n, mask);
-        }
-        n
-    }
+/// Makes an event descriptor, for [`uapi::EVFD_IOC_EVENTFD`].
+///
+/// Context: task, may sleep. Errors: see the UAPI header.
+pub(crate) fn create(args: uapi::evfd_eventfd) -> Result<u32> {
+    EventFd::create(args.flags, || Ok(Counter::new(args.count.into())))
+}
 
-    /// Posts where not all of `n` may fit, or where the counter may be changing.
-    #[cold]
-    #[inline(never)]
-    fn post_slowpath(this: ArcBorrow<'_, Self>, n: u32, mask: Events) -> u32 {
-        let (old, new) = this.counter.post(n.into());
-        // At most `n`, so 32 bits.
-        let added = (new - old) as u32;
-        if this.queue.is_active() {
-            Self::wake_after_post(this, n, mask);
-        }
-        added
-    }
+/// Makes an event descriptor whose counter is a cell, for [`uapi::EVFD_IOC_BIND`].
+///
+/// Context: task, may sleep. Errors: see the UAPI header.
+pub(crate) fn bind(args: uapi::evfd_bind) -> Result<u32> {
+    // A deferred wake-up holds a descriptor, and so the cell, for a moment after its close.
+    CellFd::create(args.flags, || Bound::new(&args, || CELL_DEFERRED.flush()))
+}
 
-    /// Wakes the waiters after a post of `n`. Returns `n`.
-    #[cold]
-    #[inline(never)]
-    fn wake_after_post(this: ArcBorrow<'_, Self>, n: u32, mask: Events) -> u32 {
-        if n == 0 {
-            return 0;
-        }
-        let full = this.counter.get() == Counter::FULL;
-        let events = Events::IN | mask | Events::ERR.when(full);
-        if !this.queue.try_wake(events) {
-            DEFERRED.push(this, events.bits());
-        } else {
-            this.wake_one();
-        }
-        // The caller ends with this call and returns its result. If the compiler knew the result to
-        // be `n`, the caller would save `n` on the stack even without waiters.
-        // For "kernel post, no waiter" in tests/bench/bounds.
-        core::hint::black_box(n)
-    }
+/// Runs the deferred wake-ups as long as it lives.
+pub(crate) struct Registrations {
+    _cells: irq_work::Registration<DeferQueue<CellFd>>,
+    _counters: irq_work::Registration<DeferQueue<EventFd>>,
+}
 
-    /// Takes the amount of a read, or 0 if the counter is 0.
-    ///
-    /// Context: any but NMI; the lock of the queue may be held.
-    pub(crate) fn read_now(this: ArcBorrow<'_, Self>) -> u64 {
-        let (taken, before) = this.counter.take(this.amount());
-        // A caller in a wake-up callback is on the queue itself, so an active queue proves nothing.
-        if taken != 0 && (before >= Counter::USER_MAX || this.state.writers_block()) {
-            DEFERRED.push(this, Events::OUT.bits());
-        }
-        taken
-    }
-
-    /// Like [`EventFd::read_now`], and removes `entry` from the queue, with no wake-up in between.
-    ///
-    /// Context: where a `spinlock_t` may be taken.
-    pub(crate) fn remove_and_read(this: ArcBorrow<'_, Self>, entry: ForeignEntry) -> u64 {
-        let taken = this
-            .queue
-            .remove_with(entry, || this.counter.take(this.amount()).0);
-        if taken != 0 && this.queue.is_active() {
-            DEFERRED.push(this, Events::OUT.bits());
-        }
-        taken
-    }
-
-    /// Copies `taken` to `buf` and wakes waiters. Returns the number of bytes.
-    #[inline(always)]
-    fn end_read(&self, taken: u64, buf: &mut impl ReadBuf) -> Result<usize> {
-        if let Err(e) = buf.put(&taken) {
-            self.give_back(taken);
-            return Err(e);
-        }
-        if self.queue.is_active() {
-            self.wake_after_read();
-        }
-        Ok(size_of::<u64>())
-    }
-
-    /// Returns `taken` to the counter. Wakes like a post, because waiters may have seen the counter
-    /// without it.
-    ///
-    /// If writes have used the room meanwhile, the counter gets full, like by a post.
-    #[cold]
-    #[inline(never)]
-    fn give_back(&self, taken: u64) {
-        let (_, new) = self.counter.post(taken);
-        if self.queue.is_active() {
-            self.wake(Events::IN | Events::ERR.when(new == Counter::FULL));
-        }
-    }
-
-    /// Wakes waiters after a read.
-    #[cold]
-    #[inline(never)]
-    fn wake_after_read(&self) {
-        if self.state.room_is_wanted() {
-            self.queue.wake(Events::OUT);
-        }
-        if self.amount() == Take::One {
-            self.pass_turn();
-        }
-    }
-
-    /// Reads where the counter may be 0 or may be changing.
-    #[cold]
-    #[inline(never)]
-    fn read_slowpath(&self, mut buf: impl ReadBuf, blocking: Blocking<'_>) -> Result<usize> {
-        if self.counter.get() == 0 {
-            blocking.allowed()?;
-        }
-        blocking.retry(
-            || match self.counter.take(self.amount()) {
-                (0, _) => Ok(None),
-                (taken, _) => self.end_read(taken, &mut buf).map(Some),
-            },
-            || {
-                self.queue
-                    .wait_until(self.read_mode(), || self.counter.get() != 0)
-            },
-        )
-    }
-
-    /// Writes `n`, which did not fit, as soon as it fits.
-    #[cold]
-    #[inline(never)]
-    fn write_slowpath(&self, n: u64, blocking: Blocking<'_>) -> Result {
-        blocking.retry(
-            || Ok(self.counter.add(n).then_some(())),
-            || self.wait_for_room(n),
-        )
-    }
-
-    /// Waits until `n` fits.
-    fn wait_for_room(&self, n: u64) -> Result {
-        // Full: the writer sees the room that a reader makes, or the reader sees the writer.
-        self.state.0.fetch_add(State::WRITER, Full);
-        let mode = Mode::Shared(Events::OUT);
-        let result = self.queue.wait_until(mode, || self.counter.fits(n));
-        self.state.0.fetch_sub(State::WRITER, Full);
-        result
-    }
-
-    /// Runs deferred wake-ups as long as the result lives. Without it, no descriptor can be made.
+impl Registrations {
+    /// Without the result, no descriptor can be made.
     ///
     /// Context: task, may sleep. Errors: see [`DeferQueue::register`].
-    pub(crate) fn register_deferred() -> Result<irq_work::Registration<DeferQueue<Self>>> {
-        DEFERRED.register()
-    }
-}
-
-#[vtable]
-impl AnonFile for EventFd {
-    type Module = crate::LocalModule;
-    type Private = Arc<Self>;
-
-    const NAME: &'static CStr = c"[eventfd]";
-    const OPS: &'static FileOperations<Self> = &OPS;
-
-    #[inline(always)]
-    fn read(&self, mut buf: impl ReadBuf, blocking: Blocking<'_>) -> Result<usize> {
-        if buf.room() < size_of::<u64>() {
-            return Err(EINVAL);
-        }
-        match self.counter.try_take(self.amount()) {
-            Some(taken) => self.end_read(taken, &mut buf),
-            None => self.read_slowpath(buf, blocking),
-        }
-    }
-
-    #[inline(always)]
-    fn write(&self, data: UserData, blocking: Blocking<'_>) -> Result<usize> {
-        if data.size() != size_of::<u64>() {
-            return Err(EINVAL);
-        }
-        let n: u64 = data.read()?;
-        if n > Counter::USER_MAX {
-            return Err(EINVAL);
-        }
-        if !self.counter.add(n) {
-            self.write_slowpath(n, blocking)?;
-        }
-        if self.queue.is_active() {
-            self.wake(Events::IN);
-        }
-        Ok(size_of::<u64>())
-    }
-
-    fn poll<'a>(&'a self, table: &PollTable<'a>) -> Events {
-        self.state.note_wanted(table.wanted());
-        table.wait_unless_ready(&self.queue, || self.counter.events())
-    }
-
-    fn show_fdinfo(&self, m: &SeqFile) {
-        seq_print!(m, "eventfd-count: {:16x}\n", self.counter.get());
-        if let Ok(id) = self.id.get(IDS) {
-            seq_print!(m, "eventfd-id: {id}\n");
-        }
-        let semaphore = self.state.has(uapi::EVFD_EFD_SEMAPHORE);
-        seq_print!(m, "eventfd-semaphore: {}\n", u32::from(semaphore));
-    }
-
-    fn release(this: Arc<Self>) {
-        if this.queue.is_active() {
-            this.wake(Events::HUP);
-        }
-    }
-}
-
-impl Deferred for EventFd {
-    fn link(&self) -> &Link {
-        &self.link
-    }
-
-    fn run(&self, bits: u32) {
-        self.wake(Events::from_bits(bits));
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self {
+            _cells: CELL_DEFERRED.register()?,
+            _counters: DEFERRED.register()?,
+        })
     }
 }
 
 #[cfg(CONFIG_KUNIT = "y")]
 impl EventFd {
-    /// The wait queue, for tests.
-    pub(crate) fn queue(&self) -> &WaitQueue {
-        &self.queue
+    /// Makes a descriptor without a file, for tests.
+    pub(crate) fn new(count: u64, flags: u32) -> Result<kernel::sync::Arc<Self>> {
+        Self::of_count(Counter::new(count), flags)
     }
+}
 
-    /// The counter's value, for tests.
-    pub(crate) fn count(&self) -> u64 {
-        self.counter.get()
-    }
-
-    /// Waits for all deferred wake-ups, for tests.
-    pub(crate) fn flush_deferred() {
-        DEFERRED.flush();
+#[cfg(CONFIG_KUNIT = "y")]
+impl CellFd {
+    /// Makes a descriptor without a file, for tests.
+    pub(crate) fn new(
+        arena: kernel::sync::Arc<arena::Arena>,
+        cell: u32,
+        count: u32,
+        flags: u32,
+    ) -> Result<kernel::sync::Arc<Self>> {
+        let bound = Bound::of_arena(arena, cell, count, || CELL_DEFERRED.flush())?;
+        Self::of_count(bound, flags)
     }
 }

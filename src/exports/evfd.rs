@@ -6,39 +6,50 @@
 use crate::{
     abstractions::{
         extern_c::{
+            either_data,
             Borrowed,
+            Either,
             Held,
             PtrOrErr, //
         },
         file::{
-            anon_file::{
-                self,
-                fget, //
-            },
+            anon_file::fget,
             events::Events, //
         },
         sync::wait::ForeignEntry, //
     },
-    eventfd::EventFd, //
+    eventfd::{
+        CellFd,
+        EventFd, //
+    }, //
 };
 use core::mem::MaybeUninit;
 use kernel::{
     error::from_result,
     fs::File,
-    prelude::*, //
+    prelude::*,
+    sync::ArcBorrow, //
 };
 
+/// A descriptor with its own counter, or with a cell.
+type Fd<'a> = Either<ArcBorrow<'a, EventFd>, ArcBorrow<'a, CellFd>>;
+
 /// Posts, or fails with `EINVAL` if `n` does not fit into the result.
-fn post(ctx: Borrowed<'_, EventFd>, n: c_uint, mask: Events) -> Result<c_int> {
+#[inline(always)]
+fn post(fd: Fd<'_>, n: c_uint, mask: Events) -> Result<c_int> {
     c_int::try_from(n)?;
-    Ok(EventFd::post(ctx, n, mask) as c_int)
+    let added = match fd {
+        Either::First(fd) => EventFd::post(fd, n, mask),
+        Either::Second(fd) => CellFd::post(fd, n, mask),
+    };
+    Ok(added as c_int)
 }
 
 #[no_mangle]
 extern "C" fn evfd_fget(fd: c_int) -> PtrOrErr<File> {
     fget(fd)
         .and_then(|file| {
-            anon_file::data::<EventFd>(&file)?;
+            either_data::<EventFd, CellFd>(&file)?;
             Ok(file)
         })
         .into()
@@ -46,7 +57,7 @@ extern "C" fn evfd_fget(fd: c_int) -> PtrOrErr<File> {
 
 #[no_mangle]
 extern "C" fn evfd_signal(file: &File, n: c_uint) -> c_int {
-    from_result(|| post(anon_file::shared_data(file)?, n, Events::NONE))
+    from_result(|| post(either_data(file)?, n, Events::NONE))
 }
 
 /// [`evfd_signal`] under the name of the 2007 proposal.
@@ -63,37 +74,48 @@ extern "C" fn eventfd_fget(fd: c_int) -> PtrOrErr<File> {
 }
 
 #[no_mangle]
-extern "C" fn evfd_ctx_fdget(fd: c_int) -> PtrOrErr<Held<EventFd>> {
+extern "C" fn evfd_ctx_fdget(fd: c_int) -> PtrOrErr<Held<EventFd, CellFd>> {
     fget(fd).and_then(|file| Held::from_file(&file)).into()
 }
 
 #[no_mangle]
-extern "C" fn evfd_ctx_fileget(file: &File) -> PtrOrErr<Held<EventFd>> {
+extern "C" fn evfd_ctx_fileget(file: &File) -> PtrOrErr<Held<EventFd, CellFd>> {
     Held::from_file(file).into()
 }
 
 #[no_mangle]
-extern "C" fn evfd_ctx_put(ctx: Held<EventFd>) {
+extern "C" fn evfd_ctx_put(ctx: Held<EventFd, CellFd>) {
     drop(ctx);
 }
 
 #[no_mangle]
-extern "C" fn evfd_ctx_signal(ctx: Borrowed<'_, EventFd>, n: c_uint, mask: c_uint) -> c_int {
-    from_result(|| post(ctx, n, Events::from_bits(mask)))
+extern "C" fn evfd_ctx_signal(
+    ctx: Borrowed<'_, EventFd, CellFd>,
+    n: c_uint,
+    mask: c_uint,
+) -> c_int {
+    from_result(|| post(ctx.get(), n, Events::from_bits(mask)))
 }
 
 #[no_mangle]
-extern "C" fn evfd_ctx_do_read(ctx: Borrowed<'_, EventFd>, cnt: &mut MaybeUninit<u64>) {
-    cnt.write(EventFd::read_now(ctx));
+extern "C" fn evfd_ctx_do_read(ctx: Borrowed<'_, EventFd, CellFd>, cnt: &mut MaybeUninit<u64>) {
+    cnt.write(match ctx.get() {
+        Either::First(fd) => EventFd::read_now(fd),
+        Either::Second(fd) => CellFd::read_now(fd),
+    });
 }
 
 #[no_mangle]
 extern "C" fn evfd_ctx_remove_wait_queue(
-    ctx: Borrowed<'_, EventFd>,
+    ctx: Borrowed<'_, EventFd, CellFd>,
     wait: ForeignEntry,
     cnt: &mut MaybeUninit<u64>,
 ) -> c_int {
-    match *cnt.write(EventFd::remove_and_read(ctx, wait)) {
+    let taken = match ctx.get() {
+        Either::First(fd) => EventFd::remove_and_read(fd, wait),
+        Either::Second(fd) => CellFd::remove_and_read(fd, wait),
+    };
+    match *cnt.write(taken) {
         0 => EAGAIN.to_errno(),
         _ => 0,
     }

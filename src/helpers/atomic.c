@@ -25,6 +25,24 @@ void evfd_helper_and(__u64 *word, __u64 bits)
 	smp_mb__after_atomic();
 }
 
+void evfd_helper_or_u32(__u32 *word, __u32 bits)
+{
+	/* See evfd_helper_or(). */
+	smp_mb__before_atomic();
+	atomic_or(bits, (atomic_t *)word);
+	/* See evfd_helper_or(). */
+	smp_mb__after_atomic();
+}
+
+void evfd_helper_and_u32(__u32 *word, __u32 bits)
+{
+	/* See evfd_helper_or(). */
+	smp_mb__before_atomic();
+	atomic_and(bits, (atomic_t *)word);
+	/* See evfd_helper_or(). */
+	smp_mb__after_atomic();
+}
+
 bool evfd_helper_test_and_set_top(__u64 *word)
 {
 	__u64 top = 1ULL << 63;

@@ -63,6 +63,105 @@ struct evfd_eventfd {
 #define EVFD_IOC_EVENTFD	_IOW(EVFD_IOC_MAGIC, 0x00, struct evfd_eventfd)
 
 /**
+ * struct evfd_cell - the counter of an event descriptor, in an arena
+ * @count: value of the counter: 0 to 2^64-2, or 2^64-1 after a kernel post has
+ *	overflowed it
+ * @wakeup_in: EVFD_WAKEUP_* flags; if not 0, whoever has added to @count must
+ *	call %EVFD_IOC_KICK with EPOLLIN
+ * @wakeup_out: the same after @count was reduced, with EPOLLOUT
+ *
+ * An arena is an array of cells that a program maps. EVFD_IOC_BIND makes an
+ * event descriptor whose counter is in a cell. A program changes @count by a
+ * compare-and-exchange, has a full barrier, and then looks at the flags. It never
+ * writes the flags. <evfd/counter.h> has functions for it.
+ */
+struct evfd_cell {
+	__u64 count;
+	__u32 wakeup_in;
+	__u32 wakeup_out;
+};
+
+/**
+ * DOC: Flags of &struct evfd_cell
+ *
+ * %EVFD_WAKEUP_ONCE: a waiter wants the next change. A kick clears the flag.
+ *
+ * %EVFD_WAKEUP_EACH: a waiter wants every change, for instance an edge-triggered
+ * epoll instance. A kick clears the flag if no waiter is left.
+ */
+#define EVFD_WAKEUP_ONCE	(1 << 0)
+#define EVFD_WAKEUP_EACH	(1 << 1)
+
+/* The highest number of cells in an arena. */
+#define EVFD_ARENA_MAX		65536
+
+/**
+ * DOC: Flags of &struct evfd_arena
+ *
+ * %EVFD_ARENA_CLOEXEC: the descriptor is closed by execve(2).
+ */
+#define EVFD_ARENA_CLOEXEC	O_CLOEXEC
+
+/**
+ * struct evfd_arena - argument of %EVFD_IOC_ARENA
+ * @cells: number of cells, 1 to EVFD_ARENA_MAX
+ * @flags: EVFD_ARENA_CLOEXEC
+ */
+struct evfd_arena {
+	__u32 cells;
+	__u32 flags;
+};
+
+/*
+ * On /dev/evfd: make an arena of cells that are all 0. A program maps it with
+ * MAP_SHARED. Its memory counts for the memory cgroup of the caller. Returns the
+ * new descriptor, or -1 and errno. The errors are those of EVFD_IOC_EVENTFD
+ * except ENOSPC, and:
+ *
+ * EINVAL: cells is 0 or above EVFD_ARENA_MAX
+ * EOPNOTSUPP: the processor's caches would show the kernel and the program
+ *	different memory
+ */
+#define EVFD_IOC_ARENA		_IOW(EVFD_IOC_MAGIC, 0x01, struct evfd_arena)
+
+/**
+ * struct evfd_bind - argument of %EVFD_IOC_BIND
+ * @arena: an arena
+ * @cell: index of a cell
+ * @count: initial value of the counter
+ * @flags: EVFD_EFD_* flags
+ */
+struct evfd_bind {
+	__s32 arena;
+	__u32 cell;
+	__u32 count;
+	__u32 flags;
+};
+
+/*
+ * On /dev/evfd: make an event descriptor whose counter is a cell. The cell is
+ * free for another descriptor after this one was closed and kernel code has
+ * dropped its references. Descriptor and arena may be closed in any order. Returns
+ * the new descriptor, or -1 and errno. The errors are those of EVFD_IOC_EVENTFD
+ * except ENOSPC, and:
+ *
+ * EBADF: arena is not an open descriptor
+ * EBUSY: the cell has a descriptor
+ * EINVAL: arena is not an arena, or has no such cell
+ */
+#define EVFD_IOC_BIND		_IOW(EVFD_IOC_MAGIC, 0x02, struct evfd_bind)
+
+/*
+ * On an event descriptor made by EVFD_IOC_BIND: wake the waiters for EPOLLIN, or
+ * for EPOLLOUT, or for both. The argument is that set of events, not a pointer.
+ * A kick that nobody needs is harmless. Returns 0, or -1 and errno:
+ *
+ * EINVAL: no event, or another event
+ * ENOTTY: the descriptor was not made by EVFD_IOC_BIND
+ */
+#define EVFD_IOC_KICK		_IO(EVFD_IOC_MAGIC, 0x03)
+
+/**
  * struct evfd_timespec - an absolute or a relative time
  * @tv_sec: seconds, not negative
  * @tv_nsec: nanoseconds, 0 to 999,999,999

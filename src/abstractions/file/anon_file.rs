@@ -236,8 +236,11 @@ pub trait AnonFile: Sized + Send + Sync + 'static {
     }
 
     /// Puts the poller on the file's wait queues, and returns the events that the file is ready
-    /// for.
-    fn poll<'a>(&'a self, table: &PollTable<'a>) -> Events;
+    /// for. A file without this cannot be added to an epoll instance, and is always ready for
+    /// poll(2).
+    fn poll<'a>(&'a self, _table: &PollTable<'a>) -> Events {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
 
     /// Prints to `/proc/PID/fdinfo/FD`.
     fn show_fdinfo(&self, m: &SeqFile);
@@ -289,7 +292,7 @@ impl<T: AnonFile> FileOperations<T> {
                 } else {
                     None
                 },
-                poll: Some(Self::poll),
+                poll: if T::HAS_POLL { Some(Self::poll) } else { None },
                 unlocked_ioctl: if T::HAS_IOCTL {
                     Some(Self::ioctl)
                 } else {

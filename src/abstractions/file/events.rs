@@ -37,6 +37,15 @@ impl Events {
     /// In the key of a poll: the poller needs a wake-up for each event (`EPOLLET`).
     pub const EDGES: Events = Events(helpers::EPOLLET);
 
+    /// In the key of a poll: the poller takes one event only (`EPOLLONESHOT`).
+    pub const ONESHOT: Events = Events(helpers::EPOLLONESHOT);
+    /// In the key of a poll: a wake-up stops at this poller (`EPOLLEXCLUSIVE`).
+    pub const EXCLUSIVE: Events = Events(helpers::EPOLLEXCLUSIVE);
+    /// In the key of a poll: set by [`Poller`], which does not poll again after a wake-up.
+    ///
+    /// [`Poller`]: crate::abstractions::file::poller::Poller
+    pub const NVAL: Events = Events(helpers::EPOLLNVAL);
+
     /// The owner of a wait queue frees it.
     pub(in crate::abstractions) const POLLFREE: Events = Events(helpers::POLLFREE);
 

@@ -103,7 +103,7 @@ impl<'a> PollTable<'a> {
     ///
     /// `poll()` and `select()` return if there is an event of their key. Other pollers may wait.
     #[inline(always)]
-    fn ends_with(&self, events: Events) -> bool {
+    pub fn ends_with(&self, events: Events) -> bool {
         // SAFETY: The table is null or valid by the type invariants.
         let Some(table) = (unsafe { self.table.as_ref() }) else {
             return true;

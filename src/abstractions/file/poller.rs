@@ -251,7 +251,7 @@ impl<W: Woken> Poller<W> {
         let mut joining = Joining {
             table: bindings::poll_table {
                 _qproc: Some(Self::join_queue),
-                _key: wanted.bits(),
+                _key: (wanted | Events::NVAL).bits(),
             },
             poller: self,
             func: match calls {
@@ -474,7 +474,7 @@ impl<W: Woken> Poller<W> {
     fn look_at(file: &File, wanted: Events) -> Events {
         let mut table = bindings::poll_table {
             _qproc: None,
-            _key: wanted.bits(),
+            _key: (wanted | Events::NVAL).bits(),
         };
         // SAFETY: The file is valid, and a table without a function adds nothing to a queue.
         let events = unsafe { helpers::evfd_helper_poll(file.as_ptr(), &mut table) };

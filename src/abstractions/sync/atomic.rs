@@ -118,6 +118,31 @@ pub fn and_full(atomic: &Atomic<u64>, bits: u64) {
     unsafe { helpers::evfd_helper_and(atomic.as_ptr(), bits) }
 }
 
+/// Like [`or_full`], for a word of 32 bits.
+pub fn or_full_u32(atomic: &Atomic<u32>, bits: u32) {
+    #[cfg(target_arch = "x86_64")]
+    if INLINE {
+        // SAFETY: See `or_full()`.
+        unsafe {
+            core::arch::asm!(
+                "lock or dword ptr [{atomic}], {bits:e}",
+                atomic = in(reg) atomic.as_ptr(),
+                bits = in(reg) bits,
+                options(nostack),
+            )
+        };
+        return;
+    }
+    // SAFETY: The pointer is valid and aligned, and any value is a valid `u32`.
+    unsafe { helpers::evfd_helper_or_u32(atomic.as_ptr(), bits) }
+}
+
+/// Clears all but `bits`, like [`or_full`].
+pub fn and_full_u32(atomic: &Atomic<u32>, bits: u32) {
+    // SAFETY: The pointer is valid and aligned, and any value is a valid `u32`.
+    unsafe { helpers::evfd_helper_and_u32(atomic.as_ptr(), bits) }
+}
+
 /// Sets bit 63, like [`or_full`]. Returns whether it was set before.
 #[inline(always)]
 pub fn test_and_set_top(atomic: &Atomic<u64>) -> bool {

@@ -20,7 +20,7 @@ mod suite {
             }, //
         },
         eventfd::{
-            counter::Counter,
+            count::USER_MAX,
             EventFd, //
         },
         tests::seen::Seen,
@@ -109,7 +109,7 @@ mod suite {
 
     #[test]
     fn overflow_is_reported() -> Result {
-        let fd = EventFd::new(Counter::USER_MAX - 1, 0)?;
+        let fd = EventFd::new(USER_MAX - 1, 0)?;
         let seen = Seen::new();
         let note = |events| seen.note(events);
         let watch = Watch::new(fd.queue(), false, &note)?;
