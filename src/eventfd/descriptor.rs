@@ -477,7 +477,7 @@ impl<K: Kind> AnonFile for Descriptor<K> {
             return table.wait_unless_ready(&self.queue, || self.count.events());
         }
         let now = self.count.events();
-        if table.ends_with(now) {
+        if table.is_answered_by(now) {
             return now;
         }
         table.wait(&self.queue);

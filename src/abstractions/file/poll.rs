@@ -99,17 +99,26 @@ impl<'a> PollTable<'a> {
         events()
     }
 
-    /// Whether the poller will not wait because of `events`.
-    ///
-    /// `poll()` and `select()` return if there is an event of their key. Other pollers may wait.
+    /// Whether the poller will not wait, or not because of `events`.
     #[inline(always)]
-    pub fn ends_with(&self, events: Events) -> bool {
+    fn ends_with(&self, events: Events) -> bool {
+        // SAFETY: The table is null or valid by the type invariants.
+        match unsafe { self.table.as_ref() } {
+            Some(table) => table._qproc.is_none() || self.is_answered_by(events),
+            None => true,
+        }
+    }
+
+    /// Whether the poller is `poll()` or `select()`, which return because of `events` and do not
+    /// wait. Other pollers may wait although there are events.
+    #[inline(always)]
+    pub fn is_answered_by(&self, events: Events) -> bool {
         // SAFETY: The table is null or valid by the type invariants.
         let Some(table) = (unsafe { self.table.as_ref() }) else {
-            return true;
+            return false;
         };
         let Some(proc) = table._qproc else {
-            return true;
+            return false;
         };
         // SAFETY: Only `init()` writes the variable, and has done so.
         let select = unsafe { helpers::evfd_helper_select_proc };
