@@ -182,6 +182,18 @@ man_programs() {
 		done' sh "$out"
 }
 
+# Each header for programs, by itself: as C and C++, for 64 and 32 bits.
+program_headers() {
+	in_root sh -ec 'cd lib/c/include; for header in evfd/*.h; do
+		for bits in 64 32; do
+			set -- -m$bits -O2 -Wall -Wextra -pedantic -Werror -fsyntax-only -I. \
+				-idirafter ../../../include/uapi -include "$header"
+			gcc -std=gnu11 "$@" -x c /dev/null
+			clang++-19 -std=c++17 "$@" -x c++ /dev/null
+		done
+	done'
+}
+
 # The modules of section 9, against the build of warnings_of_build().
 man_modules() {
 	local out=$TOP/build/man/modules
@@ -218,6 +230,7 @@ tap_check "mandoc has no complaint about the manual pages" man_lint
 tap_check "the manual pages name everything" none man_missing
 tap_check "the programs in the manual pages compile" man_programs
 tap_check "so do the modules" man_modules
+tap_check "the headers for programs compile as C and as C++" program_headers
 mapfile -t scripts < <(shell_scripts)
 tap_check "the tests that the design names are there" none tests_missing
 tap_check "shellcheck has no complaint" in_root shellcheck "${scripts[@]}"

@@ -9,7 +9,7 @@
  *
  * The functions here never block. To wait, use the descriptor.
  *
- * Every function here is inline, so a program links to no library.
+ * All functions are in this header, so a program links to no library.
  */
 #ifndef EVFD_COUNTER_H
 #define EVFD_COUNTER_H
@@ -55,8 +55,10 @@ struct evfd_counter {
  */
 static inline int evfd_arena_open(int dev, __u32 cells)
 {
-	struct evfd_arena args = { .cells = cells, .flags = EVFD_ARENA_CLOEXEC };
+	struct evfd_arena args;
 
+	args.cells = cells;
+	args.flags = EVFD_ARENA_CLOEXEC;
 	return ioctl(dev, EVFD_IOC_ARENA, &args);
 }
 
@@ -91,14 +93,14 @@ static inline int evfd_counter_open(struct evfd_counter *c, int dev, int arena,
 				    struct evfd_cell *cells, __u32 cell, __u32 count,
 				    __u32 flags)
 {
-	struct evfd_bind args = {
-		.arena = arena,
-		.cell = cell,
-		.count = count,
-		.flags = flags,
-	};
-	int fd = ioctl(dev, EVFD_IOC_BIND, &args);
+	struct evfd_bind args;
+	int fd;
 
+	args.arena = arena;
+	args.cell = cell;
+	args.count = count;
+	args.flags = flags;
+	fd = ioctl(dev, EVFD_IOC_BIND, &args);
 	if (fd < 0)
 		return -1;
 	c->cell = cells + cell;
@@ -113,8 +115,12 @@ static inline evfd_u64 *evfd_count_(const struct evfd_counter *c)
 	return (evfd_u64 *)__builtin_assume_aligned(&c->cell->count, 8);
 }
 
-/* The count has changed already, and stays so if the kick fails. */
-static inline void evfd_kick_(const struct evfd_counter *c, unsigned long events)
+/*
+ * The count has changed already, and stays so if the kick fails. Out of line, so that callers
+ * save no registers for it.
+ */
+static __attribute__((cold, noinline, unused)) void evfd_kick_(const struct evfd_counter *c,
+							       unsigned long events)
 {
 	int err = errno;
 
