@@ -11,6 +11,7 @@
 
 #include <math.h>
 
+#include <evfd/counter.h>
 #include <evfd/kevent.h>
 
 #define CACHES		512
@@ -112,6 +113,20 @@ static void tell_memory(const char *kind, int (*new)(enum variant variant),
 	sleep(1);
 }
 
+/* The cell itself, in the arena, does not count. */
+static int arena;
+
+static int new_bound(enum variant variant)
+{
+	static struct evfd_bind arg;
+
+	if (variant == NATIVE)
+		return new_plain_eventfd(variant);
+	arg.arena = arena;
+	arg.cell++;
+	return syscall(SYS_ioctl, evfd_device, EVFD_IOC_BIND, &arg);
+}
+
 static int new_watched_timer(enum variant variant)
 {
 	int fd = new_plain_timer(variant);
@@ -189,9 +204,12 @@ int main(void)
 	open_devices();
 	allow_descriptors(FIRST + COUNT);
 	allow_watches(FIRST + COUNT);
+	arena = evfd_arena_open(evfd_device, EVFD_ARENA_MAX);
+	must(arena >= 0);
 	wait_for_boot();
 	for (enum variant variant = NATIVE; variant <= EVFD; variant++) {
 		tell_memory("eventfd", new_plain_eventfd, variant);
+		tell_memory("eventfd of a cell", new_bound, variant);
 		tell_memory("timerfd", new_plain_timer, variant);
 		tell_memory("signalfd", new_plain_signalfd, variant);
 	}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Posts from kernel code, timed by evfd_bench.ko. */
+#include "cell.h"
 #include "descriptors.h"
 #include "speed.h"
 
@@ -102,9 +103,22 @@ static double post_apart(int device, int fd, const struct way *way)
 	return median(values, APART);
 }
 
+static int new_evfd(void)
+{
+	return new_eventfd(EVFD, 0);
+}
+
+static int new_evfd_cell(void)
+{
+	return new_cell(0);
+}
+
+/* The descriptors of evfd that are posted to. */
+static int (*new_evfd_target)(void);
+
 static int new_target(const struct way *way)
 {
-	int fd = new_eventfd(way->way < BENCH_POSTS_FILE ? NATIVE : EVFD, 0);
+	int fd = way->way < BENCH_POSTS_FILE ? new_eventfd(NATIVE, 0) : new_evfd_target();
 
 	must(fd >= 0);
 	return fd;
@@ -123,13 +137,12 @@ static void tell_post(const char *operation, const struct way *way, double value
 	}
 }
 
-static void tell_no_waiter(int device)
+static void tell_no_waiter(int device, const char *operation)
 {
 	for (const struct way *way = ways; way < ways + ARRAY_SIZE(ways); way++) {
 		int fd = new_target(way);
 
-		tell_post("kernel post, no waiter", way,
-			  post_in_a_row(device, fd, way));
+		tell_post(operation, way, post_in_a_row(device, fd, way));
 		close(fd);
 	}
 }
@@ -155,8 +168,12 @@ void measure_posts(void)
 	int device = open("/dev/" BENCH_POSTS_DEVICE_NAME, O_RDWR | O_CLOEXEC);
 
 	must(device >= 0);
-	tell_no_waiter(device);
+	new_evfd_target = new_evfd;
+	tell_no_waiter(device, "kernel post, no waiter");
 	tell_waiter(device, "kernel post, one blocked reader", false);
 	tell_waiter(device, "kernel post, one epoll waiter", true);
+	new_evfd_target = new_evfd_cell;
+	tell_no_waiter(device, "kernel post to a cell, no waiter");
+	tell_waiter(device, "kernel post to a cell, one epoll waiter", true);
 	close(device);
 }

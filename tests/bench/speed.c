@@ -12,6 +12,7 @@ int main(void)
 	allow_descriptors(2 * MANY);
 	wait_for_boot();
 	measure_eventfd();
+	measure_cell();
 	measure_epoll();
 	measure_ping_pong();
 	measure_posts();

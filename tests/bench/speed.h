@@ -4,6 +4,7 @@
 #define EVFD_BENCH_SPEED_H
 
 void measure_eventfd(void);
+void measure_cell(void);
 void measure_epoll(void);
 void measure_ping_pong(void);
 void measure_timerfd(void);
