@@ -84,6 +84,9 @@ run eventloop
 section "The same loop on /dev/kevent and on epoll: calls to learn of 100,000 events"
 run loops
 
+section "A million work items from one thread to another: calls of an eventfd and of a cell"
+run ring
+
 section "One loop on /dev/kevent with a source of every type, a kernel module among them"
 insmod "$share/kevent_pressure.ko"
 run sources

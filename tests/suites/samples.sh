@@ -36,6 +36,13 @@ done
 # 10,000 events for each call to wait.
 tap_check "demo's loop on kevent hardly ever waits" \
 	grep -qE '^kevent: [0-9]+ calls: [0-9] to wait, ' "$log"
+tap_check "demo's ring passes all items with either counter" \
+	[ "$(grep -cE '^(eventfd|cell): 1000000 items, [0-9]+ system calls$' "$log")" = 2 ]
+# Of the eventfd, each item takes a call.
+tap_check "a cell takes at most a tenth of an eventfd's calls" awk \
+	'/ items, [0-9]+ system calls$/ { calls[$1] = $4 }
+	END { exit !(calls["eventfd:"] >= 1000000 && calls["cell:"] <= calls["eventfd:"] / 10) }' \
+	"$log"
 for line in 'KEVENT_TIMER: a tick' 'KEVENT_POSIX_TIMER: an expiration' \
 	'KEVENT_POLL: a pseudoterminal has input' 'KEVENT_SOCKET: a message' \
 	'KEVENT_PIPE: data' 'KEVENT_INODE: a new entry of a directory' \
