@@ -40,6 +40,7 @@ list() {
 installed() {
 	sed "s|^|$1/|" <<-'END'
 		bin/evfd-run
+		include/evfd/counter.h
 		include/evfd/kevent.h
 		include/linux/evfd.h
 		include/linux/kevent.h

@@ -54,7 +54,9 @@ put_system() {
 	for header in evfd.h kevent.h; do
 		put 644 "$TOP/include/uapi/linux/$header" "$prefix/include/linux/$header"
 	done
-	put 644 "$TOP/lib/c/include/evfd/kevent.h" "$prefix/include/evfd/kevent.h"
+	for header in counter.h kevent.h; do
+		put 644 "$TOP/lib/c/include/evfd/$header" "$prefix/include/evfd/$header"
+	done
 	put 644 "$files/70-evfd.rules" "$prefix/lib/udev/rules.d/70-evfd.rules"
 	put 644 "$files/evfd.conf" "$prefix/lib/modules-load.d/evfd.conf"
 }
