@@ -17,8 +17,8 @@ use crate::{
         },
         mm::shared::{
             Shared,
-            SharedItem,
-            SharedPage, //
+            SharedPage,
+            SharedRef, //
         },
         sync::atomic::{
             and_full,
@@ -28,6 +28,7 @@ use crate::{
     uapi, //
 };
 use kernel::{
+    page::PAGE_SIZE,
     prelude::*,
     seq_file::SeqFile,
     seq_print,
@@ -42,11 +43,18 @@ use kernel::{
 
 static OPS: FileOperations<Arena> = FileOperations::build();
 
+const CELLS_PER_PAGE: usize = PAGE_SIZE / size_of::<Cell>();
+
 /// Cells, and which of them have a descriptor.
+///
+/// Its memory is single pages, and vectors of `kmalloc()`. The last reference may be dropped in an
+/// interrupt or with a spinlock held, where `vfree()` must not be called: in an interrupt it would
+/// also write to the pages, which a program may have pinned.
 pub(crate) struct Arena {
-    cells: Arc<Shared<Cell>>,
+    pages: KVec<Shared<Cell>>,
+    len: usize,
     /// A bit for each cell.
-    bound: KVVec<Atomic<u64>>,
+    bound: KVec<Atomic<u64>>,
 }
 
 impl Arena {
@@ -72,12 +80,25 @@ impl Arena {
         }
         let len = cells as usize;
         let words = len.div_ceil(u64::BITS as usize);
-        let mut bound = KVVec::with_capacity(words, GFP_KERNEL_ACCOUNT)?;
+        let mut bound = KVec::with_capacity(words, GFP_KERNEL_ACCOUNT)?;
         for _ in 0..words {
-            bound.push(Atomic::new(0), GFP_KERNEL_ACCOUNT)?;
+            bound.push_within_capacity(Atomic::new(0))?;
         }
-        let cells = Arc::new(Shared::new(len)?, GFP_KERNEL_ACCOUNT)?;
-        Ok(Arc::new(Self { cells, bound }, GFP_KERNEL_ACCOUNT)?)
+        let nr_pages = len.div_ceil(CELLS_PER_PAGE);
+        let mut pages = KVec::with_capacity(nr_pages, GFP_KERNEL_ACCOUNT)?;
+        for _ in 0..nr_pages {
+            pages.push_within_capacity(Shared::new(CELLS_PER_PAGE)?)?;
+        }
+        Ok(Arc::new(Self { pages, len, bound }, GFP_KERNEL_ACCOUNT)?)
+    }
+
+    /// A cell, or `None` behind the end.
+    fn cell(&self, index: usize) -> Option<SharedRef<Cell>> {
+        if index >= self.len {
+            return None;
+        }
+        let page = self.pages.get(index / CELLS_PER_PAGE)?;
+        page.get_ref(index % CELLS_PER_PAGE)
     }
 
     /// The word of [`Arena::bound`] and the bit in it that belong to a cell.
@@ -118,11 +139,11 @@ impl AnonFile for Arena {
     const OPS: &'static FileOperations<Self> = &OPS;
 
     fn map_size(&self) -> usize {
-        self.cells.size()
+        self.len * size_of::<Cell>()
     }
 
     fn page(&self, offset: usize) -> Option<SharedPage<'_>> {
-        self.cells.page(offset)
+        self.pages.get(offset / PAGE_SIZE)?.page(0)
     }
 
     fn show_fdinfo(&self, m: &SeqFile) {
@@ -131,7 +152,7 @@ impl AnonFile for Arena {
             .iter()
             .map(|word| read_once(word).count_ones())
             .sum();
-        seq_print!(m, "evfd-cells: {} bound: {bound}\n", self.cells.len());
+        seq_print!(m, "evfd-cells: {} bound: {bound}\n", self.len);
     }
 
     fn release(_this: Arc<Self>) {}
@@ -139,7 +160,8 @@ impl AnonFile for Arena {
 
 /// A cell that belongs to a descriptor. It keeps the memory of its arena.
 pub(crate) struct Bound {
-    cell: SharedItem<Cell>,
+    cell: SharedRef<Cell>,
+    index: usize,
     arena: Arc<Arena>,
 }
 
@@ -162,7 +184,7 @@ impl Bound {
         wait: impl FnOnce(),
     ) -> Result<Self> {
         let index = cell as usize;
-        let cell = SharedItem::new(arena.cells.clone(), index).ok_or(EINVAL)?;
+        let cell = arena.cell(index).ok_or(EINVAL)?;
         if !arena.claim(index) {
             wait();
             if !arena.claim(index) {
@@ -170,7 +192,7 @@ impl Bound {
             }
         }
         cell.begin(count.into());
-        Ok(Self { cell, arena })
+        Ok(Self { cell, index, arena })
     }
 
     /// The cell.
@@ -180,7 +202,7 @@ impl Bound {
 
     /// The index of the cell in its arena.
     pub(crate) fn index(&self) -> usize {
-        self.cell.index()
+        self.index
     }
 }
 

@@ -268,4 +268,24 @@ TEST_F(held, mask_of_a_post_reaches_the_waiters)
 	EXPECT_EQ(EPOLLIN | EPOLLPRI, state.events);
 }
 
+/* The module releases a context under a lock, so its end must not sleep. */
+TEST(the_last_reference_on_an_arena)
+{
+	struct evfd_arena arena = { .cells = EVFD_ARENA_MAX };
+	struct evfd_bind bind = { .cell = EVFD_ARENA_MAX - 1 };
+	int dev = post_device(), fd;
+
+	ASSERT_LE(0, dev);
+	bind.arena = evfd_device_ioctl(EVFD_IOC_ARENA, &arena);
+	ASSERT_LE(0, bind.arena);
+	fd = evfd_device_ioctl(EVFD_IOC_BIND, &bind);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, ioctl(dev, POST_TEST_HOLD, &fd));
+	close(fd);
+	close(bind.arena);
+	EXPECT_EQ(1, held_post(dev, 1, 0));
+	EXPECT_EQ(0, ioctl(dev, POST_TEST_RELEASE));
+	close(dev);
+}
+
 TEST_HARNESS_MAIN

@@ -6,6 +6,7 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/slab.h>
+#include <linux/spinlock.h>
 #include <linux/uaccess.h>
 
 #include "post_module.h"
@@ -95,10 +96,16 @@ static int hold_file(struct post_device *device, int fd)
 	return 0;
 }
 
+/* The lock has no other purpose than to be held: a context may be released under it. */
+static DEFINE_SPINLOCK(release_lock);
+
 static void release_held(struct post_device *device)
 {
-	if (device->ctx)
+	if (device->ctx) {
+		spin_lock(&release_lock);
 		evfd_ctx_put(device->ctx);
+		spin_unlock(&release_lock);
+	}
 	if (device->file)
 		fput(device->file);
 	device->ctx = NULL;

@@ -17,10 +17,7 @@ use core::{
 use kernel::{
     page::PAGE_SIZE,
     prelude::*,
-    sync::{
-        atomic::Atomic,
-        Arc, //
-    }, //
+    sync::atomic::Atomic, //
 };
 
 /// A type that may lie in shared memory.
@@ -173,49 +170,6 @@ impl<T: SharedWords> Drop for SharedRef<T> {
     fn drop(&mut self) {
         // SAFETY: By the type invariant this has a reference on the page.
         unsafe { helpers::evfd_helper_put_shared(self.0.as_ptr().cast()) };
-    }
-}
-
-/// A value in a [`Shared`], with a reference on the [`Arc`] that holds the memory.
-///
-/// # Invariants
-///
-/// The value is in `memory`.
-pub struct SharedItem<T: SharedWords> {
-    value: NonNull<T>,
-    memory: Arc<Shared<T>>,
-}
-
-// SAFETY: A `T` is atomic words, and any task may drop the reference.
-unsafe impl<T: SharedWords> Send for SharedItem<T> {}
-// SAFETY: See above.
-unsafe impl<T: SharedWords> Sync for SharedItem<T> {}
-
-impl<T: SharedWords> SharedItem<T> {
-    /// Value `index` of `memory`, or `None` behind the end.
-    pub fn new(memory: Arc<Shared<T>>, index: usize) -> Option<Self> {
-        // INVARIANT: It is a value of `memory`.
-        Some(Self {
-            value: NonNull::from(memory.get(index)?),
-            memory,
-        })
-    }
-
-    /// The index of the value.
-    pub fn index(&self) -> usize {
-        let start = self.memory.memory.as_ptr().addr();
-        (self.value.as_ptr().addr() - start) / size_of::<T>()
-    }
-}
-
-impl<T: SharedWords> Deref for SharedItem<T> {
-    type Target = T;
-
-    #[inline(always)]
-    fn deref(&self) -> &T {
-        // SAFETY: By the type invariant it is in memory that `memory` keeps. Any bytes are valid
-        // atomic words.
-        unsafe { self.value.as_ref() }
     }
 }
 
