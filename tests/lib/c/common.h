@@ -6,7 +6,7 @@
 #ifndef EVFD_TESTS_COMMON_H
 #define EVFD_TESTS_COMMON_H
 
-#include "descriptor.h"
+#include "cell.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -35,23 +35,6 @@
 static inline bool kernel_checks_itself(void)
 {
 	return !access("/sys/kernel/debug/debug_objects", F_OK);
-}
-
-/* Adds to the counter: 8, or -1 and errno. */
-static inline int efd_add(int fd, uint64_t value)
-{
-	return write(fd, &value, sizeof(value));
-}
-
-/* Takes from the counter: the value, or -errno, which no test uses as a value. */
-static inline int64_t efd_take(int fd)
-{
-	uint64_t value;
-	ssize_t n = read(fd, &value, sizeof(value));
-
-	if (n != sizeof(value))
-		return n < 0 ? -errno : -EIO;
-	return value;
 }
 
 /* The events that poll() reports now, or -errno. */

@@ -48,7 +48,7 @@ struct crowd {
 static inline uint64_t crowd_read_up_to(struct crowd *crowd, int n)
 {
 	char seen[8 * sizeof(union thing)];
-	ssize_t size = crowd->kind->size, left = read(crowd->fd, seen, n * size);
+	ssize_t size = crowd->kind->size, left = efd_read(crowd->fd, seen, n * size);
 	uint64_t sum = 0;
 
 	if (left <= 0 || left % size) {

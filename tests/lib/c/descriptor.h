@@ -4,7 +4,8 @@
  * under test.
  *
  * EVFD_IMPL in the environment is "native", "evfd", or "preload": native's
- * calls, which libevfd-preload.so turns into evfd's.
+ * calls, which libevfd-preload.so turns into evfd's. "cell" and "memory" are "evfd" with
+ * other event descriptors: see cell.h.
  */
 #ifndef EVFD_TESTS_DESCRIPTOR_H
 #define EVFD_TESTS_DESCRIPTOR_H
@@ -145,33 +146,34 @@ static inline int evfd_eventfs_new(int signal, unsigned int flags)
 
 static inline bool impl_is(const char *name)
 {
+	static const char *const impls[] = { "native", "evfd", "preload", "cell", "memory" };
 	const char *impl = getenv("EVFD_IMPL");
 
-	if (impl && (!strcmp(impl, "native") || !strcmp(impl, "evfd") ||
-		     !strcmp(impl, "preload")))
-		return !strcmp(impl, name);
-	fprintf(stderr, "set EVFD_IMPL to \"native\", \"evfd\" or \"preload\"\n");
+	for (size_t i = 0; impl && i < sizeof(impls) / sizeof(*impls); i++) {
+		if (!strcmp(impl, impls[i]))
+			return !strcmp(impl, name);
+	}
+	fprintf(stderr,
+		"set EVFD_IMPL to \"native\", \"evfd\", \"preload\", \"cell\" or \"memory\"\n");
 	exit(2);
+}
+
+/* Whether event descriptors have cells. */
+static inline bool impl_is_cell(void)
+{
+	return impl_is("cell") || impl_is("memory");
 }
 
 /* Whether descriptors are made and set by evfd's ioctls. */
 static inline bool impl_is_evfd(void)
 {
-	return impl_is("evfd");
+	return impl_is("evfd") || impl_is_cell();
 }
 
 /* Whether descriptors are evfd's, by ioctls or by libevfd-preload.so. */
 static inline bool impl_is_no_native(void)
 {
 	return !impl_is("native");
-}
-
-/* eventfd2() */
-static inline int efd_new(unsigned int count, int flags)
-{
-	if (impl_is_evfd())
-		return evfd_new(count, flags);
-	return native_make_eventfd(count, flags);
 }
 
 /* timerfd_create() */

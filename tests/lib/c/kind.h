@@ -81,12 +81,12 @@ static inline int kind_make_semaphore(int flags)
 
 static inline int kind_make_wake_one(int flags)
 {
-	return evfd_new(0, flags | EVFD_EFD_WAKE_ONE);
+	return efd_new(0, flags | EVFD_EFD_WAKE_ONE);
 }
 
 static inline int kind_make_semaphore_wake_one(int flags)
 {
-	return evfd_new(0, flags | EFD_SEMAPHORE | EVFD_EFD_WAKE_ONE);
+	return efd_new(0, flags | EFD_SEMAPHORE | EVFD_EFD_WAKE_ONE);
 }
 
 static inline int kind_native_eventfd(void)

@@ -185,7 +185,7 @@ FIXTURE_TEARDOWN(against)
 
 static int make_wake_one(unsigned int i)
 {
-	return evfd_new(1, EFD_NONBLOCK | EVFD_EFD_WAKE_ONE | (i % 2 ? EFD_SEMAPHORE : 0));
+	return efd_new(1, EFD_NONBLOCK | EVFD_EFD_WAKE_ONE | (i % 2 ? EFD_SEMAPHORE : 0));
 }
 
 static const struct use use_wake_one = {

@@ -87,6 +87,8 @@ TEST(no_descriptor_left)
 
 	ASSERT_GE(lowest, 0);
 	close(lowest);
+	/* The first call makes the arena too, if counters have cells. */
+	close(efd_new(0, 0));
 	/* Leave a descriptor for evfd's device, but no more. */
 	limit.rlim_cur = lowest + (impl_is_evfd() ? 1 : 0);
 	limit.rlim_max = limit.rlim_cur + 8;

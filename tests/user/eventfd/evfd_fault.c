@@ -60,7 +60,7 @@ FIXTURE_VARIANT_ADD(fault, wake_one)
 FIXTURE_SETUP(fault)
 {
 	self->buf = bad_buffer(variant->buffer, 8);
-	self->fd = evfd_new(0, variant->flags | EFD_NONBLOCK);
+	self->fd = efd_new(0, variant->flags | EFD_NONBLOCK);
 	ASSERT_GE(self->fd, 0);
 }
 
@@ -74,7 +74,7 @@ static const uint64_t counts[] = { 1, 2, 0xabcdef0123456789, EFD_COUNT_MAX };
 TEST_F(fault, any_count)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
-		int fd = evfd_new(0, variant->flags | EFD_NONBLOCK);
+		int fd = efd_new(0, variant->flags | EFD_NONBLOCK);
 
 		ASSERT_EQ(8, efd_add(fd, counts[i]));
 		for (int j = 0; j < 3; j++) {
@@ -116,7 +116,7 @@ TEST(a_count_that_comes_back_wakes)
 	};
 
 	for (size_t i = 0; i < 2 * ARRAY_SIZE(flags); i++) {
-		int fd = evfd_new(1, flags[i / 2]);
+		int fd = efd_new(1, flags[i / 2]);
 		struct call bad = { .make = call_read, .fd = fd };
 		struct call waiter = { .make = call_read, .fd = fd };
 		struct missing missing;

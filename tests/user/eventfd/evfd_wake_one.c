@@ -56,7 +56,7 @@ FIXTURE_VARIANT_ADD(wake_one, semaphore)
 
 FIXTURE_SETUP(wake_one)
 {
-	self->fd = evfd_new(0, variant->flags);
+	self->fd = efd_new(0, variant->flags);
 	ASSERT_GE(self->fd, 0);
 	ASSERT_EQ(0, catch_signal(SIGUSR1, 0));
 }
@@ -269,7 +269,7 @@ static bool add(struct crowd *crowd, uint64_t value)
 TEST(writers_that_block)
 {
 	struct crowd crowd = {
-		.kind = &kind_wake_one, .fd = evfd_new(0, EVFD_EFD_WAKE_ONE),
+		.kind = &kind_wake_one, .fd = efd_new(0, EVFD_EFD_WAKE_ONE),
 		.posters = 3, .readers = 3, .value = UINT64_C(1) << 62, .post = add,
 	};
 

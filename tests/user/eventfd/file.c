@@ -4,9 +4,13 @@
  */
 #include "common.h"
 
-/* Reads fdinfo, except for the line with the ID, which goes to id. */
+/*
+ * Reads fdinfo, except for the line with the ID, which goes to id. A named difference: a counter
+ * with a cell has one more line.
+ */
 static void read_fdinfo(int fd, char *text, size_t size, int *id)
 {
+	unsigned int cell;
 	char line[128];
 	FILE *file;
 
@@ -15,7 +19,8 @@ static void read_fdinfo(int fd, char *text, size_t size, int *id)
 	snprintf(line, sizeof(line), "/proc/self/fdinfo/%d", fd);
 	file = fopen(line, "re");
 	while (file && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "eventfd-id: %d\n", id) != 1)
+		if (sscanf(line, "eventfd-id: %d\n", id) != 1 &&
+		    !(impl_is_cell() && sscanf(line, "evfd-cell: %u\n", &cell) == 1))
 			strncat(text, line, size - strlen(text) - 1);
 	}
 	if (file)
