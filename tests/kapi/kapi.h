@@ -11,6 +11,8 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
+#include <evfd/counter.h>
+
 #include "harness.h"
 #include "../kmod/post_test.h"
 
@@ -19,6 +21,51 @@
 static inline int post_device(void)
 {
 	return open("/dev/" POST_TEST_DEVICE_NAME, O_RDWR | O_CLOEXEC);
+}
+
+/* A cell in the second page of an arena, after cells that nothing uses. */
+#define COUNTER_CELL	300
+
+static inline bool counter_is(const char *impl)
+{
+	const char *chosen = getenv("EVFD_IMPL");
+
+	return !strcmp(chosen ? chosen : "evfd", impl);
+}
+
+/*
+ * Makes an event descriptor of the implementation in EVFD_IMPL: "evfd", or "cell" or "memory"
+ * for a descriptor with its counter in an arena. With "memory", the program also changes the
+ * counter there, so only then @c has a cell. Returns the descriptor, or -1.
+ */
+static inline int new_counter_in(struct evfd_counter *c, unsigned int count, int flags)
+{
+	struct evfd_cell *cells = NULL;
+	int dev, arena, ret;
+
+	*c = (struct evfd_counter){ .fd = -1 };
+	if (counter_is("evfd")) {
+		c->fd = evfd_new(count, flags);
+		return c->fd;
+	}
+	dev = evfd_open();
+	arena = evfd_arena_open(dev, COUNTER_CELL + 1);
+	if (counter_is("memory"))
+		cells = evfd_arena_map(arena, COUNTER_CELL + 1);
+	ret = evfd_counter_open(c, dev, arena, cells, COUNTER_CELL, count, flags);
+	if (!cells)
+		c->cell = NULL;
+	close(arena);
+	close(dev);
+	return ret ? -1 : c->fd;
+}
+
+/* Without access to the counter in memory. */
+static inline int new_counter(unsigned int count, int flags)
+{
+	struct evfd_counter c;
+
+	return new_counter_in(&c, count, flags);
 }
 
 /* Returns the result of the posting function, or -errno of the look-up before. */

@@ -12,7 +12,7 @@ FIXTURE_SETUP(api)
 {
 	self->dev = post_device();
 	ASSERT_LE(0, self->dev);
-	self->fd = evfd_new(0, EVFD_EFD_NONBLOCK);
+	self->fd = new_counter(0, EVFD_EFD_NONBLOCK);
 	ASSERT_LE(0, self->fd);
 }
 
@@ -135,7 +135,7 @@ FIXTURE_SETUP(held)
 {
 	self->dev = post_device();
 	ASSERT_LE(0, self->dev);
-	self->fd = evfd_new(0, EVFD_EFD_NONBLOCK);
+	self->fd = new_counter(0, EVFD_EFD_NONBLOCK);
 	ASSERT_LE(0, self->fd);
 }
 
@@ -170,7 +170,7 @@ TEST_F(held, read)
 
 TEST_F(held, read_of_a_semaphore)
 {
-	int fd = evfd_new(2, EVFD_EFD_SEMAPHORE | EVFD_EFD_NONBLOCK);
+	int fd = new_counter(2, EVFD_EFD_SEMAPHORE | EVFD_EFD_NONBLOCK);
 	__u64 count;
 
 	ASSERT_EQ(0, ioctl(self->dev, POST_TEST_HOLD, &fd));
@@ -191,7 +191,7 @@ TEST_F(held, read_of_a_semaphore)
 static void read_under_writer(struct __test_metadata *_metadata, int dev,
 			      __u64 first, __u64 second)
 {
-	int fd = evfd_new(0, 0);
+	int fd = new_counter(0, 0);
 	__u64 count;
 	pid_t pid;
 	int status;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Two posters at once, in any two contexts, while readers drain. The sum read is the
- * sum posted, and every waiter is woken.
+ * sum posted, and every waiter is woken. With EVFD_IMPL=memory, readers also take from the
+ * memory of the counter.
  */
 #define _GNU_SOURCE
 #include "readers.h"
@@ -50,7 +51,8 @@ FIXTURE_SETUP(contexts)
 {
 	self->dev = post_device();
 	ASSERT_LE(0, self->dev);
-	self->readers = (struct readers) { .fd = evfd_new(0, variant->flags) };
+	self->readers = (struct readers) { .flags = variant->flags };
+	self->readers.fd = new_counter_in(&self->readers.counter, 0, variant->flags);
 	ASSERT_LE(0, self->readers.fd);
 }
 

@@ -23,9 +23,9 @@ FIXTURE_SETUP(hooks)
 {
 	self->dev = post_device();
 	ASSERT_LE(0, self->dev);
-	self->a = evfd_new(0, EVFD_EFD_NONBLOCK);
+	self->a = new_counter(0, EVFD_EFD_NONBLOCK);
 	ASSERT_LE(0, self->a);
-	self->b = evfd_new(0, EVFD_EFD_NONBLOCK);
+	self->b = new_counter(0, EVFD_EFD_NONBLOCK);
 	ASSERT_LE(0, self->b);
 	self->native = eventfd(0, EFD_NONBLOCK);
 	ASSERT_LE(0, self->native);

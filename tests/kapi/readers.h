@@ -236,6 +236,14 @@ static inline void readers_start(struct readers *readers,
 	}
 }
 
+/* Adds 1, in memory if the counter has a cell. Returns whether it succeeds. */
+static inline bool write_one(struct readers *readers)
+{
+	if (readers->counter.cell)
+		return !evfd_counter_write(&readers->counter, 1);
+	return !write_count(readers->fd, 1);
+}
+
 /* Writes until every reader has woken up and stopped. Returns the sum written. */
 static inline __u64 readers_stop(struct readers *readers)
 {
@@ -244,7 +252,7 @@ static inline __u64 readers_stop(struct readers *readers)
 	atomic_store(&readers->stop, true);
 	for (int i = 0; i < readers->nr; i++) {
 		while (pthread_tryjoin_np(readers->threads[i], NULL)) {
-			if (write_count(readers->fd, 1))
+			if (!write_one(readers))
 				abort();
 			written++;
 			usleep(1000);

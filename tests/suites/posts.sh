@@ -4,7 +4,7 @@ set -euo pipefail
 # shellcheck source=tests/lib/shell/lib.sh
 source "$(dirname "$0")/../lib/shell/lib.sh"
 
-# The posts of a soak run in all, and its POSTS_PERCENT on each kernel.
+# The posts of a soak run in all for each implementation, and its POSTS_PERCENT on each kernel.
 SOAK_POSTS=100000000
 declare -A soak_percent=([cloud]=4000 [rt]=600 [debug]=300)
 
@@ -34,26 +34,45 @@ add_up() {
 		}' "$1"
 }
 
+# The programs for an implementation of tests/kapi/kapi.h. Only contexts uses the memory.
+programs_for() {
+	case $1 in
+	evfd) echo kapi_calls kapi_hooks kapi_produce kapi_contexts ;;
+	cell) echo kapi_calls kapi_hooks kapi_contexts ;;
+	memory) echo kapi_contexts ;;
+	esac
+}
+
 make_results
 soak && GUEST_OPTIONS=(--timeout 7200)
-posts=0
+declare -A posts=([evfd]=0 [cell]=0 [memory]=0)
 
-for kernel in $(suite_kernels); do
-	log=$results/$kernel start=$SECONDS
+# run KERNEL IMPLEMENTATION
+run() {
+	local kernel=$1 impl=$2 log=$results/$1-$2 start=$SECONDS sums
 	keep "$log" guest "$kernel" "cd /mnt/share && insmod evfd_post_test.ko || exit
-		./kapi_calls || touch /tmp/failed
-		./kapi_hooks || touch /tmp/failed
-		./kapi_produce || touch /tmp/failed
-		POSTS_PERCENT=$(percent_for "$kernel") ./kapi_contexts || touch /tmp/failed
+		export EVFD_IMPL=$impl POSTS_PERCENT=$(percent_for "$kernel")
+		for program in $(programs_for "$impl"); do
+			./\$program || touch /tmp/failed
+		done
 		rmmod evfd_post_test && [ ! -e /tmp/failed ]"
-	tap_from "$log" "$kernel"
-	ended_well "$log" "$kernel"
+	tap_from "$log" "$kernel, $impl"
+	ended_well "$log" "$kernel, $impl"
 	mapfile -t sums < <(add_up "$log")
 	printf '%s\n' "${sums[@]::${#sums[@]}-1}"
-	posts=$((posts + sums[-1]))
-	echo "# $kernel: ${sums[-1]} posts, $((SECONDS - start)) s"
+	posts[$impl]=$((posts[$impl] + sums[-1]))
+	echo "# $kernel, $impl: ${sums[-1]} posts, $((SECONDS - start)) s"
+}
+
+for kernel in $(suite_kernels); do
+	for impl in evfd cell memory; do
+		run "$kernel" "$impl"
+	done
 done
 if soak; then
-	tap_check "$posts posts in all, none of them lost" [ "$posts" -ge $SOAK_POSTS ]
+	for impl in evfd cell memory; do
+		tap_check "$impl: ${posts[$impl]} posts in all, none of them lost" \
+			[ "${posts[$impl]}" -ge $SOAK_POSTS ]
+	done
 fi
 tap_done
