@@ -12,6 +12,7 @@
 #include "timer.h"
 #include "uring.h"
 
+#include <evfd/counter.h>
 #include <linux/aio_abi.h>
 
 /*
@@ -25,6 +26,8 @@ enum kind {
 	SIGNAL,
 	EVENTFS,
 	QUEUE,
+	ARENA,
+	CELL,
 	KINDS,
 };
 
@@ -97,6 +100,12 @@ static inline int any_slot(const struct caller *caller)
 static inline int slot(enum kind kind)
 {
 	return SLOT_FIRST + kind;
+}
+
+/* A descriptor with a counter of its own, or in a cell. */
+static inline int counter_slot(const struct caller *caller)
+{
+	return slot(caller->turn / 2 % 2 ? CELL : EVENT);
 }
 
 static inline uint64_t signal_mask(unsigned int n)
@@ -219,6 +228,39 @@ static inline int fresh_queue(unsigned int n)
 	return fd;
 }
 
+/* The cells of every arena, in more than a page, and the cells that descriptors compete for. */
+#define RACE_CELLS	300
+#define RACE_CELLS_BOUND 8
+
+static inline int race_bind(int arena, unsigned int cell, unsigned int count, int flags)
+{
+	struct evfd_bind arg = {
+		.arena = arena, .cell = cell, .count = count, .flags = flags,
+	};
+
+	return evfd_device_ioctl(EVFD_IOC_BIND, &arg);
+}
+
+static inline int fresh_arena(void)
+{
+	int device = evfd_open();
+
+	return evfd_close(device, evfd_arena_open(device, RACE_CELLS));
+}
+
+/* Binds a cell of the arena in the slot, or of a new arena if another descriptor has it. */
+static inline int fresh_cell(unsigned int n, int flags)
+{
+	int fd = race_bind(SLOT_FIRST + ARENA, n % RACE_CELLS_BOUND, n % 2, flags);
+	int arena;
+
+	if (fd >= 0)
+		return fd;
+	arena = fresh_arena();
+	fd = race_bind(arena, n % RACE_CELLS, n % 2, flags);
+	return arena < 0 ? -1 : evfd_close(arena, fd);
+}
+
 /* Makes a descriptor. Returns -1 while the module is not loaded. */
 static inline int fresh(enum kind kind, unsigned int n)
 {
@@ -249,6 +291,10 @@ static inline int fresh(enum kind kind, unsigned int n)
 							     file_flags));
 	case QUEUE:
 		return fresh_queue(n);
+	case ARENA:
+		return fresh_arena();
+	case CELL:
+		return fresh_cell(n, file_flags | n / 8 % 4);
 	default:
 		device = evfd_open();
 		return evfd_close(device, evfd_make_eventfs(device, SIG_READ, file_flags));

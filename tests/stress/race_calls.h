@@ -179,7 +179,7 @@ static inline void race_uring_write(struct caller *caller)
 {
 	static uint64_t one = 1;
 
-	uring_queue(&caller->ring, IORING_OP_WRITE, slot(EVENT), &one,
+	uring_queue(&caller->ring, IORING_OP_WRITE, counter_slot(caller), &one,
 		    sizeof(one), 0);
 	uring_submit(&caller->ring);
 	uring_cancel_all(&caller->ring);

@@ -7,6 +7,7 @@
 #define STRESS_RACE_DISTURBERS_H
 
 #include "race.h"
+#include "race_cells.h"
 #include "race_queues.h"
 #include "fd_passing.h"
 #include "module.h"
@@ -172,7 +173,7 @@ static inline bool disturb_kill(unsigned int n)
 		start_waiters(n);
 		for (;;) {
 			poll_now(slot(n % KINDS));
-			efd_take(slot(EVENT));
+			efd_take(slot(n / 2 % 2 ? CELL : EVENT));
 		}
 	}
 	if (child < 0)
@@ -227,6 +228,7 @@ static inline bool disturb_unload(unsigned int n)
 	for (int i = 0; i < KINDS; i++)
 		close(slot(i));
 	queue_unmap();
+	cells_unmap();
 	for (int i = 0; i < 20; i++) {
 		if (!unload_module("evfd")) {
 			record->unloaded++;

@@ -25,7 +25,8 @@ static inline void race_device(struct caller *caller)
 
 /* Every ioctl of the device and of descriptors, and an unknown ioctl. */
 static const unsigned long every_ioctl[] = {
-	EVFD_IOC_EVENTFD, EVFD_IOC_TIMERFD_CREATE, EVFD_IOC_TIMERFD,
+	EVFD_IOC_EVENTFD, EVFD_IOC_ARENA, EVFD_IOC_BIND, EVFD_IOC_KICK,
+	EVFD_IOC_TIMERFD_CREATE, EVFD_IOC_TIMERFD,
 	EVFD_IOC_SIGNALFD, EVFD_IOC_EVENTFS_SIGNAL,
 	EVFD_IOC_TIMERFD_SETTIME, EVFD_IOC_TIMERFD_GETTIME,
 	EVFD_IOC_SIGNALFD_SETMASK, TFD_IOC_SET_TICKS,
@@ -146,7 +147,7 @@ static inline void race_exclusive(struct caller *caller)
 static inline void race_post(struct caller *caller)
 {
 	struct post_test_run run = {
-		.fd = slot(EVENT),
+		.fd = counter_slot(caller),
 		.amount = 1,
 		.context = { dice(caller, POST_TEST_NMI + 1),
 			     dice(caller, POST_TEST_NMI + 1) },
@@ -163,8 +164,8 @@ static inline void race_post(struct caller *caller)
 static inline void race_hook(struct caller *caller)
 {
 	struct post_test_hook hook = {
-		.watched = slot(EVENT),
-		.posted = slot(EVENT),
+		.watched = counter_slot(caller),
+		.posted = counter_slot(caller),
 		.amount = 1,
 		.times = 2,
 		.flags = caller->turn % 2 ? POST_TEST_DRAIN : 0,
@@ -174,7 +175,7 @@ static inline void race_hook(struct caller *caller)
 
 	ioctl(dev, POST_TEST_HOLD, &hook.watched);
 	if (!ioctl(dev, POST_TEST_HOOK, &hook)) {
-		efd_add(slot(EVENT), 1);
+		efd_add(hook.watched, 1);
 		if (caller->turn % 3)
 			ioctl(dev, POST_TEST_UNHOOK, &unhook);
 	}

@@ -8,6 +8,7 @@
  */
 
 #include "race_calls.h"
+#include "race_cells.h"
 #include "race_disturbers.h"
 #include "race_ioctls.h"
 #include "race_queues.h"
@@ -39,6 +40,9 @@ static const struct {
 	CALL(queue_map), CALL(queue_unmap), CALL(queue_touch), CALL(queue_consume),
 	CALL(queue_setup), CALL(queue_add), CALL(queue_change), CALL(queue_wait),
 	CALL(queue_ctl), CALL(queue_get), CALL(queue_ring),
+	CALL(cell_bind), CALL(cell_bad_bind), CALL(cell_arena), CALL(cell_kick),
+	CALL(cell_map), CALL(cell_unmap), CALL(cell_touch), CALL(cell_count),
+	CALL(cell_contend), CALL(cell_epoll),
 #undef CALL
 };
 
@@ -256,7 +260,8 @@ int main(int argc, char **argv)
 
 	record = mmap(NULL, sizeof(*record), PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (record == MAP_FAILED || !queues_prepare() || prctl(PR_SET_CHILD_SUBREAPER, 1))
+	if (record == MAP_FAILED || !queues_prepare() || !cells_prepare() ||
+	    prctl(PR_SET_CHILD_SUBREAPER, 1))
 		ksft_exit_fail_msg("no memory\n");
 	sig_block(sig_bit(SIG_READ) | sig_bit(SIG_READ_RT));
 	catch_signal(SIG_BREAK, 0);
