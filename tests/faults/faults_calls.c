@@ -6,6 +6,7 @@
  * has lost no data: made again, it has its full result. The exception is a signal, which
  * is taken before its record is copied: see lost_signals().
  */
+#include "cells.h"
 #include "operations.h"
 
 #include <sched.h>
@@ -140,6 +141,8 @@ static void run_all(const struct fault *fault)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(operations); i++)
 		run(&operations[i], fault);
+	for (size_t i = 0; i < ARRAY_SIZE(cell_operations); i++)
+		run(&cell_operations[i], fault);
 }
 
 /* Holds eventfds with IDs, because an ID beyond those used before takes memory. */
@@ -179,7 +182,8 @@ int main(void)
 	setenv("EVFD_IMPL", "evfd", 1);
 	stay_on_a_processor();
 	ksft_print_header();
-	ksft_set_plan(FAULTS * ARRAY_SIZE(operations) + ARRAY_SIZE(amounts));
+	ksft_set_plan(FAULTS * (ARRAY_SIZE(operations) + ARRAY_SIZE(cell_operations)) +
+		      ARRAY_SIZE(amounts));
 	faults_prepare();
 	strike_prepare();
 	allow_many_descriptors();

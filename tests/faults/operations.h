@@ -11,6 +11,7 @@
 #include "uring.h"
 #include "../kmod/produce.h"
 
+#include <evfd/counter.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -23,6 +24,10 @@ struct scene {
 	/* The queue of /dev/kevent, and a pipe or sockets that it watches. */
 	struct raw_queue queue;
 	int pipe[2];
+	/* An arena, its mapping, and the counter in a cell. */
+	int arena;
+	struct evfd_cell *cells;
+	struct evfd_counter counter;
 	/* The number of attempts, and whether a failed attempt left something. */
 	int attempts;
 	bool spoilt;
