@@ -5,11 +5,13 @@
 
 #include "abuse.h"
 
+#include <evfd/counter.h>
+
 #define SHOWN		5
 
 /* The user's open descriptors. */
 static struct {
-	int device, event, timer, signal, queue;
+	int device, event, timer, signal, queue, arena, cell;
 } own;
 
 static inline void bad_numbers(unsigned int i)
@@ -20,11 +22,11 @@ static inline void bad_numbers(unsigned int i)
 
 static inline void bad_numbers_of_descriptors(unsigned int i)
 {
-	ioctl((&own.device)[i % 5], _IOWR(EVFD_IOC_MAGIC, i % 256, uint64_t[4]), 0);
+	ioctl((&own.device)[i % 7], _IOWR(EVFD_IOC_MAGIC, i % 256, uint64_t[4]), 0);
 }
 
 static const unsigned long made_by[] = {
-	EVFD_IOC_EVENTFD, EVFD_IOC_TIMERFD_CREATE, EVFD_IOC_TIMERFD,
+	EVFD_IOC_EVENTFD, EVFD_IOC_ARENA, EVFD_IOC_BIND, EVFD_IOC_TIMERFD_CREATE, EVFD_IOC_TIMERFD,
 	EVFD_IOC_SIGNALFD, EVFD_IOC_EVENTFS_SIGNAL,
 };
 
@@ -67,7 +69,7 @@ static inline void bad_clocks(unsigned int i)
 
 static inline void bad_reads(unsigned int i)
 {
-	int fd = (&own.event)[i % 4];
+	int fd = (&own.event)[i % 6];
 
 	syscall(SYS_read, fd, &fd, sizeof(fd));
 	syscall(SYS_read, fd, nowhere(), RECORD_SIZE);
@@ -77,7 +79,7 @@ static inline void bad_reads(unsigned int i)
 
 static inline void bad_writes(unsigned int i)
 {
-	int fd = (&own.event)[i % 4];
+	int fd = (&own.event)[i % 6];
 
 	syscall(SYS_write, fd, &fd, sizeof(fd));
 	syscall(SYS_write, fd, nowhere(), sizeof(uint64_t));
@@ -118,6 +120,24 @@ static inline void bad_operations(unsigned int i)
 	raw_submit(own.queue, ops, ARRAY_SIZE(ops), 0, 0);
 }
 
+/* Sizes and cells that do not exist, files that are no arenas, events that are no kicks. */
+static inline void bad_cells(unsigned int i)
+{
+	struct evfd_arena arena = { .cells = i % 2 ? 0 : EVFD_ARENA_MAX + 1 + i };
+	struct evfd_bind bind = { .arena = own.arena, .cell = 1 + i };
+
+	ioctl(own.device, EVFD_IOC_ARENA, &arena);
+	ioctl(own.device, EVFD_IOC_BIND, &bind);
+	bind.cell = 0;
+	ioctl(own.device, EVFD_IOC_BIND, &bind);
+	bind.arena = i % 3 ? own.cell : own.device + 1000;
+	ioctl(own.device, EVFD_IOC_BIND, &bind);
+	ioctl(own.cell, EVFD_IOC_KICK, i & ~(EPOLLIN | EPOLLOUT));
+	ioctl(own.event, EVFD_IOC_KICK, EPOLLIN);
+	mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, own.arena, 0);
+	mmap(NULL, 4096, PROT_READ, MAP_SHARED, own.arena, 1 << 30);
+}
+
 static const struct bad {
 	const char *name;
 	void (*make)(unsigned int i);
@@ -132,6 +152,7 @@ static const struct bad {
 	{ "writes", bad_writes },
 	{ "queues", bad_queues },
 	{ "operations of queues", bad_operations },
+	{ "cells", bad_cells },
 };
 
 static unsigned int bad_calls;
@@ -139,12 +160,18 @@ static unsigned int bad_calls;
 static inline void call_badly(const void *arg)
 {
 	const struct bad *bad = arg;
+	struct evfd_bind bind = { .flags = EFD_NONBLOCK };
 
 	own.device = evfd_open();
 	own.event = efd_new(0, EFD_NONBLOCK);
 	own.timer = tfd_new(CLOCK_MONOTONIC, TFD_NONBLOCK);
 	own.signal = sfd_new(sig_bit(SIGUSR1), SFD_NONBLOCK);
 	own.queue = raw_queue_new(1000);
+	own.arena = evfd_arena_open(own.device, 1);
+	bind.arena = own.arena;
+	own.cell = ioctl(own.device, EVFD_IOC_BIND, &bind);
+	if (own.arena < 0 || own.cell < 0)
+		return;
 	if (own.queue < 0 || own.device < 0 || own.event < 0 || own.timer < 0 || own.signal < 0)
 		return;
 	for (unsigned int i = 0; i < bad_calls; i++)
