@@ -7,8 +7,11 @@
  */
 #include "kevent_raw.h"
 
+#include <evfd/counter.h>
+
 #include <err.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -248,6 +251,93 @@ static void queue_mapped(void)
 	must(munmap(q.map, q.size) == 0);
 }
 
+#define CELLS		300
+
+/* Binds the last cell of an arena. Only the mapping and the descriptor keep the arena. */
+static struct evfd_counter make_cell(struct evfd_cell **cells)
+{
+	int dev = open_device("/dev/" EVFD_DEVICE_NAME);
+	int arena = evfd_arena_open(dev, CELLS);
+	struct evfd_counter c;
+
+	must(arena >= 0);
+	*cells = evfd_arena_map(arena, CELLS);
+	must(*cells);
+	must(evfd_counter_open(&c, dev, arena, *cells, CELLS - 1, 0, EVFD_EFD_NONBLOCK) == 0);
+	close(arena);
+	close(dev);
+	return c;
+}
+
+static void unmap_cells(struct evfd_cell *cells)
+{
+	must(munmap(cells, CELLS * sizeof(*cells)) == 0);
+}
+
+/* First the mapping goes, then the descriptor, or the other way round. */
+static void cell_bound(void)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	struct evfd_cell *cells;
+	struct evfd_counter c = make_cell(&cells);
+	int epfd = epoll_create1(0);
+
+	must(epoll_ctl(epfd, EPOLL_CTL_ADD, c.fd, &event) == 0);
+	must(evfd_counter_write(&c, 4) == 0);
+	must(epoll_wait(epfd, &event, 1, 0) == 1);
+	if (round_nr % 2) {
+		unmap_cells(cells);
+		expect_refused();
+		close(c.fd);
+	} else {
+		close(c.fd);
+		expect_refused();
+		must(evfd_counter_look(&c) == 4);
+		unmap_cells(cells);
+	}
+	close(epfd);
+}
+
+static void *run_posts(void *run)
+{
+	int dev = open_device("/dev/" POST_TEST_DEVICE_NAME);
+
+	must(ioctl(dev, POST_TEST_RUN, run) == 0);
+	close(dev);
+	return NULL;
+}
+
+/* Its last close comes while posts from NMI defer wake-ups of an epoll instance. */
+static void cell_with_deferred_wakeups(void)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	struct post_test_run run = {
+		.amount = 1,
+		.context = { POST_TEST_NMI, POST_TEST_NMI },
+		.posts = 500,
+	};
+	struct evfd_cell *cells;
+	struct evfd_counter c;
+	int epfd = epoll_create1(0);
+	pthread_t poster;
+
+	must(load_module(directory, "evfd_post_test") == 0);
+	c = make_cell(&cells);
+	must(epoll_ctl(epfd, EPOLL_CTL_ADD, c.fd, &event) == 0);
+	run.fd = c.fd;
+	must(pthread_create(&poster, NULL, run_posts, &run) == 0);
+	while (!evfd_counter_look(&c))
+		;
+	close(c.fd);
+	must(pthread_join(poster, NULL) == 0);
+	must(run.added[0] + run.added[1] == 2 * run.posts);
+	must(evfd_counter_look(&c) == 2 * run.posts);
+	close(epfd);
+	must(unload_module("evfd_post_test") == 0);
+	expect_refused();
+	unmap_cells(cells);
+}
+
 static const struct use {
 	const char *name;
 	void (*run)(void);
@@ -259,16 +349,18 @@ static const struct use {
 	{ "armed timers, and a clock that was set", timers_armed },
 	{ "open queue", queue_open },
 	{ "mapped queue", queue_mapped },
+	{ "descriptor of a cell, and its mapping", cell_bound },
 	{ "context held by another module", kernel_context },
 	{ "file held by another module", kernel_file },
+	{ "mapped cell, closed with deferred wake-ups", cell_with_deferred_wakeups },
 };
 
-/* The last two uses load another module and take long, so their turn comes less often. */
+/* The last three uses load another module and take long, so their turn comes less often. */
 static unsigned int use_of(unsigned int round)
 {
-	unsigned int turn = round % 16;
+	unsigned int turn = round % 19;
 
-	return turn < 14 ? turn % 7 : turn - 7;
+	return turn < 16 ? turn % 8 : turn - 8;
 }
 
 static void set(const char *path, const char *value)
