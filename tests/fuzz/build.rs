@@ -8,7 +8,7 @@ const OPTIONS: [&str; 9] = [
     "--allowlist-type",
     "command|ukevent|(evfd|kevent|post_test|produce)_.*",
     "--allowlist-var",
-    "EVFD_(.FD|EVENTFS)_.*|POST_TEST_DRAIN|KEVENT_.*",
+    "EVFD_(.FD|EVENTFS|ARENA)_.*|POST_TEST_DRAIN|KEVENT_.*",
     "--no-prepend-enum-name",
     "--no-layout-tests",
     "--no-doc-comments",

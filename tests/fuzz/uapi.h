@@ -14,6 +14,9 @@
 /* Numbers that are expressions, which bindgen does not evaluate by itself. */
 enum command {
 	EVENTFD = EVFD_IOC_EVENTFD,
+	ARENA = EVFD_IOC_ARENA,
+	BIND = EVFD_IOC_BIND,
+	KICK = EVFD_IOC_KICK,
 	TIMERFD_CREATE = EVFD_IOC_TIMERFD_CREATE,
 	TIMERFD = EVFD_IOC_TIMERFD,
 	TIMERFD_SETTIME = EVFD_IOC_TIMERFD_SETTIME,

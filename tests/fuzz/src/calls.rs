@@ -2,6 +2,7 @@
 
 //! The system calls of a thread.
 
+mod cells;
 mod descriptors;
 mod files;
 mod posts;
@@ -71,6 +72,7 @@ pub fn clear() {
     }
     files::unlimit();
     queues::clear();
+    cells::clear();
     // SAFETY: The descriptors are no longer in use. Children end by themselves.
     unsafe {
         while libc::waitpid(-1, ptr::null_mut(), libc::__WALL) > 0 {}
@@ -261,8 +263,10 @@ impl Caller {
             self.signals(op, call);
         } else if number <= Op::Unhook as u8 {
             self.posts(op, call);
-        } else {
+        } else if number <= Op::GetEvents as u8 {
             self.queues(op, call);
+        } else {
+            self.cells(op, call);
         }
     }
 

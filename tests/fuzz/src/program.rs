@@ -108,6 +108,11 @@ operations! {
     WaitForRing(slot: "queue", a: "timeout", b: "clock and flags", c: "how many"),
     Commit(slot: "queue", a: "index", b: "laps"),
     GetEvents(slot: "queue", a: "timeout", b: "clock and flags", c: "how many"),
+    CellArena(slot: "to", a: "cells", b: "flags", c: "pointer"),
+    CellBind(slot: "to", other: "arena", a: "cell", b: "flags", c: "count and pointer"),
+    CellKick(slot: "fd", a: "events"),
+    CellMap(slot: "arena", other: "map", a: "pages", b: "protection", c: "how long"),
+    CellChange(slot: "map", other: "cell", a: "way", b: "value", c: "fd of the kick"),
 }
 
 /// A call: its operation, thread, descriptors and arguments. `fail`, if not 0, is the number of the
@@ -144,6 +149,7 @@ impl Call {
             Op::EventfsSignal | Op::EpollCreate | Op::PostOpen | Op::Dup => round == 0,
             Op::Fork | Op::PassFd | Op::Fdinfo | Op::PostRun => round == 0,
             Op::QueueNew | Op::QueueInit | Op::QueueMap | Op::Ends => round == 0,
+            Op::CellArena | Op::CellMap => round == 0,
             Op::Sleep | Op::ClockSet | Op::TaiOffset | Op::Sigtimer => round == 0,
             _ => true,
         }
@@ -155,7 +161,7 @@ impl Call {
         let may_block = match op {
             Op::Readv | Op::Writev => self.c & 1 == 0,
             // The program would get SIGBUS, which is blocked then.
-            Op::QueueTake => true,
+            Op::QueueTake | Op::CellChange => true,
             Op::QueueWait | Op::GetEvents | Op::WaitForRing => self.a != 0,
             Op::Fdinfo | Op::Dup | Op::Mmap | Op::PassFd => false,
             Op::EpollCreate | Op::EpollCtl | Op::UringRead | Op::UringPoll | Op::AioPoll => false,

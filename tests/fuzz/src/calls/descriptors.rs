@@ -24,7 +24,7 @@ fn any_flag(a: u8) -> u32 {
 
 /// Flags of a new descriptor, of a kind with the flags `own`. Bit 3 of `b` makes it block. The
 /// highest values of `b` add any flag, which `a` selects.
-fn file_flags(call: &Call, own: &[u32]) -> u32 {
+pub(super) fn file_flags(call: &Call, own: &[u32]) -> u32 {
     let chosen = own
         .iter()
         .zip(OWN_BITS)
@@ -77,7 +77,7 @@ fn mask(a: u8) -> u64 {
 
 impl Caller {
     /// Makes a descriptor by an ioctl.
-    fn create<T: Copy>(&mut self, call: &Call, command: u32, value: T) {
+    pub(super) fn create<T: Copy>(&mut self, call: &Call, command: u32, value: T) {
         let argument = self.argument(call.c, value);
         let fd = self.ioctl(DEVICE.load(SeqCst), command, argument, call.c);
         put(call.slot, fd);

@@ -87,6 +87,11 @@ pub fn close_producers() {
     }
 }
 
+/// The file with the words.
+pub(super) fn words() -> i32 {
+    WORDS.load(SeqCst)
+}
+
 /// One of the producers.
 pub(super) fn producer(which: u8) -> i32 {
     PRODUCERS[usize::from(which & 1)].load(SeqCst)
