@@ -7,10 +7,7 @@ use crate::{
         file::miscdev::IoctlDevice,
         mm::user::read, //
     },
-    eventfd::{
-        self,
-        arena::Arena, //
-    },
+    eventfd,
     signalfd::{
         self,
         eventfs, //
@@ -39,7 +36,7 @@ impl IoctlDevice for Device {
     fn ioctl(cmd: u32, arg: UserPtr) -> Result<u32> {
         match cmd {
             uapi::EVFD_IOC_EVENTFD => eventfd::create(read(arg)?),
-            uapi::EVFD_IOC_ARENA => Arena::create(read(arg)?),
+            uapi::EVFD_IOC_ARENA => eventfd::create_arena(read(arg)?),
             uapi::EVFD_IOC_BIND => eventfd::bind(read(arg)?),
             uapi::EVFD_IOC_TIMERFD_CREATE => timerfd::create(read(arg)?),
             uapi::EVFD_IOC_TIMERFD => timerfd::timerfd(read(arg)?),

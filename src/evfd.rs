@@ -9,6 +9,7 @@
 //! | module | contents |
 //! | --- | --- |
 //! | [`device`] | `/dev/evfd`: from a request to a kind of descriptor |
+//! | [`arena`] | memory that programs share with descriptors |
 //! | [`eventfd`] | the event descriptor and its counter |
 //! | [`timerfd`] | the timer descriptor and its timer |
 //! | [`signalfd`] | the signal descriptors and the set of signals |
@@ -32,6 +33,7 @@
 use kernel::prelude::*;
 
 pub mod abstractions;
+mod arena;
 mod device;
 mod eventfd;
 mod exports;

@@ -11,10 +11,8 @@
 //! | [`count`] | the rules by which a count changes |
 //! | [`counter`] | a count in the descriptor |
 //! | [`cell`] | a count in shared memory, and the flags that ask for a kick |
-//! | [`arena`] | the shared memory |
 //! | [`descriptor`] | the descriptor of a count |
 
-pub(crate) mod arena;
 pub(crate) mod cell;
 pub(crate) mod count;
 pub(crate) mod counter;
@@ -32,10 +30,18 @@ use crate::{
             wait::Mode, //
         }, //
     },
+    arena::{
+        Arena,
+        Claim,
+        Element, //
+    },
     uapi, //
 };
-use arena::Bound;
-use cell::Wakeup;
+use cell::{
+    Cell,
+    Wakeup, //
+};
+use count::Count;
 use counter::Counter;
 use descriptor::{
     Descriptor,
@@ -44,11 +50,15 @@ use descriptor::{
 use kernel::{
     prelude::*,
     seq_file::SeqFile,
-    seq_print, //
+    seq_print,
+    sync::atomic::Atomic, //
 };
 
 /// An event descriptor with its own counter.
 pub(crate) type EventFd = Descriptor<Counter>;
+
+/// A cell that belongs to a descriptor.
+pub(crate) type Bound = Claim<Cell>;
 
 /// An event descriptor whose counter is a cell.
 pub(crate) type CellFd = Descriptor<Bound>;
@@ -62,6 +72,22 @@ static DEFERRED: DeferQueue<EventFd> = DeferQueue::empty();
 
 static CELL_OPS: FileOperations<CellFd> = FileOperations::build();
 static CELL_DEFERRED: DeferQueue<CellFd> = DeferQueue::empty();
+
+static ARENA_OPS: FileOperations<Arena<Cell>> = FileOperations::build();
+
+impl Element for Cell {
+    const NAME: &'static CStr = c"[evfd-arena]";
+    const OPS: &'static FileOperations<Arena<Self>> = &ARENA_OPS;
+}
+
+impl Count for Bound {
+    const IS_SHARED: bool = true;
+
+    #[inline(always)]
+    fn word(&self) -> &Atomic<u64> {
+        Cell::word(self)
+    }
+}
 
 impl Kind for Counter {
     const OPS: &'static FileOperations<EventFd> = &OPS;
@@ -80,26 +106,26 @@ impl Kind for Bound {
 
     fn arm(&self, mode: Mode) {
         match mode {
-            Mode::Shared(events) => self.cell().arm(events, Wakeup::Once),
+            Mode::Shared(events) => Cell::arm(self, events, Wakeup::Once),
             // A change wakes one of these readers, and the next change the next.
-            Mode::Exclusive(_) => self.cell().arm(Events::IN, Wakeup::Each),
+            Mode::Exclusive(_) => Cell::arm(self, Events::IN, Wakeup::Each),
         }
     }
 
     fn arm_for_poller(&self, wanted: Events, ready: Events) -> bool {
         let wakeup = Wakeup::of_poller(wanted, ready);
         if let Some(wakeup) = wakeup {
-            self.cell().arm(wanted, wakeup);
+            Cell::arm(self, wanted, wakeup);
         }
         wakeup.is_some()
     }
 
     fn begin_kick(&self, events: Events) {
-        self.cell().disarm(events, Wakeup::Once);
+        Cell::disarm(self, events, Wakeup::Once);
     }
 
     fn end_kick(&self, events: Events) {
-        self.cell().disarm(events, Wakeup::Each);
+        Cell::disarm(self, events, Wakeup::Each);
     }
 
     fn show(&self, m: &SeqFile) {
@@ -119,7 +145,18 @@ pub(crate) fn create(args: uapi::evfd_eventfd) -> Result<u32> {
 /// Context: task, may sleep. Errors: see the UAPI header.
 pub(crate) fn bind(args: uapi::evfd_bind) -> Result<u32> {
     // A deferred wake-up holds a descriptor, and so the cell, for a moment after its close.
-    CellFd::create(args.flags, || Bound::new(&args, || CELL_DEFERRED.flush()))
+    CellFd::create(args.flags, || {
+        let cell = Bound::new(args.arena, args.cell, || CELL_DEFERRED.flush())?;
+        cell.begin(args.count.into());
+        Ok(cell)
+    })
+}
+
+/// Makes an arena of cells, for [`uapi::EVFD_IOC_ARENA`].
+///
+/// Context: task, may sleep. Errors: see the UAPI header.
+pub(crate) fn create_arena(args: uapi::evfd_arena) -> Result<u32> {
+    Arena::<Cell>::create(args)
 }
 
 /// Runs the deferred wake-ups as long as it lives.
@@ -152,12 +189,13 @@ impl EventFd {
 impl CellFd {
     /// Makes a descriptor without a file, for tests.
     pub(crate) fn new(
-        arena: kernel::sync::Arc<arena::Arena>,
+        arena: kernel::sync::Arc<Arena<Cell>>,
         cell: u32,
         count: u32,
         flags: u32,
     ) -> Result<kernel::sync::Arc<Self>> {
-        let bound = Bound::of_arena(arena, cell, count, || CELL_DEFERRED.flush())?;
-        Self::of_count(bound, flags)
+        let cell = Bound::of_arena(arena, cell, || CELL_DEFERRED.flush())?;
+        cell.begin(count.into());
+        Self::of_count(cell, flags)
     }
 }

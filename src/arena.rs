@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Arenas: files whose memory is an array of cells.
+//! Arenas: files whose memory is an array of counters or of timers, which descriptors claim.
 
-use super::{
-    cell::Cell,
-    count::Count, //
-};
 use crate::{
     abstractions::{
         compat::EOPNOTSUPP,
@@ -18,7 +14,8 @@ use crate::{
         mm::shared::{
             Shared,
             SharedPage,
-            SharedRef, //
+            SharedRef,
+            SharedWords, //
         },
         sync::atomic::{
             and_full,
@@ -27,6 +24,7 @@ use crate::{
     },
     uapi, //
 };
+use core::ops::Deref;
 use kernel::{
     page::PAGE_SIZE,
     prelude::*,
@@ -41,24 +39,31 @@ use kernel::{
     }, //
 };
 
-static OPS: FileOperations<Arena> = FileOperations::build();
+/// An element of an arena.
+pub(crate) trait Element: SharedWords + Sized + Send + 'static {
+    /// The name of the arena's file.
+    const NAME: &'static CStr;
 
-const CELLS_PER_PAGE: usize = PAGE_SIZE / size_of::<Cell>();
+    /// The operations of the arena's file.
+    const OPS: &'static FileOperations<Arena<Self>>;
+}
 
-/// Cells, and which of them have a descriptor.
+/// Elements, and which of them have a descriptor.
 ///
 /// Its memory is single pages, and vectors of `kmalloc()`. The last reference may be dropped in an
 /// interrupt or with a spinlock held, where `vfree()` must not be called: in an interrupt it would
 /// also write to the pages, which a program may have pinned.
-pub(crate) struct Arena {
-    pages: KVec<Shared<Cell>>,
+pub(crate) struct Arena<T: Element> {
+    pages: KVec<Shared<T>>,
     len: usize,
-    /// A bit for each cell.
+    /// A bit for each element.
     bound: KVec<Atomic<u64>>,
 }
 
-impl Arena {
-    /// Makes an arena, for [`uapi::EVFD_IOC_ARENA`].
+impl<T: Element> Arena<T> {
+    const PER_PAGE: usize = PAGE_SIZE / size_of::<T>();
+
+    /// Makes an arena and its file.
     ///
     /// Context: task, may sleep. Errors: see the UAPI header.
     pub(crate) fn create(args: uapi::evfd_arena) -> Result<u32> {
@@ -74,47 +79,47 @@ impl Arena {
     }
 
     /// Makes an arena without a file. Context: task, may sleep. Errors: `EINVAL`, `ENOMEM`.
-    pub(crate) fn new(cells: u32) -> Result<Arc<Self>> {
-        if !(1..=uapi::EVFD_ARENA_MAX).contains(&cells) {
+    pub(crate) fn new(len: u32) -> Result<Arc<Self>> {
+        if !(1..=uapi::EVFD_ARENA_MAX).contains(&len) {
             return Err(EINVAL);
         }
-        let len = cells as usize;
+        let len = len as usize;
         let words = len.div_ceil(u64::BITS as usize);
         let mut bound = KVec::with_capacity(words, GFP_KERNEL_ACCOUNT)?;
         for _ in 0..words {
             bound.push_within_capacity(Atomic::new(0))?;
         }
-        let nr_pages = len.div_ceil(CELLS_PER_PAGE);
+        let nr_pages = len.div_ceil(Self::PER_PAGE);
         let mut pages = KVec::with_capacity(nr_pages, GFP_KERNEL_ACCOUNT)?;
         for _ in 0..nr_pages {
-            pages.push_within_capacity(Shared::new(CELLS_PER_PAGE)?)?;
+            pages.push_within_capacity(Shared::new(Self::PER_PAGE)?)?;
         }
         Ok(Arc::new(Self { pages, len, bound }, GFP_KERNEL_ACCOUNT)?)
     }
 
-    /// A cell, or `None` behind the end.
-    fn cell(&self, index: usize) -> Option<SharedRef<Cell>> {
+    /// An element, or `None` behind the end.
+    fn element(&self, index: usize) -> Option<SharedRef<T>> {
         if index >= self.len {
             return None;
         }
-        let page = self.pages.get(index / CELLS_PER_PAGE)?;
-        page.get_ref(index % CELLS_PER_PAGE)
+        let page = self.pages.get(index / Self::PER_PAGE)?;
+        page.get_ref(index % Self::PER_PAGE)
     }
 
-    /// The word of [`Arena::bound`] and the bit in it that belong to a cell.
+    /// The word of [`Arena::bound`] and the bit in it that belong to an element.
     fn bit(&self, index: usize) -> Option<(&Atomic<u64>, u64)> {
         let word = self.bound.get(index / u64::BITS as usize)?;
         Some((word, 1 << (index % u64::BITS as usize)))
     }
 
-    /// Returns false if the cell has a descriptor already.
+    /// Returns false if the element has a descriptor already.
     fn claim(&self, index: usize) -> bool {
         let Some((word, bit)) = self.bit(index) else {
             return false;
         };
         let mut old = read_once(word);
         while old & bit == 0 {
-            // Full: pairs with `release()`, after which the cell does not change.
+            // Full: pairs with `release()`, after which the element does not change.
             match word.cmpxchg(old, old | bit, Full) {
                 Ok(_) => return true,
                 Err(now) => old = now,
@@ -131,15 +136,15 @@ impl Arena {
 }
 
 #[vtable]
-impl AnonFile for Arena {
+impl<T: Element> AnonFile for Arena<T> {
     type Module = crate::LocalModule;
     type Private = Arc<Self>;
 
-    const NAME: &'static CStr = c"[evfd-arena]";
-    const OPS: &'static FileOperations<Self> = &OPS;
+    const NAME: &'static CStr = T::NAME;
+    const OPS: &'static FileOperations<Self> = T::OPS;
 
     fn map_size(&self) -> usize {
-        self.len * size_of::<Cell>()
+        self.len * size_of::<T>()
     }
 
     fn page(&self, offset: usize) -> Option<SharedPage<'_>> {
@@ -158,65 +163,58 @@ impl AnonFile for Arena {
     fn release(_this: Arc<Self>) {}
 }
 
-/// A cell that belongs to a descriptor. It keeps the memory of its arena.
-pub(crate) struct Bound {
-    cell: SharedRef<Cell>,
+/// An element that belongs to a descriptor. It keeps the memory of its arena.
+pub(crate) struct Claim<T: Element> {
+    element: SharedRef<T>,
     index: usize,
-    arena: Arc<Arena>,
+    arena: Arc<Arena<T>>,
 }
 
-impl Bound {
-    /// Takes the cell of `args`, which begins with the count of `args`. If the cell is bound, tries
-    /// once more after `wait`.
+impl<T: Element> Claim<T> {
+    /// Claims element `index` of the arena with the descriptor `arena`. If it is claimed, tries once
+    /// more after `wait`.
     ///
     /// Context: task, in a system call such as ioctl(2). Errors: `EBADF`, `EBUSY`, `EINVAL`.
-    pub(crate) fn new(args: &uapi::evfd_bind, wait: impl FnOnce()) -> Result<Self> {
-        let file = fget(args.arena)?;
-        let arena: Arc<Arena> = anon_file::shared_data::<Arena>(&file)?.into();
-        Self::of_arena(arena, args.cell, args.count, wait)
+    pub(crate) fn new(arena: c_int, index: u32, wait: impl FnOnce()) -> Result<Self> {
+        let file = fget(arena)?;
+        let arena: Arc<Arena<T>> = anon_file::shared_data::<Arena<T>>(&file)?.into();
+        Self::of_arena(arena, index, wait)
     }
 
-    /// Like [`Bound::new`], for an arena without a file.
-    pub(crate) fn of_arena(
-        arena: Arc<Arena>,
-        cell: u32,
-        count: u32,
-        wait: impl FnOnce(),
-    ) -> Result<Self> {
-        let index = cell as usize;
-        let cell = arena.cell(index).ok_or(EINVAL)?;
+    /// Like [`Claim::new`], for an arena without a file.
+    pub(crate) fn of_arena(arena: Arc<Arena<T>>, index: u32, wait: impl FnOnce()) -> Result<Self> {
+        let index = index as usize;
+        let element = arena.element(index).ok_or(EINVAL)?;
         if !arena.claim(index) {
             wait();
             if !arena.claim(index) {
                 return Err(EBUSY);
             }
         }
-        cell.begin(count.into());
-        Ok(Self { cell, index, arena })
+        Ok(Self {
+            element,
+            index,
+            arena,
+        })
     }
 
-    /// The cell.
-    pub(crate) fn cell(&self) -> &Cell {
-        &self.cell
-    }
-
-    /// The index of the cell in its arena.
+    /// The index of the element in its arena.
     pub(crate) fn index(&self) -> usize {
         self.index
     }
 }
 
-impl Drop for Bound {
-    fn drop(&mut self) {
-        self.arena.release(self.index());
+impl<T: Element> Deref for Claim<T> {
+    type Target = T;
+
+    #[inline(always)]
+    fn deref(&self) -> &T {
+        &self.element
     }
 }
 
-impl Count for Bound {
-    const IS_SHARED: bool = true;
-
-    #[inline(always)]
-    fn word(&self) -> &Atomic<u64> {
-        self.cell.word()
+impl<T: Element> Drop for Claim<T> {
+    fn drop(&mut self) {
+        self.arena.release(self.index());
     }
 }
