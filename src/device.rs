@@ -40,6 +40,8 @@ impl IoctlDevice for Device {
             uapi::EVFD_IOC_BIND => eventfd::bind(read(arg)?),
             uapi::EVFD_IOC_TIMERFD_CREATE => timerfd::create(read(arg)?),
             uapi::EVFD_IOC_TIMERFD => timerfd::timerfd(read(arg)?),
+            uapi::EVFD_IOC_TIMER_ARENA => timerfd::create_arena(read(arg)?),
+            uapi::EVFD_IOC_TIMER_BIND => timerfd::bind(read(arg)?),
             uapi::EVFD_IOC_SIGNALFD => signalfd::signalfd(read(arg)?),
             uapi::EVFD_IOC_EVENTFS_SIGNAL => eventfs::create(read(arg)?),
             _ => Err(ENOTTY),

@@ -61,16 +61,10 @@ impl Wakeup {
     /// The changes that a poller with the key `wanted` waits for if the events `ready` are there
     /// already, or `None` if it polls again before it sleeps.
     pub(crate) fn of_poller(wanted: Events, ready: Events) -> Option<Self> {
-        let always = Events::ERR | Events::HUP;
-        if wanted.intersects(Events::EXCLUSIVE) {
-            // One change wakes one of these pollers, and the next change the next.
+        if wanted.needs_every_wake_up() {
             Some(Wakeup::Each)
         } else if wanted.intersects(Events::ONESHOT) {
             Some(Wakeup::Once)
-        } else if wanted.intersects(Events::EDGES | Events::NVAL) || wanted & always != always {
-            // Edge-triggered epoll instances, multishot requests of io_uring, and queues of kevents.
-            // The last two take the events from the wake-up and do not poll again.
-            Some(Wakeup::Each)
         } else {
             (!ready.intersects(wanted)).then_some(Wakeup::Once)
         }

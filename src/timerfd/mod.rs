@@ -4,8 +4,11 @@
 //!
 //! It behaves like native's (`fs/timerfd.c`, timerfd_create(2)). It adds `CLOCK_TAI`,
 //! `EVFD_TFD_SLACK` and the call of 2007, and a read or a setting that fails with `EFAULT` changes
-//! nothing.
+//! nothing. A timer may also be in memory that programs share, where they read it and put it off
+//! without a call.
 
+pub(crate) mod front;
+pub(crate) mod record;
 pub(crate) mod schedule;
 pub(crate) mod setting;
 pub(crate) mod state;
@@ -41,6 +44,11 @@ use crate::{
             }, //
         }, //
     },
+    arena::{
+        Arena,
+        Claim,
+        Element, //
+    },
     uapi, //
 };
 use kernel::{
@@ -54,6 +62,11 @@ use kernel::{
 
 use zerocopy::Immutable;
 
+use front::{
+    Front,
+    Shared, //
+};
+use record::Record;
 use setting::{
     Setting,
     TimerClock, //
@@ -65,9 +78,9 @@ use timer::{
 };
 
 /// A kind of timer that there are descriptors of.
-trait FileKind: TimerKind {
+trait FileKind<F: Front = ()>: TimerKind<F> {
     /// The operations of its files.
-    const OPS: &'static FileOperations<TimerFd<Self>>;
+    const OPS: &'static FileOperations<TimerFd<Self, F>>;
 }
 
 impl FileKind for HrTimer {
@@ -80,6 +93,21 @@ impl FileKind for HrTimer {
 impl FileKind for Alarm {
     const OPS: &'static FileOperations<TimerFd<Self>> = {
         static OPS: FileOperations<TimerFd<Alarm>> = FileOperations::build();
+        &OPS
+    };
+}
+
+impl FileKind<Shared> for HrTimer {
+    const OPS: &'static FileOperations<TimerFd<Self, Shared>> = {
+        static OPS: FileOperations<TimerFd<HrTimer, Shared>> = FileOperations::build();
+        &OPS
+    };
+}
+
+impl Element for Record {
+    const NAME: &'static CStr = c"[evfd-timers]";
+    const OPS: &'static FileOperations<Arena<Self>> = {
+        static OPS: FileOperations<Arena<Record>> = FileOperations::build();
         &OPS
     };
 }
@@ -117,9 +145,9 @@ impl Ticks for u32 {
 /// With its reference count it takes 192 bytes, or 256 for an alarm clock. Native's always takes
 /// 256.
 #[pin_data]
-struct TimerFd<K: FileKind> {
+struct TimerFd<K: FileKind<F>, F: Front = ()> {
     #[pin]
-    timer: Timer<K>,
+    timer: Timer<K, F>,
     /// Whether a read gives 32 bits, like the call of 2007.
     short: bool,
 }
@@ -128,11 +156,11 @@ struct TimerFd<K: FileKind> {
 #[cfg(not(any(CONFIG_DEBUG_SPINLOCK, CONFIG_PREEMPT_RT)))]
 const _: () = assert!(size_of::<TimerFd<HrTimer>>() == 176 && size_of::<TimerFd<Alarm>>() == 232);
 
-impl<K: FileKind> TimerFd<K> {
-    fn new(clock: Clock, short: bool) -> Result<Arc<Self>> {
+impl<K: FileKind<F>, F: Front> TimerFd<K, F> {
+    fn new(clock: Clock, front: F, short: bool) -> Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Self {
-                timer <- Timer::new(clock),
+                timer <- Timer::new(clock, front),
                 short,
             }),
             GFP_KERNEL_ACCOUNT,
@@ -226,6 +254,15 @@ impl<K: FileKind> TimerFd<K> {
         self.timer.set_ticks(ticks)
     }
 
+    /// [`uapi::EVFD_IOC_KICK`].
+    fn kick(&self, events: UserPtr) -> Result {
+        if events.as_const_ptr().addr() != Events::IN.bits() as usize {
+            return Err(EINVAL);
+        }
+        self.timer.kick();
+        Ok(())
+    }
+
     /// [`uapi::EVFD_IOC_TIMERFD`] on an existing descriptor.
     fn reset(&self, clock: TimerClock, new: &Setting) -> Result {
         if clock.alarm != K::ALARM {
@@ -236,7 +273,7 @@ impl<K: FileKind> TimerFd<K> {
 }
 
 #[vtable]
-impl<K: FileKind> AnonFile for TimerFd<K> {
+impl<K: FileKind<F>, F: Front> AnonFile for TimerFd<K, F> {
     type Module = crate::LocalModule;
     type Private = Arc<Self>;
 
@@ -256,6 +293,7 @@ impl<K: FileKind> AnonFile for TimerFd<K> {
             uapi::EVFD_IOC_TIMERFD_SETTIME => self.settime(read(arg)?)?,
             uapi::EVFD_IOC_TIMERFD_GETTIME => write(arg, &self.timer.get())?,
             uapi::TFD_IOC_SET_TICKS => self.set_ticks(read(arg)?)?,
+            uapi::EVFD_IOC_KICK if F::HAS_RECORD => self.kick(arg)?,
             _ => return Err(ENOTTY),
         }
         Ok(0)
@@ -263,7 +301,7 @@ impl<K: FileKind> AnonFile for TimerFd<K> {
 
     fn poll<'a>(&'a self, table: &PollTable<'a>) -> Events {
         table.wait(self.timer.queue());
-        self.timer.events()
+        self.timer.poll(table.wanted())
     }
 
     fn show_fdinfo(&self, m: &SeqFile) {
@@ -307,9 +345,9 @@ pub(crate) fn create(args: uapi::evfd_timerfd_create) -> Result<u32> {
     check_privilege(alarm)?;
     let flags = args.flags | O_RDWR;
     if alarm {
-        anon_file::create::<TimerFd<Alarm>>(TimerFd::new(clock, false)?, flags)
+        anon_file::create::<TimerFd<Alarm>>(TimerFd::new(clock, (), false)?, flags)
     } else {
-        anon_file::create::<TimerFd<HrTimer>>(TimerFd::new(clock, false)?, flags)
+        anon_file::create::<TimerFd<HrTimer>>(TimerFd::new(clock, (), false)?, flags)
     }
 }
 
@@ -331,6 +369,8 @@ pub(crate) fn timerfd(args: uapi::evfd_timerfd) -> Result<u32> {
     anon_file::with_file(args.ufd, |file| {
         if let Ok(timer) = anon_file::data::<TimerFd<HrTimer>>(file) {
             timer.reset(clock, &setting)?;
+        } else if let Ok(timer) = anon_file::data::<TimerFd<HrTimer, Shared>>(file) {
+            timer.reset(clock, &setting)?;
         } else {
             anon_file::data::<TimerFd<Alarm>>(file)?.reset(clock, &setting)?;
         }
@@ -339,7 +379,31 @@ pub(crate) fn timerfd(args: uapi::evfd_timerfd) -> Result<u32> {
 }
 
 fn create_set<K: FileKind>(clock: Clock, setting: &Setting) -> Result<u32> {
-    let timer = TimerFd::<K>::new(clock, true)?;
+    let timer = TimerFd::<K>::new(clock, (), true)?;
     timer.timer.set(setting, None)?;
     anon_file::create::<TimerFd<K>>(timer, O_RDWR)
+}
+
+/// Makes an arena of timers, for [`uapi::EVFD_IOC_TIMER_ARENA`].
+///
+/// Context: task, may sleep. Errors: see the UAPI header.
+pub(crate) fn create_arena(args: uapi::evfd_arena) -> Result<u32> {
+    Arena::<Record>::create(args)
+}
+
+/// Makes a timer descriptor whose timer is in an arena, for [`uapi::EVFD_IOC_TIMER_BIND`].
+///
+/// Context: task, may sleep. Errors: see the UAPI header.
+pub(crate) fn bind(args: uapi::evfd_timer_bind) -> Result<u32> {
+    if args.flags & !(uapi::EVFD_TFD_CLOEXEC | uapi::EVFD_TFD_NONBLOCK) != 0 {
+        return Err(EINVAL);
+    }
+    let TimerClock { clock, alarm } = TimerClock::from_id(args.clockid)?;
+    if alarm {
+        return Err(EINVAL);
+    }
+    // No deferred work keeps a timer after its close.
+    let record = Claim::new(args.arena, args.timer, || ())?;
+    let timer = TimerFd::<HrTimer, Shared>::new(clock, Shared::new(record), false)?;
+    anon_file::create::<TimerFd<HrTimer, Shared>>(timer, args.flags | O_RDWR)
 }

@@ -14,10 +14,17 @@ use crate::{
                 Ktime, //
             },
             clock_steps,
-            timed::Expire, //
+            timed::{
+                Expire,
+                Expired, //
+            }, //
         }, //
     },
     timerfd::{
+        front::{
+            is_due,
+            Front, //
+        },
         schedule,
         setting::Setting, //
     },
@@ -26,7 +33,7 @@ use crate::{
 use kernel::prelude::*;
 
 /// The state of a timer. The lock of the timer's wait queue guards it.
-pub(crate) struct TimerState {
+pub(crate) struct TimerState<F: Front = ()> {
     /// Expirations that no read has taken.
     pub(crate) ticks: u64,
     pub(crate) interval: Ktime,
@@ -44,18 +51,31 @@ pub(crate) struct TimerState {
     pub(crate) cancel_on_set: bool,
     /// Whether the clock was set while that canceled, and no call has reported it.
     canceled: bool,
+    /// With a record, the fields above are those of the last setting. Ticks are counted here only
+    /// while the timer is not in the record.
+    pub(crate) front: F,
 }
 
-impl Expire for TimerState {
+impl<F: Front> Expire for TimerState<F> {
     fn expire(&mut self) -> Events {
-        self.expired = true;
-        self.ticks = self.ticks.saturating_add(1);
+        if self.front.record().is_none() {
+            self.expired = true;
+            self.ticks = self.ticks.saturating_add(1);
+        }
         Events::IN
+    }
+
+    #[inline(always)]
+    fn expire_or_continue(&mut self, has_waiters: bool) -> Expired {
+        if F::HAS_RECORD && self.front.record().is_some() {
+            return self.front.expire(self.base, self.slack, has_waiters);
+        }
+        Expired::Wake(self.expire())
     }
 }
 
-impl TimerState {
-    pub(crate) fn new(clock: Clock) -> Self {
+impl<F: Front> TimerState<F> {
+    pub(crate) fn new(clock: Clock, front: F) -> Self {
         Self {
             ticks: 0,
             interval: 0,
@@ -67,6 +87,7 @@ impl TimerState {
             expired: false,
             cancel_on_set: false,
             canceled: false,
+            front,
         }
     }
 
@@ -133,6 +154,28 @@ impl TimerState {
     pub(crate) fn old_setting(&mut self, expires: Ktime, now: Ktime) -> uapi::evfd_itimerspec {
         let expires = self.forward(expires, now).unwrap_or(expires);
         self.setting(expires, now)
+    }
+
+    /// The ticks of a timer in its record that expires at `next`, at most `max`, and the first
+    /// expiration after them.
+    pub(crate) fn progress(&self, next: Ktime, now: Ktime, max: u64) -> (Ktime, u64) {
+        if !is_due(next, now) {
+            return (next, 0);
+        }
+        if self.interval == 0 {
+            return (0, 1);
+        }
+        let (after, ticks) = schedule::forward(next, self.interval, now);
+        if ticks <= max {
+            return (after, ticks);
+        }
+        // Less than `ticks`, so less than `now`.
+        (next + max as Ktime * self.interval, max)
+    }
+
+    /// The first expiration after `now` of such a timer, or 0.
+    pub(crate) fn next_after(&self, next: Ktime, now: Ktime) -> Ktime {
+        self.progress(next, now, u64::MAX).0
     }
 
     /// Whether setting the clock cancels the timer once it has the setting `new`.

@@ -35,6 +35,11 @@ use crate::{
     },
     new_wait_queue,
     timerfd::{
+        front::{
+            is_due,
+            Front,
+            Shared, //
+        },
         schedule,
         setting::{
             Setting,
@@ -46,13 +51,13 @@ use crate::{
 };
 use kernel::prelude::*;
 
-/// A kind of kernel timer. Alarm clocks take more memory than the others.
-pub(crate) trait TimerKind: RawTimer + 'static {
+/// A kind of kernel timer, with a kind of front. Alarm clocks take more memory than the others.
+pub(crate) trait TimerKind<F: Front = ()>: RawTimer + 'static {
     /// Whether its timers may wake the system from suspend.
     const ALARM: bool;
 
     /// The timers of this kind that setting their clock cancels.
-    fn roster() -> &'static Roster<Timed<Self, TimerState>>;
+    fn roster() -> &'static Roster<Timed<Self, TimerState<F>>>;
 }
 
 impl TimerKind for HrTimer {
@@ -69,6 +74,15 @@ impl TimerKind for Alarm {
 
     fn roster() -> &'static Roster<Timed<Self, TimerState>> {
         static ROSTER: Roster<Timed<Alarm, TimerState>> = Roster::empty();
+        &ROSTER
+    }
+}
+
+impl TimerKind<Shared> for HrTimer {
+    const ALARM: bool = false;
+
+    fn roster() -> &'static Roster<Timed<Self, TimerState<Shared>>> {
+        static ROSTER: Roster<Timed<HrTimer, TimerState<Shared>>> = Roster::empty();
         &ROSTER
     }
 }
@@ -92,7 +106,34 @@ trait Forward {
     }
 }
 
-impl<K: TimerKind> Forward for Guard<'_, K, TimerState> {
+/// Keeping the kernel's timer in step with a record that programs change.
+trait Look {
+    /// Starts the timer for the next expiration in the record, because there is a waiter. If that has
+    /// passed, wakes.
+    fn look(&mut self);
+}
+
+impl<K: TimerKind<F>, F: Front> Look for Guard<'_, K, TimerState<F>> {
+    fn look(&mut self) {
+        let Some(record) = self.front.record() else {
+            return;
+        };
+        let next = match record.look_always() {
+            0 => return self.stop(),
+            next => next,
+        };
+        let next = match record.look_at(next) {
+            Ok(()) => next,
+            Err(earlier) => earlier,
+        };
+        if !self.is_started_for(next) {
+            let slack = self.slack;
+            self.start(next, slack);
+        }
+    }
+}
+
+impl<K: TimerKind<F>, F: Front> Forward for Guard<'_, K, TimerState<F>> {
     #[inline(always)]
     fn forward_now(&mut self) -> Option<Ktime> {
         // Most timers are not behind, and reading the clock takes time.
@@ -132,15 +173,15 @@ pub(crate) struct Info {
 
 /// A timer.
 #[pin_data]
-pub(crate) struct Timer<K: TimerKind> {
+pub(crate) struct Timer<K: TimerKind<F>, F: Front = ()> {
     #[pin]
-    timed: Member<Timed<K, TimerState>>,
+    timed: Member<Timed<K, TimerState<F>>>,
 }
 
-impl<K: TimerKind> Timer<K> {
+impl<K: TimerKind<F>, F: Front> Timer<K, F> {
     /// Creates an initialiser of a timer on `clock` that is not armed.
-    pub(crate) fn new(clock: Clock) -> impl PinInit<Self> {
-        let state = TimerState::new(clock);
+    pub(crate) fn new(clock: Clock, front: F) -> impl PinInit<Self> {
+        let state = TimerState::new(clock, front);
         pin_init!(Self {
             timed <- Member::new(Timed::new(new_wait_queue!(c"timerfd"), clock, state)),
         })
@@ -153,15 +194,62 @@ impl<K: TimerKind> Timer<K> {
 
     /// [`Events::IN`] if a read would not block, otherwise no event. Context: task.
     pub(crate) fn events(&self) -> Events {
-        Events::IN.when(self.timed.lock().is_readable())
+        Events::IN.when(Self::is_readable(&self.timed.lock()))
+    }
+
+    fn is_readable(state: &TimerState<F>) -> bool {
+        match state.front.record() {
+            Some(record) => is_due(record.next(), state.base.now()),
+            None => state.is_readable(),
+        }
+    }
+
+    /// Like [`Timer::events`], for a poller on the queue, whose key is `wanted`.
+    pub(crate) fn poll(&self, wanted: Events) -> Events {
+        if !F::HAS_RECORD {
+            return self.events();
+        }
+        let mut state = self.timed.lock();
+        let each = wanted.needs_every_wake_up();
+        if each {
+            state.front.note_each();
+        }
+        if Self::is_readable(&state) {
+            if let (true, Some(record)) = (each, state.front.record()) {
+                record.look_always();
+            }
+            // Even if a program puts the timer off now: who gets this polls again.
+            return Events::IN;
+        }
+        state.look();
+        Events::IN.when(Self::is_readable(&state))
+    }
+
+    /// Looks at the timer after a program has changed it in the record. Context: task.
+    pub(crate) fn kick(&self) {
+        let mut state = self.timed.lock();
+        if !state.has_waiters() {
+            state.front.forget_waiters();
+        } else if state.front.record().is_some() {
+            state.look();
+        }
     }
 
     /// Sleeps until a read would not block.
     ///
     /// Context: task, may sleep. Errors: `ERESTARTSYS` if a signal is pending.
     pub(crate) fn wait(&self) -> Result {
-        self.timed
-            .wait_until(Mode::Shared(Events::IN), TimerState::is_readable)
+        let mode = Mode::Shared(Events::IN);
+        if !F::HAS_RECORD {
+            return self.timed.wait_until(mode, TimerState::is_readable);
+        }
+        self.queue().wait_until(mode, || {
+            let mut state = self.timed.lock();
+            Self::is_readable(&state) || {
+                state.look();
+                Self::is_readable(&state)
+            }
+        })
     }
 
     /// Arms or disarms the timer, and writes the remaining time of the old setting to `old`.
@@ -182,8 +270,9 @@ impl<K: TimerKind> Timer<K> {
             drop(state);
             roster = Some(K::roster().lock());
         };
+        let left = Self::leave_record(&mut state);
         if let Some(old) = old {
-            let (expires, now) = (state.expires(), state.base.now());
+            let (expires, now) = (left.unwrap_or(state.expires()), state.base.now());
             *old = state.old_setting(expires, now);
         }
         let base = state.base;
@@ -204,11 +293,55 @@ impl<K: TimerKind> Timer<K> {
         Self::arm(&mut state, new)
     }
 
+    /// Begins to move the timer away from its record. Returns the next expiration, or 0, if it was
+    /// there.
+    #[inline(always)]
+    fn leave_record(state: &mut TimerState<F>) -> Option<Ktime> {
+        let next = state.front.record()?.begin_change();
+        // Like after the expiration of a timer without a record, for `old_setting()`.
+        state.expired = is_due(next, state.base.now());
+        state.front.set_in_record(false);
+        Some(next)
+    }
+
+    /// Puts the timer into its record, with the setting that was just applied. Returns false if it
+    /// must not be there.
+    fn enter_record(state: &mut Guard<'_, K, TimerState<F>>, new: &Setting) -> bool {
+        let is_plain =
+            !state.base.can_be_set() && !state.cancel_on_set && clock::is_of_host(state.base.id());
+        state.front.set_in_record(is_plain);
+        let Some(record) = state.front.record() else {
+            // Whatever the program has written there.
+            if let Some(record) = state.front.place() {
+                record.leave();
+            }
+            return false;
+        };
+        // Whether the timer comes from the record or not.
+        record.begin_change();
+        record.describe(state.interval, state.base.id());
+        record.end_change(match new.value {
+            0 => 0,
+            _ => Self::expires(state, new),
+        });
+        if state.has_waiters() {
+            state.look();
+        } else {
+            state.front.forget_waiters();
+            state.stop();
+        }
+        true
+    }
+
     /// Starts the timer for the setting that was just applied, or stops it.
     ///
     /// Errors: see [`Timer::set`].
     #[inline(always)]
-    fn arm(state: &mut Guard<'_, K, TimerState>, new: &Setting) -> Result {
+    fn arm(state: &mut Guard<'_, K, TimerState<F>>, new: &Setting) -> Result {
+        if F::HAS_RECORD && Self::enter_record(state, new) {
+            state.flags = new.flags();
+            return Ok(());
+        }
         if new.value != 0 {
             Self::start(state, new);
             state.check_canceled()?;
@@ -220,13 +353,18 @@ impl<K: TimerKind> Timer<K> {
     }
 
     /// Starts the timer for the first expiration of a setting.
-    fn start(state: &mut Guard<'_, K, TimerState>, new: &Setting) {
-        let expires = if new.absolute {
+    fn start(state: &mut Guard<'_, K, TimerState<F>>, new: &Setting) {
+        let expires = Self::expires(state, new);
+        state.start(expires, new.slack);
+    }
+
+    /// The time of the first expiration of a setting.
+    fn expires(state: &TimerState<F>, new: &Setting) -> Ktime {
+        if new.absolute {
             clock::to_host(Self::clock_id(state), new.value)
         } else {
             schedule::after(state.base.now(), new.value)
-        };
-        state.start(expires, new.slack);
+        }
     }
 
     /// Tries to apply a setting without canceling the timer. Returns false, having done nothing, if
@@ -243,8 +381,9 @@ impl<K: TimerKind> Timer<K> {
         {
             return Ok(false);
         }
+        let left = Self::leave_record(&mut state);
         if let Some(old) = old {
-            let (expires, now) = (state.expires(), state.base.now());
+            let (expires, now) = (left.unwrap_or(state.expires()), state.base.now());
             *old = state.old_setting(expires, now);
         }
         state.set(new, K::ALARM);
@@ -252,7 +391,7 @@ impl<K: TimerKind> Timer<K> {
         Ok(true)
     }
 
-    fn clock_id(state: &TimerState) -> u32 {
+    fn clock_id(state: &TimerState<F>) -> u32 {
         TimerClock {
             clock: state.clock,
             alarm: K::ALARM,
@@ -263,6 +402,10 @@ impl<K: TimerKind> Timer<K> {
     /// Returns the interval, and the time until the next expiration. Context: task.
     pub(crate) fn get(&self) -> uapi::evfd_itimerspec {
         let mut state = self.timed.lock();
+        if let Some(record) = state.front.record() {
+            let now = state.base.now();
+            return state.setting(state.next_after(record.next(), now), now);
+        }
         state.refresh();
         state.setting(state.expires(), state.base.now())
     }
@@ -275,6 +418,9 @@ impl<K: TimerKind> Timer<K> {
     #[inline(always)]
     pub(crate) fn take_with(&self, max: u64, copy: impl FnOnce(u64) -> bool) -> Result<Take> {
         let mut state = self.timed.lock();
+        if F::HAS_RECORD && state.front.record().is_some() {
+            return Ok(Self::take_in_record(&mut state, max, copy));
+        }
         if state.cancel_on_set {
             state.take_cancellation()?;
         }
@@ -297,12 +443,50 @@ impl<K: TimerKind> Timer<K> {
         Ok(take)
     }
 
+    /// [`Timer::take_with`] of a timer in its record.
+    fn take_in_record(
+        state: &mut Guard<'_, K, TimerState<F>>,
+        max: u64,
+        copy: impl FnOnce(u64) -> bool,
+    ) -> Take {
+        let now = state.base.now();
+        let Some(record) = state.front.record() else {
+            return Take::Empty;
+        };
+        if !is_due(record.next(), now) {
+            return Take::Empty;
+        }
+        // Programs that read meanwhile wait for the lock.
+        let next = record.begin_change();
+        let (after, ticks) = state.progress(next, now, max);
+        let take = if ticks == 0 {
+            Take::Empty
+        } else if copy(ticks) {
+            Take::Taken
+        } else {
+            Take::Declined
+        };
+        record.end_change(if take == Take::Taken { after } else { next });
+        if state.has_waiters() {
+            state.look();
+        }
+        take
+    }
+
     /// Sets the number of ticks, and wakes. Context: task.
     ///
     /// Errors: `ECANCELED`, once, if the clock was set.
     pub(crate) fn set_ticks(&self, ticks: u64) -> Result {
         let mut state = self.timed.lock();
         state.check_canceled()?;
+        if let Some(next) = Self::leave_record(&mut state) {
+            let next = state.next_after(next, state.base.now());
+            state.expired = false;
+            state.restart((next != 0).then_some(next));
+            if let Some(record) = state.front.place() {
+                record.leave();
+            }
+        }
         state.ticks = ticks;
         state.wake(Events::IN);
         Ok(())
@@ -311,12 +495,21 @@ impl<K: TimerKind> Timer<K> {
     /// Describes the timer, without forwarding it. Context: task.
     pub(crate) fn info(&self) -> Info {
         let state = self.timed.lock();
+        let now = state.base.now();
+        let (ticks, expires) = match state.front.record() {
+            Some(record) => {
+                let next = record.next();
+                let (_, ticks) = state.progress(next, now, u64::MAX);
+                (ticks, state.next_after(next, now))
+            }
+            None => (state.ticks, state.expires()),
+        };
         Info {
             clock_id: Self::clock_id(&state),
-            ticks: state.ticks,
+            ticks,
             flags: state.flags,
             slack: state.slack,
-            setting: state.setting(state.expires(), state.base.now()),
+            setting: state.setting(expires, now),
         }
     }
 }
@@ -339,12 +532,13 @@ pub(crate) struct ClockWasSet;
 
 impl clock_steps::Handler for ClockWasSet {
     fn clock_was_set() {
-        wake_canceled::<HrTimer>();
-        wake_canceled::<Alarm>();
+        wake_canceled::<HrTimer, ()>();
+        wake_canceled::<Alarm, ()>();
+        wake_canceled::<HrTimer, Shared>();
     }
 }
 
-fn wake_canceled<K: TimerKind>() {
+fn wake_canceled<K: TimerKind<F>, F: Front>() {
     K::roster().lock().for_each(|timed| {
         let mut state = timed.lock();
         if state.is_canceled() {

@@ -153,11 +153,12 @@ struct evfd_bind {
 
 /*
  * On an event descriptor made by EVFD_IOC_BIND: wake the waiters for EPOLLIN, or
- * for EPOLLOUT, or for both. The argument is that set of events, not a pointer.
- * A kick that nobody needs is harmless. Returns 0, or -1 and errno:
+ * for EPOLLOUT, or for both. On a timer descriptor made by EVFD_IOC_TIMER_BIND,
+ * with EPOLLIN: look at the timer. The argument is that set of events, not a
+ * pointer. A kick that nobody needs is harmless. Returns 0, or -1 and errno:
  *
  * EINVAL: no event, or another event
- * ENOTTY: the descriptor was not made by EVFD_IOC_BIND
+ * ENOTTY: the descriptor was made by another call
  */
 #define EVFD_IOC_KICK		_IO(EVFD_IOC_MAGIC, 0x03)
 
@@ -325,6 +326,69 @@ struct evfd_timerfd {
  */
 #define EVFD_IOC_TIMERFD_GETTIME	\
 	_IOR(EVFD_IOC_MAGIC, 0x13, struct evfd_itimerspec)
+
+/*
+ * Values of next in &struct evfd_timer. With EVFD_TIMER_CALL, programs must use the
+ * calls: the timer has not been set, setting its clock affects it, or the process
+ * that set it has another time in its time namespace. With EVFD_TIMER_BUSY, a call
+ * is just changing the timer.
+ */
+#define EVFD_TIMER_CALL		(-0x7fffffffffffffffLL - 1)
+#define EVFD_TIMER_BUSY		(-1LL)
+
+/**
+ * struct evfd_timer - a timer, in an arena of timers
+ * @next: time of the first expiration that no read has taken, in nanoseconds on
+ *	the clock @clockid; 0 if there is none; or one of the values above
+ * @look: whoever has changed @next must call EVFD_IOC_KICK with EPOLLIN if the new
+ *	value is neither 0 nor at least @look
+ * @interval: period of a periodic timer in nanoseconds, otherwise 0
+ * @clockid: CLOCK_MONOTONIC or CLOCK_BOOTTIME
+ * @reserved: 0
+ *
+ * EVFD_IOC_TIMER_BIND makes a timer descriptor whose timer is here. A program
+ * changes @next by an exchange or a compare-and-exchange, has a full barrier, and
+ * then looks at @look. It never writes the other fields. <evfd/timer.h> has
+ * functions for it.
+ */
+struct evfd_timer {
+	__s64 next;
+	__s64 look;
+	__s64 interval;
+	__s32 clockid;
+	__u32 reserved;
+};
+
+/*
+ * On /dev/evfd: make an arena of timers. See EVFD_IOC_ARENA.
+ */
+#define EVFD_IOC_TIMER_ARENA	_IOW(EVFD_IOC_MAGIC, 0x14, struct evfd_arena)
+
+/**
+ * struct evfd_timer_bind - argument of %EVFD_IOC_TIMER_BIND
+ * @arena: an arena of timers
+ * @timer: index of a timer in it
+ * @clockid: CLOCK_MONOTONIC, CLOCK_REALTIME, CLOCK_BOOTTIME or CLOCK_TAI
+ * @flags: EVFD_TFD_CLOEXEC and EVFD_TFD_NONBLOCK
+ */
+struct evfd_timer_bind {
+	__s32 arena;
+	__u32 timer;
+	__s32 clockid;
+	__u32 flags;
+};
+
+/*
+ * On /dev/evfd: make a timer descriptor whose timer is in an arena. It is used
+ * like any timer descriptor. Returns the new descriptor, or -1 and errno. The
+ * errors are those of EVFD_IOC_TIMERFD_CREATE except EPERM, and:
+ *
+ * EBADF: arena is not an open descriptor
+ * EBUSY: the timer in the arena has a descriptor
+ * EINVAL: arena is not an arena of timers, or has no such timer; an alarm clock
+ */
+#define EVFD_IOC_TIMER_BIND	\
+	_IOW(EVFD_IOC_MAGIC, 0x15, struct evfd_timer_bind)
 
 /*
  * Like native timer descriptors, those of evfd support TFD_IOC_SET_TICKS of

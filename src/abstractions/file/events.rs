@@ -74,6 +74,19 @@ impl Events {
         Self(self.0 & !other.0)
     }
 
+    /// For the key of a poll: whether the poller needs a wake-up for each event, because it may take
+    /// the event from the wake-up, or because a wake-up may stop at another poller. All others poll
+    /// again after a wake-up, before they wait for the next.
+    ///
+    /// An edge-triggered epoll instance and a multishot request of io_uring have the same key. Only
+    /// epoll, `poll()` and aio set both `ERR` and `HUP` without one of the other flags.
+    pub fn needs_every_wake_up(self) -> bool {
+        let always = Self::ERR | Self::HUP;
+        self.intersects(Self::EXCLUSIVE)
+            || !self.intersects(Self::ONESHOT)
+                && (self.intersects(Self::EDGES | Self::NVAL) || self & always != always)
+    }
+
     /// `self` if `condition`, otherwise no event.
     pub fn when(self, condition: bool) -> Self {
         if condition {

@@ -75,6 +75,13 @@ pub fn from_host(clockid: u32, time: Ktime) -> Ktime {
     time.saturating_add(middle - to_host(clockid, middle))
 }
 
+/// Whether the current task sees the host's time on the clock `clockid`. Context: task.
+pub fn is_of_host(clockid: u32) -> bool {
+    // See `from_host()`.
+    let middle = Ktime::MAX / 2;
+    to_host(clockid, middle) == middle
+}
+
 /// Fails with `EPERM` if the current task does not have `CAP_WAKE_ALARM`, which it needs to wake
 /// the system from suspend.
 ///

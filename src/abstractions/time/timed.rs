@@ -33,10 +33,25 @@ use kernel::{
     types::Opaque, //
 };
 
+/// The result of an expiration.
+pub enum Expired {
+    /// Wake with these events.
+    Wake(Events),
+    /// Start the timer again, for this time and with this slack.
+    Again(Ktime, u64),
+}
+
 /// A state that a timer changes.
 pub trait Expire: Send + 'static {
     /// Runs when the timer expires, with the lock held. Returns the events to wake with.
     fn expire(&mut self) -> Events;
+
+    /// Like [`Expire::expire`], for a timer that may have to start again. `has_waiters` says whether
+    /// there is a waiter on the queue.
+    #[inline(always)]
+    fn expire_or_continue(&mut self, _has_waiters: bool) -> Expired {
+        Expired::Wake(self.expire())
+    }
 }
 
 /// The phase of a timer since its clock was set.
@@ -176,8 +191,30 @@ impl<T: RawTimer, S: Expire> Guard<'_, T, S> {
     /// Runs [`Expire::expire`], and wakes.
     fn expire(&mut self) {
         self.set_phase(Phase::Expired);
-        let events = (**self).expire();
-        self.wake(events);
+        let has_waiters = self.has_waiters();
+        match (**self).expire_or_continue(has_waiters) {
+            Expired::Wake(events) => self.wake(events),
+            Expired::Again(time, slack) => {
+                self.set_phase(Phase::Started);
+                // SAFETY: The timer is set up. Starting it needs the lock, which is held. Kinds
+                // that do not restart never get here while they are started.
+                if !unsafe { T::start(self.timed.timer.get(), time, slack) } {
+                    self.set_phase(Phase::Expired);
+                    let events = (**self).expire();
+                    self.wake(events);
+                }
+            }
+        }
+    }
+
+    /// Whether there is a waiter on the queue.
+    pub fn has_waiters(&self) -> bool {
+        self.timed.queue.is_active()
+    }
+
+    /// Whether the timer is started for `time`, and has not expired.
+    pub fn is_started_for(&self, time: Ktime) -> bool {
+        self.phase() == Phase::Started && self.expires() == time
     }
 
     /// Wakes like [`WaitQueue::wake`].

@@ -78,7 +78,7 @@ mod suite {
     const HOUR: Ktime = 3_600_000_000_000;
 
     fn periodic(interval: Ktime) -> TimerState {
-        let mut state = TimerState::new(Clock::Monotonic);
+        let mut state = TimerState::new(Clock::Monotonic, ());
         state.interval = interval;
         state
     }
@@ -387,7 +387,7 @@ mod suite {
     }
 
     fn works_without_a_file<K: TimerKind>() -> Result {
-        let timer = Arc::pin_init(Timer::<K>::new(Clock::Boottime), GFP_KERNEL)?;
+        let timer = Arc::pin_init(Timer::<K>::new(Clock::Boottime, ()), GFP_KERNEL)?;
         assert!(timer.events() == Events::NONE);
         assert!(timer.take_with(9, |_| true)? == Take::Empty);
         timer.set(&setting(1, HOUR), None)?;

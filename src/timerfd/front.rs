@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The front of a timer that programs see in their memory: its record, and the waiters in the
+//! kernel.
+
+use crate::{
+    abstractions::{
+        file::events::Events,
+        time::{
+            clock::{
+                Clock,
+                Ktime, //
+            },
+            timed::Expired, //
+        }, //
+    },
+    arena::Claim,
+    timerfd::record::Record, //
+};
+
+/// What a timer has for programs that share its memory. A timer without a record has `()`.
+pub(crate) trait Front: Send + 'static {
+    /// Whether there is a record.
+    const HAS_RECORD: bool;
+
+    /// The record, while the timer is there: only on clocks that cannot be set, so that a read
+    /// computes the ticks from the time alone.
+    fn record(&self) -> Option<&Record> {
+        None
+    }
+
+    /// The record, wherever the timer is.
+    fn place(&self) -> Option<&Record> {
+        None
+    }
+
+    /// Moves the timer to the record, or away from it.
+    fn set_in_record(&mut self, _is_there: bool) {}
+
+    /// Notes a waiter that must be woken for each expiration, because it takes the event from the
+    /// wake-up and does not look at the timer again.
+    fn note_each(&mut self) {}
+
+    /// The kernel's timer has expired at a time for the timer in the record.
+    fn expire(&mut self, _base: Clock, _slack: u64, _has_waiters: bool) -> Expired {
+        Expired::Wake(Events::NONE)
+    }
+
+    /// The queue is empty.
+    fn forget_waiters(&mut self) {}
+}
+
+impl Front for () {
+    const HAS_RECORD: bool = false;
+}
+
+/// A record, and what the kernel keeps of it for itself.
+pub(crate) struct Shared {
+    record: Claim<Record>,
+    is_there: bool,
+    each: bool,
+}
+
+impl Shared {
+    /// A timer that is not in its record yet.
+    pub(crate) fn new(record: Claim<Record>) -> Self {
+        record.begin();
+        Self {
+            record,
+            is_there: false,
+            each: false,
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // The calls fail: the descriptor is gone.
+        self.record.leave();
+    }
+}
+
+impl Front for Shared {
+    const HAS_RECORD: bool = true;
+
+    fn record(&self) -> Option<&Record> {
+        self.is_there.then_some(&*self.record)
+    }
+
+    fn place(&self) -> Option<&Record> {
+        Some(&self.record)
+    }
+
+    fn set_in_record(&mut self, is_there: bool) {
+        self.is_there = is_there;
+    }
+
+    fn note_each(&mut self) {
+        self.each = true;
+    }
+
+    fn expire(&mut self, base: Clock, slack: u64, has_waiters: bool) -> Expired {
+        if !has_waiters {
+            self.forget_waiters();
+            return Expired::Wake(Events::NONE);
+        }
+        let mut next = self.record.look_always();
+        if next == 0 {
+            // The program has disarmed it. A new setting kicks.
+            return Expired::Wake(Events::NONE);
+        }
+        if next > base.now() {
+            // The program has set a later time.
+            if let Err(earlier) = self.record.look_at(next) {
+                next = earlier;
+            }
+            return Expired::Again(next, slack);
+        }
+        if !self.each {
+            self.record.look_never();
+        }
+        Expired::Wake(Events::IN)
+    }
+
+    fn forget_waiters(&mut self) {
+        self.each = false;
+        self.record.look_never();
+    }
+}
+
+/// Whether a timer that expires at `next` has ticks. 0 stands for no expiration.
+pub(crate) fn is_due(next: Ktime, now: Ktime) -> bool {
+    next != 0 && next <= now
+}
