@@ -44,6 +44,9 @@ pub(crate) trait Element: SharedWords + Sized + Send + 'static {
     /// The name of the arena's file.
     const NAME: &'static CStr;
 
+    /// The elements, for fdinfo.
+    const ELEMENTS: &'static str;
+
     /// The operations of the arena's file.
     const OPS: &'static FileOperations<Arena<Self>>;
 }
@@ -157,7 +160,7 @@ impl<T: Element> AnonFile for Arena<T> {
             .iter()
             .map(|word| read_once(word).count_ones())
             .sum();
-        seq_print!(m, "evfd-cells: {} bound: {bound}\n", self.len);
+        seq_print!(m, "evfd-{}: {} bound: {bound}\n", T::ELEMENTS, self.len);
     }
 
     fn release(_this: Arc<Self>) {}

@@ -77,6 +77,7 @@ static ARENA_OPS: FileOperations<Arena<Cell>> = FileOperations::build();
 
 impl Element for Cell {
     const NAME: &'static CStr = c"[evfd-arena]";
+    const ELEMENTS: &'static str = "cells";
     const OPS: &'static FileOperations<Arena<Self>> = &ARENA_OPS;
 }
 

@@ -106,6 +106,7 @@ impl FileKind<Shared> for HrTimer {
 
 impl Element for Record {
     const NAME: &'static CStr = c"[evfd-timers]";
+    const ELEMENTS: &'static str = "timers";
     const OPS: &'static FileOperations<Arena<Self>> = {
         static OPS: FileOperations<Arena<Record>> = FileOperations::build();
         &OPS

@@ -17,6 +17,7 @@ int main(void)
 	measure_ping_pong();
 	measure_posts();
 	measure_timerfd();
+	measure_record();
 	measure_signalfd();
 	return 0;
 }

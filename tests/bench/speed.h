@@ -8,6 +8,7 @@ void measure_cell(void);
 void measure_epoll(void);
 void measure_ping_pong(void);
 void measure_timerfd(void);
+void measure_record(void);
 void measure_signalfd(void);
 void measure_posts(void);
 
