@@ -324,11 +324,12 @@ impl<K: TimerKind<F>, F: Front> Timer<K, F> {
             0 => 0,
             _ => Self::expires(state, new),
         });
+        // It may run for the same time with another slack.
+        state.stop();
         if state.has_waiters() {
             state.look();
         } else {
             state.front.forget_waiters();
-            state.stop();
         }
         true
     }
@@ -482,7 +483,11 @@ impl<K: TimerKind<F>, F: Front> Timer<K, F> {
         if let Some(next) = Self::leave_record(&mut state) {
             let next = state.next_after(next, state.base.now());
             state.expired = false;
-            state.restart((next != 0).then_some(next));
+            match next {
+                // It may run for a time that a program has taken away.
+                0 => state.stop(),
+                next => state.restart(Some(next)),
+            }
             if let Some(record) = state.front.place() {
                 record.leave();
             }
