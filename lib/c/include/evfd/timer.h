@@ -165,15 +165,16 @@ static inline __s64 evfd_timer_now(const struct evfd_timer_ref *t)
  */
 static inline int evfd_timer_put_off(const struct evfd_timer_ref *t, __s64 next)
 {
-	__s64 old = __atomic_exchange_n(evfd_next_(t), next, __ATOMIC_SEQ_CST);
+	__s64 old = __atomic_load_n(evfd_next_(t), __ATOMIC_RELAXED);
 
-	if (__builtin_expect(old < EVFD_TIMER_BUSY, 0)) {
-		/* A setting may have been faster. */
-		__atomic_compare_exchange_n(evfd_next_(t), &next, old, 0, __ATOMIC_SEQ_CST,
-					    __ATOMIC_RELAXED);
-		errno = EOPNOTSUPP;
-		return -1;
-	}
+	do {
+		if (__builtin_expect(old < EVFD_TIMER_BUSY, 0)) {
+			errno = EOPNOTSUPP;
+			return -1;
+		}
+	} while (__builtin_expect(!__atomic_compare_exchange_n(evfd_next_(t), &old, next, 0,
+							       __ATOMIC_SEQ_CST,
+							       __ATOMIC_RELAXED), 0));
 	evfd_timer_changed_(t, next);
 	return 0;
 }
@@ -204,7 +205,8 @@ static inline int evfd_timer_read(const struct evfd_timer_ref *t, __u64 *ticks)
 		next = __atomic_load_n(evfd_next_(t), __ATOMIC_ACQUIRE);
 		if (__builtin_expect(next < 0, 0))
 			return evfd_timer_read_call_(t, ticks);
-		if (!next || (now = evfd_timer_now(t)) < next) {
+		now = next ? evfd_timer_now(t) : -1;
+		if (now < next) {
 			errno = EAGAIN;
 			return -1;
 		}
