@@ -6,6 +6,7 @@
 #ifndef EVFD_TESTS_TIMER_H
 #define EVFD_TESTS_TIMER_H
 
+#include "record.h"
 #include "timer_turn.h"
 
 #include <inttypes.h>
@@ -55,7 +56,7 @@ static inline int tfd_set(int fd, int flags, const struct evfd_itimerspec *new,
 static inline int tfd_get(int fd, struct evfd_itimerspec *now)
 {
 	if (impl_is_evfd())
-		return ioctl(fd, EVFD_IOC_TIMERFD_GETTIME, now);
+		return record_left(fd, now);
 	return syscall(TFD_SYS_GETTIME, fd, now);
 }
 
@@ -82,10 +83,19 @@ static inline int tfd_arm(int fd, int flags, int64_t value, int64_t interval)
 	return tfd_set(fd, flags, &new, NULL);
 }
 
+/*
+ * Whether the ticks of timers on CLOCK_MONOTONIC, and of relative times, are computed from the
+ * clock at each look. Then fdinfo shows all of them before a read, and no call re-arms.
+ */
+static inline bool tfd_counts_by_clock(void)
+{
+	return impl_is_cell();
+}
+
 /* Reads: the number of expirations, or -errno. */
 static inline int64_t tfd_ticks(int fd)
 {
-	return efd_take(fd);
+	return record_take(fd) ?: efd_take(fd);
 }
 
 /* The time until the next expiration in nanoseconds, or -errno. */

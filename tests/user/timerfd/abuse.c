@@ -304,11 +304,11 @@ TEST_F(abuse, periods_that_nobody_reads)
 	}
 	for (int i = 0; i < N; i++) {
 		ASSERT_TRUE(tfd_expires(fds[i]));
-		EXPECT_EQ(1, tfd_pending(fds[i]));
+		EXPECT_TRUE(tfd_counts_by_clock() || tfd_pending(fds[i]) == 1);
 	}
 	sleep_ms(20);
 	for (int i = 0; i < N; i++) {
-		EXPECT_EQ(1, tfd_pending(fds[i]));
+		EXPECT_TRUE(tfd_counts_by_clock() || tfd_pending(fds[i]) == 1);
 		EXPECT_LT(1, tfd_ticks(fds[i]));
 		close(fds[i]);
 	}

@@ -354,7 +354,7 @@ TEST_F(timer, io_uring)
 /* The old call can set a descriptor of the new call. It still reads as 64 bits. */
 TEST(descriptors_of_the_new_call)
 {
-	int fd = evfd_timer_new(CLOCK_MONOTONIC, TFD_NONBLOCK);
+	int fd = tfd_new(CLOCK_MONOTONIC, TFD_NONBLOCK);
 	uint64_t buf;
 
 	ASSERT_GE(fd, 0);

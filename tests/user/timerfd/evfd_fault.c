@@ -70,7 +70,7 @@ FIXTURE_SETUP(fault)
 	if (variant->of_2007)
 		self->fd = evfd_device_ioctl(EVFD_IOC_TIMERFD, &arg);
 	else
-		self->fd = evfd_timer_new(variant->clock, 0);
+		self->fd = tfd_new(variant->clock, 0);
 	ASSERT_GE(self->fd, 0);
 	ASSERT_EQ(0, fcntl(self->fd, F_SETFL, O_NONBLOCK));
 }

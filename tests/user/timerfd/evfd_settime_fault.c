@@ -89,7 +89,7 @@ FIXTURE_SETUP(fault)
 		.new_value.it_value = tfd_timespec(1),
 		.new_value.it_interval = tfd_timespec(1),
 	};
-	self->fd = evfd_timer_new(variant->clock, TFD_NONBLOCK);
+	self->fd = tfd_new(variant->clock, TFD_NONBLOCK);
 	ASSERT_GE(self->fd, 0);
 	ASSERT_TRUE(bring_to(self->fd, variant->state));
 	ASSERT_TRUE(tfd_info(self->fd, &self->before));
@@ -203,7 +203,7 @@ TEST(where_the_old_value_may_be)
 		.new_value.it_interval = tfd_timespec(5),
 	};
 	char odd[sizeof(struct evfd_itimerspec) + 1];
-	int fd = evfd_timer_new(CLOCK_MONOTONIC, 0);
+	int fd = tfd_new(CLOCK_MONOTONIC, 0);
 	struct evfd_itimerspec old;
 
 	ASSERT_EQ(0, settime(fd, &arg));
@@ -231,7 +231,7 @@ TEST(an_unaligned_argument_in_read_only_memory)
 	};
 	char *map = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	int fd = evfd_timer_new(CLOCK_MONOTONIC, 0);
+	int fd = tfd_new(CLOCK_MONOTONIC, 0);
 
 	ASSERT_NE(MAP_FAILED, map);
 	memcpy(map + 3, &arg, sizeof(arg));

