@@ -28,8 +28,8 @@ shared_words! {
     /// `struct evfd_cell`.
     pub(crate) struct Cell {
         count: u64,
-        wakeup_in: u32,
-        wakeup_out: u32,
+        pub(crate) wakeup_in: u32,
+        pub(crate) wakeup_out: u32,
     }
 }
 

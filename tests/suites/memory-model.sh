@@ -76,7 +76,7 @@ loom() {
 }
 
 litmus
-for feature in '' unordered torn selfish relaxed swapped; do
+for feature in '' unordered torn selfish relaxed swapped hasty choosy greedy; do
 	loom "$feature"
 done
 tap_check "clippy has no complaint about the loom tests" \

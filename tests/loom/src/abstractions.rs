@@ -15,10 +15,13 @@ pub(crate) mod helpers {
     pub(crate) const EPOLLOUT: u32 = 0x4;
     pub(crate) const EPOLLERR: u32 = 0x8;
     pub(crate) const EPOLLHUP: u32 = 0x10;
+    pub(crate) const EPOLLNVAL: u32 = 0x20;
     pub(crate) const EPOLLRDNORM: u32 = 0x40;
     pub(crate) const EPOLLWRNORM: u32 = 0x100;
     pub(crate) const EPOLLRDHUP: u32 = 0x2000;
     pub(crate) const POLLFREE: u32 = 0x4000;
+    pub(crate) const EPOLLEXCLUSIVE: u32 = 1 << 28;
+    pub(crate) const EPOLLONESHOT: u32 = 1 << 30;
     pub(crate) const EPOLLET: u32 = 1 << 31;
 }
 
@@ -155,6 +158,14 @@ pub(crate) mod sync {
         /// No test calls it.
         pub(crate) fn and_full(_: &Atomic<u64>, _: u64) {
             unimplemented!();
+        }
+
+        pub(crate) fn or_full_u32(atomic: &Atomic<u32>, bits: u32) {
+            atomic.fetch_or(bits, Full);
+        }
+
+        pub(crate) fn and_full_u32(atomic: &Atomic<u32>, bits: u32) {
+            atomic.fetch_and(bits, Full);
         }
 
         pub(crate) fn test_and_set_top(atomic: &Atomic<u64>) -> bool {

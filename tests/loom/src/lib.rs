@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Tests of `src/eventfd/counter.rs`, `src/abstractions/sync/defer.rs` and the lock-free files of
-//! `src/kevent/`: the real source, which loom runs in every order allowed by threads and memory.
+//! Tests of `src/eventfd/{count,counter,cell}.rs`, `src/abstractions/sync/defer.rs` and the lock-free
+//! files of `src/kevent/`: the real source, which loom runs in every order allowed by threads and
+//! memory.
 //!
 //! `shim.rs` and `abstractions.rs` replace the parts of the kernel that these files use, on loom's
-//! atomics. `model.rs` models the users of the counter: `src/eventfd/mod.rs` and the kernel's wait
-//! queues. `model_kevent.rs` models `src/kevent/queue/` and the program that consumes its events.
+//! atomics. `model.rs` models the users of a count: `src/eventfd/descriptor.rs` and the kernel's wait
+//! queues. `model_cell.rs` adds pollers, kicks and the program that shares a cell. `model_kevent.rs` models `src/kevent/queue/` and the program that consumes its events.
 //!
 //! Each of these features must make some tests fail with a certain message. Those are marked
 //! `should_panic`.
@@ -15,8 +16,11 @@
 //! - `torn`: an exchange loads first and stores later;
 //! - `selfish`: a reader that was woken alone does not pass its turn on, and a reader that fails
 //!   keeps the count;
-//! - `relaxed`: the program's operations on a queue of kevents do not order anything;
-//! - `swapped`: an event comes after QUEUED, and the program reads the user word after its exchange.
+//! - `relaxed`: the program's operations on a queue of kevents or on a cell do not order anything;
+//! - `swapped`: an event comes after QUEUED, and the program reads the user word after its exchange;
+//! - `hasty`: a kick wakes before it clears, and clears EACH after it has released the lock;
+//! - `choosy`: a kick wakes only if the descriptor is ready;
+//! - `greedy`: a kick clears all flags of both words.
 
 #![cfg(test)]
 
@@ -25,9 +29,11 @@ extern crate self as kernel;
 mod abstractions;
 mod kevent;
 mod model;
+mod model_cell;
 mod model_kevent;
 mod shim;
 mod tests;
+mod tests_cell;
 mod tests_defer;
 mod tests_kevent;
 
@@ -43,8 +49,16 @@ pub(crate) use shim::{
 };
 
 #[allow(dead_code)]
+#[path = "../../../src/eventfd/count.rs"]
+mod count;
+
+#[allow(dead_code)]
 #[path = "../../../src/eventfd/counter.rs"]
 mod counter;
+
+#[allow(dead_code)]
+#[path = "../../../src/eventfd/cell.rs"]
+mod cell;
 
 // A foreign pointer is safe here.
 #[allow(dead_code, unused_unsafe)]

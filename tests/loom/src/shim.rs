@@ -221,6 +221,12 @@ pub(crate) mod sync {
                 O::barrier();
                 T::of(old)
             }
+
+            pub(crate) fn fetch_and<O: Order>(&self, bits: T, _: O) -> T {
+                let old = self.inner().fetch_and(bits.to(), O::OPERATION);
+                O::barrier();
+                T::of(old)
+            }
         }
     }
 
@@ -410,11 +416,22 @@ macro_rules! shared_words {
 }
 pub(crate) use shared_words;
 
-/// The structures of the UAPI header. `layout.rs` compares itself with their layout, which the
-/// build of the module checks.
+/// The structures of the UAPI headers. `layout.rs` and `cell.rs` compare themselves with their
+/// layout, which the build of the module checks.
 #[allow(dead_code, non_camel_case_types)]
 pub(crate) mod uapi {
     pub(crate) use crate::kevent::layout::Header as kevent_header;
+
+    pub(crate) const EVFD_WAKEUP_ONCE: u32 = 1 << 0;
+    pub(crate) const EVFD_WAKEUP_EACH: u32 = 1 << 1;
+
+    super::shared_words! {
+        pub(crate) struct evfd_cell {
+            pub(crate) count: u64,
+            pub(crate) wakeup_in: u32,
+            pub(crate) wakeup_out: u32,
+        }
+    }
 
     pub(crate) const KEVENT_ONESHOT: u32 = 0x1;
     pub(crate) const KEVENT_PHASE: u32 = 1 << 31;

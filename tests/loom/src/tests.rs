@@ -8,11 +8,16 @@ use crate::{
         file::events::Events,
         mm::user::ReadBuf, //
     },
-    counter::{
-        Counter,
-        Take, //
+    count::{
+        Count,
+        Take,
+        USER_MAX, //
     },
-    model::EventFd,
+    model::{
+        Descriptor,
+        EventFd,
+        Kind, //
+    },
 };
 use kernel::prelude::{
     Result,
@@ -32,7 +37,7 @@ use std::sync::Arc;
 
 /// The destination of a read.
 #[derive(Default)]
-struct Buf {
+pub(crate) struct Buf {
     value: Option<u64>,
     broken: bool,
 }
@@ -48,7 +53,7 @@ impl ReadBuf for Buf {
     }
 }
 
-fn read(fd: &EventFd) -> u64 {
+pub(crate) fn read<K: Kind>(fd: &Descriptor<K>) -> u64 {
     let mut buf = Buf::default();
     fd.read(&mut buf).unwrap();
     buf.value.unwrap()
@@ -61,9 +66,9 @@ pub(crate) fn model(preemptions: Option<usize>, f: impl Fn() + Sync + Send + 'st
     builder.check(f);
 }
 
-fn spawn<R: 'static>(
-    fd: &Arc<EventFd>,
-    f: impl FnOnce(&EventFd) -> R + 'static,
+pub(crate) fn spawn<K: 'static, R: 'static>(
+    fd: &Arc<Descriptor<K>>,
+    f: impl FnOnce(&Descriptor<K>) -> R + 'static,
 ) -> thread::JoinHandle<R> {
     let fd = fd.clone();
     thread::spawn(move || f(&fd))
@@ -101,7 +106,7 @@ fn a_post_calls_a_poller() {
         let poller = spawn(&fd, |fd| {
             let woken = Arc::new(Notify::new());
             fd.queue.prepare(Events::IN, false, &woken);
-            (fd.counter.events().intersects(Events::IN), woken)
+            (fd.count.events().intersects(Events::IN), woken)
         });
         fd.post(1);
         let (seen, woken) = poller.join().unwrap();
@@ -115,11 +120,11 @@ fn a_post_calls_a_poller() {
 #[cfg_attr(feature = "unordered", should_panic(expected = "deadlock"))]
 fn a_read_wakes_a_writer() {
     model(None, || {
-        let fd = EventFd::new(Counter::USER_MAX, Take::All, false);
+        let fd = EventFd::new(USER_MAX, Take::All, false);
         let writer = spawn(&fd, |fd| fd.write(1));
-        assert!(read(&fd) >= Counter::USER_MAX);
+        assert!(read(&fd) >= USER_MAX);
         writer.join().unwrap();
-        assert_eq!(fd.counter.get(), 1);
+        assert_eq!(fd.count.get(), 1);
     });
 }
 
@@ -128,11 +133,11 @@ fn a_read_wakes_a_writer() {
 fn a_read_of_the_kernels_wakes_a_writer() {
     model(None, || {
         // Below the limit, so the read wakes because of the number of writers.
-        let fd = EventFd::new(Counter::USER_MAX - 1, Take::All, false);
+        let fd = EventFd::new(USER_MAX - 1, Take::All, false);
         let writer = spawn(&fd, |fd| fd.write(2));
-        assert_eq!(fd.read_now(), Counter::USER_MAX - 1);
+        assert_eq!(fd.read_now(), USER_MAX - 1);
         writer.join().unwrap();
-        assert_eq!(fd.counter.get(), 2);
+        assert_eq!(fd.count.get(), 2);
     });
 }
 
@@ -145,13 +150,13 @@ fn a_read_sees_what_was_before_the_write() {
         let reader = spawn(&fd, {
             let data = data.clone();
             move |fd| {
-                if fd.counter.take(Take::All).0 != 0 {
+                if fd.count.take(Take::All).unwrap().0 != 0 {
                     assert_eq!(data.load(Ordering::Relaxed), 1, "old data");
                 }
             }
         });
         data.store(1, Ordering::Relaxed);
-        assert!(fd.counter.add(1));
+        assert!(fd.count.add(1).unwrap());
         reader.join().unwrap();
     });
 }
@@ -172,7 +177,7 @@ fn read_beside_writes(broken: bool) {
         fd.write(2);
         writer.join().unwrap();
         let taken = reader.join().unwrap();
-        assert_eq!(taken + fd.counter.get(), 7, "a count was lost");
+        assert_eq!(taken + fd.count.get(), 7, "a count was lost");
     });
 }
 
@@ -202,7 +207,7 @@ fn a_count_that_is_given_back_wakes_a_reader() {
         let fd = EventFd::new(3, Take::All, false);
         let reader = spawn(&fd, read);
         // The other read may be faster.
-        if let Some(taken) = fd.counter.try_take(Take::All) {
+        if let Some(taken) = fd.count.try_take(Take::All) {
             fd.give_back(taken);
         }
         assert_eq!(reader.join().unwrap(), 3);
@@ -223,7 +228,7 @@ fn a_semaphore_passes_the_turn_on() {
         for reader in readers {
             assert_eq!(reader.join().unwrap(), 1);
         }
-        assert_eq!(fd.counter.get(), 0, "a count was lost");
+        assert_eq!(fd.count.get(), 0, "a count was lost");
     });
 }
 
