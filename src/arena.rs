@@ -166,6 +166,15 @@ impl<T: Element> AnonFile for Arena<T> {
     fn release(_this: Arc<Self>) {}
 }
 
+#[cfg(CONFIG_KUNIT = "y")]
+impl<T: Element> Arena<T> {
+    /// The element that a program with a mapping sees at `index`, for tests.
+    pub(crate) fn get(&self, index: usize) -> Option<&T> {
+        let page = self.pages.get(index / Self::PER_PAGE)?;
+        page.get(index % Self::PER_PAGE)
+    }
+}
+
 /// An element that belongs to a descriptor. It keeps the memory of its arena.
 pub(crate) struct Claim<T: Element> {
     element: SharedRef<T>,

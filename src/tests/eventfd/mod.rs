@@ -2,6 +2,7 @@
 
 //! Posts from every context, overflow, and nested wake-ups.
 
+mod cell;
 mod counter;
 
 use kernel::prelude::*;
