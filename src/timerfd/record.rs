@@ -33,8 +33,8 @@ use kernel::sync::atomic::{
 shared_words! {
     /// `struct evfd_timer`. The times are signed.
     pub(crate) struct Record {
-        next: u64,
-        look: u64,
+        pub(crate) next: u64,
+        pub(crate) look: u64,
         interval: u64,
         clockid: u32,
         reserved: u32,
@@ -73,7 +73,7 @@ fn time(word: u64) -> Ktime {
 
 impl Record {
     /// Begins without a descriptor's setting.
-    pub(super) fn begin(&self) {
+    pub(crate) fn begin(&self) {
         self.leave();
         write_once(&self.interval, 0);
     }

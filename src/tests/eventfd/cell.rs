@@ -211,7 +211,8 @@ mod suite {
         }
         assert!(Arena::<Cell>::new(1).is_ok());
         let last = uapi::EVFD_ARENA_MAX - 1;
-        let fd = Arena::<Cell>::new(uapi::EVFD_ARENA_MAX).and_then(|arena| CellFd::new(arena, last, 0, 0));
+        let fd = Arena::<Cell>::new(uapi::EVFD_ARENA_MAX)
+            .and_then(|arena| CellFd::new(arena, last, 0, 0));
         assert!(fd.is_ok());
     }
 
@@ -254,7 +255,7 @@ mod suite {
         let arena = Arena::<Cell>::new(1)?;
         let first = Local::new(Some(Bound::of_arena(arena.clone(), 0, || ())?));
         let waits = Local::new(0);
-        let second = Bound::of_arena(arena.clone(), 0, || {
+        let _second = Bound::of_arena(arena.clone(), 0, || {
             waits.set(waits.get() + 1);
             drop(first.take());
         })?;

@@ -98,6 +98,12 @@ pub(crate) mod mm {
     }
 }
 
+pub(crate) mod time {
+    pub(crate) mod clock {
+        pub(crate) type Ktime = i64;
+    }
+}
+
 pub(crate) mod sync {
     pub(crate) use crate::irq_work;
 

@@ -31,11 +31,13 @@ mod kevent;
 mod model;
 mod model_cell;
 mod model_kevent;
+mod model_record;
 mod shim;
 mod tests;
 mod tests_cell;
 mod tests_defer;
 mod tests_kevent;
+mod tests_record;
 
 pub(crate) use shim::{
     alloc,
@@ -59,6 +61,10 @@ mod counter;
 #[allow(dead_code)]
 #[path = "../../../src/eventfd/cell.rs"]
 mod cell;
+
+#[allow(dead_code)]
+#[path = "../../../src/timerfd/record.rs"]
+mod record;
 
 // A foreign pointer is safe here.
 #[allow(dead_code, unused_unsafe)]

@@ -433,6 +433,19 @@ pub(crate) mod uapi {
         }
     }
 
+    pub(crate) const EVFD_TIMER_CALL: i64 = i64::MIN;
+    pub(crate) const EVFD_TIMER_BUSY: i32 = -1;
+
+    super::shared_words! {
+        pub(crate) struct evfd_timer {
+            pub(crate) next: u64,
+            pub(crate) look: u64,
+            pub(crate) interval: u64,
+            pub(crate) clockid: u32,
+            pub(crate) reserved: u32,
+        }
+    }
+
     pub(crate) const KEVENT_ONESHOT: u32 = 0x1;
     pub(crate) const KEVENT_PHASE: u32 = 1 << 31;
     pub(crate) const KEVENT_QUEUED: i64 = i64::MIN;
