@@ -3,8 +3,9 @@
 # The programs are tests/user/*/*.c. Programs named evfd_* test features of evfd alone; all
 # others must give the same results on evfd as on native. They run natively, and for 32 bits,
 # on the first kernel only: the other kernels are there to test evfd, whose code does not ask
-# whether a caller has 32 bits. There, the programs of event descriptors also run with counters
-# in shared memory: those of eventfd/ and, for these kinds, of any/.
+# whether a caller has 32 bits. There, the programs of event descriptors and timers also run
+# with counters and timers in shared memory: those of eventfd/ and timerfd/ and, for these
+# kinds, of any/.
 set -euo pipefail
 . "$(dirname "$0")/../lib/shell/lib.sh"
 
@@ -24,8 +25,8 @@ implementations() {
 	esac
 	echo evfd
 	case $1/$2 in
-	*32 | */eventfd/evfd_cell*) ;;
-	"$first"/eventfd/* | "$first"/any/*) printf '%s\n' cell memory ;;
+	*32 | */eventfd/evfd_cell* | */timerfd/evfd_record* | */timerfd/evfd_2007*) ;;
+	"$first"/eventfd/* | "$first"/timerfd/* | "$first"/any/*) printf '%s\n' cell memory ;;
 	esac
 }
 
@@ -62,9 +63,9 @@ results_of() {
 	sed -n -E 's/^(ok|not ok) [0-9]+ /\1 /p' "$1"
 }
 
-# The same without the variants for timers and signals.
-eventfd_results_of() {
-	results_of "$1" | grep -vE '\.(timerfd|signalfd)[^.]*\.'
+# The same without the variants for kinds that are not in shared memory.
+shared_results_of() {
+	results_of "$1" | grep -vE '\.(timerfd_(alarm|canceled|2007)|signalfd[^.]*)\.'
 }
 
 report() {
@@ -85,7 +86,7 @@ report() {
 			results_of=results_of
 			case $implementation in
 			native) continue ;;
-			cell | memory) results_of=eventfd_results_of ;;
+			cell | memory) results_of=shared_results_of ;;
 			esac
 			file=$results/$kernel/$program.$implementation
 			tap_check "$kernel/$program: $implementation gives the results of native" \

@@ -50,23 +50,30 @@ struct kind_variant {
 	char name[64];
 };
 
-static inline bool kind_is_eventfd(const struct kind *kind)
+static inline bool kind_is_timer(const struct kind *kind)
 {
-	return kind->native == kind_native_eventfd;
+	return kind->make == kind_make_timer || kind->make == kind_make_monotonic;
+}
+
+/* Whether its descriptors are in shared memory with EVFD_IMPL=cell or memory. */
+static inline bool kind_is_shared(const struct kind *kind)
+{
+	return kind->native == kind_native_eventfd || kind_is_timer(kind);
 }
 
 /*
- * Whether a fixture is for event descriptors only. The other kinds are the same if counters
- * have cells. A fixture without a variant would still run, so it keeps its kinds.
+ * Whether a fixture is for descriptors in shared memory only. The other kinds are the same
+ * with these implementations. A fixture without a variant would still run, so it keeps its
+ * kinds.
  */
-static inline bool kind_is_only_eventfd(bool (*has)(const struct kind *kind, int way), int ways)
+static inline bool kind_is_only_shared(bool (*has)(const struct kind *kind, int way), int ways)
 {
 	const char *impl = getenv("EVFD_IMPL");
 
 	if (!impl || (strcmp(impl, "cell") && strcmp(impl, "memory")))
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(kinds) * ways; i++) {
-		if (kind_is_eventfd(kinds[i / ways]) && has(kinds[i / ways], i % ways))
+		if (kind_is_shared(kinds[i / ways]) && has(kinds[i / ways], i % ways))
 			return true;
 	}
 	return false;
@@ -77,14 +84,14 @@ static inline void kind_add_variants(struct __fixture_metadata *fixture,
 				     bool (*has)(const struct kind *kind, int way),
 				     const char *const *ways, int n)
 {
-	bool only_eventfd = kind_is_only_eventfd(has, n);
+	bool only_shared = kind_is_only_shared(has, n);
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds) * n; i++) {
 		const struct kind *kind = kinds[i / n];
 		struct kind_variant *variant;
 		int way = i % n;
 
-		if (!has(kind, way) || (only_eventfd && !kind_is_eventfd(kind)))
+		if (!has(kind, way) || (only_shared && !kind_is_shared(kind)))
 			continue;
 		variant = calloc(1, sizeof(*variant));
 		if (!variant)
@@ -148,6 +155,16 @@ static inline ssize_t any_read(const struct kind *kind, int fd, union thing *see
 	ssize_t n;
 
 	memset(seen, 0xff, sizeof(*seen));
+	if (kind_is_timer(kind)) {
+		int64_t ticks = record_take(fd);
+
+		if (ticks < 0)
+			return ticks;
+		if (ticks) {
+			seen->number = ticks;
+			return kind->size;
+		}
+	}
 	n = efd_read(fd, seen, kind->size);
 	return n < 0 ? -errno : n;
 }
