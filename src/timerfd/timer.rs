@@ -40,6 +40,7 @@ use crate::{
             Front,
             Shared, //
         },
+        record::Record,
         schedule,
         setting::{
             Setting,
@@ -215,6 +216,10 @@ impl<K: TimerKind<F>, F: Front> Timer<K, F> {
             state.front.note_each();
         }
         if Self::is_readable(&state) {
+            if state.front.record().is_some() {
+                // The other waiters hear of it not later than this poller.
+                state.expire_if_started();
+            }
             if let (true, Some(record)) = (each, state.front.record()) {
                 record.look_always();
             }
@@ -451,12 +456,15 @@ impl<K: TimerKind<F>, F: Front> Timer<K, F> {
         copy: impl FnOnce(u64) -> bool,
     ) -> Take {
         let now = state.base.now();
+        let has_ticks = |record: &Record| is_due(record.next(), now);
+        if !state.front.record().is_some_and(has_ticks) {
+            return Take::Empty;
+        }
+        // The waiters hear of the ticks that this takes.
+        state.expire_if_started();
         let Some(record) = state.front.record() else {
             return Take::Empty;
         };
-        if !is_due(record.next(), now) {
-            return Take::Empty;
-        }
         // Programs that read meanwhile wait for the lock.
         let next = record.begin_change();
         let (after, ticks) = state.progress(next, now, max);

@@ -207,6 +207,14 @@ impl<T: RawTimer, S: Expire> Guard<'_, T, S> {
         }
     }
 
+    /// Expires the timer now, without its interrupt, if it is started.
+    pub fn expire_if_started(&mut self) {
+        if self.phase() == Phase::Started {
+            self.stop();
+            self.expire();
+        }
+    }
+
     /// Whether there is a waiter on the queue.
     pub fn has_waiters(&self) -> bool {
         self.timed.queue.is_active()
