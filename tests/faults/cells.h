@@ -6,7 +6,7 @@
 #include "operations.h"
 
 /* The cells of an arena of two pages, and the cell of the scene: in the second page. */
-#define CELLS		512
+#define SCENE_CELLS	512
 #define CELL		300
 
 static long open_arena(unsigned int cells)
@@ -37,13 +37,13 @@ static bool arena_works(int arena, unsigned int cells)
 static long make_arena(struct scene *scene)
 {
 	(void)scene;
-	return open_arena(CELLS);
+	return open_arena(SCENE_CELLS);
 }
 
 static bool is_arena(struct scene *scene, long ret)
 {
 	(void)scene;
-	return arena_works(ret, CELLS);
+	return arena_works(ret, SCENE_CELLS);
 }
 
 static long make_large_arena(struct scene *scene)
@@ -60,7 +60,7 @@ static bool is_large_arena(struct scene *scene, long ret)
 
 static bool an_arena(struct scene *scene)
 {
-	scene->arena = open_arena(CELLS);
+	scene->arena = open_arena(SCENE_CELLS);
 	return scene->arena >= 0;
 }
 
@@ -72,7 +72,7 @@ static bool an_arena_and_a_full_table(struct scene *scene)
 /* Its mapping is not touched. */
 static bool a_mapped_arena(struct scene *scene)
 {
-	scene->cells = an_arena(scene) ? evfd_arena_map(scene->arena, CELLS) : NULL;
+	scene->cells = an_arena(scene) ? evfd_arena_map(scene->arena, SCENE_CELLS) : NULL;
 	return scene->cells && !pipe2(scene->pipe, O_NONBLOCK);
 }
 
@@ -102,7 +102,7 @@ static bool is_bound(struct scene *scene, long ret)
 
 static long map_arena(struct scene *scene)
 {
-	scene->cells = evfd_arena_map(scene->arena, CELLS);
+	scene->cells = evfd_arena_map(scene->arena, SCENE_CELLS);
 	return scene->cells ? 0 : -1;
 }
 
@@ -114,7 +114,7 @@ static bool is_mapped(struct scene *scene, long ret)
 /* See touch_queue(). */
 static long touch_arena(struct scene *scene)
 {
-	for (unsigned int i = 0; i < CELLS; i += CELL) {
+	for (unsigned int i = 0; i < SCENE_CELLS; i += CELL) {
 		if (write(scene->pipe[1], &scene->cells[i], 1) != 1) {
 			errno = errno == EFAULT ? ENOMEM : errno;
 			return -1;
