@@ -42,6 +42,7 @@ installed() {
 		bin/evfd-run
 		include/evfd/counter.h
 		include/evfd/kevent.h
+		include/evfd/timer.h
 		include/linux/evfd.h
 		include/linux/kevent.h
 		lib/evfd/installed

@@ -54,7 +54,7 @@ put_system() {
 	for header in evfd.h kevent.h; do
 		put 644 "$TOP/include/uapi/linux/$header" "$prefix/include/linux/$header"
 	done
-	for header in counter.h kevent.h; do
+	for header in counter.h kevent.h timer.h; do
 		put 644 "$TOP/lib/c/include/evfd/$header" "$prefix/include/evfd/$header"
 	done
 	put 644 "$files/70-evfd.rules" "$prefix/lib/udev/rules.d/70-evfd.rules"

@@ -27,8 +27,10 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <linux/evfd.h>
 
@@ -56,12 +58,14 @@ struct evfd_timer_ref {
  * @dev: open /dev/evfd
  * @timers: number of timers, 1 to EVFD_ARENA_MAX
  *
- * Return: a descriptor that execve(2) closes, or -1 and errno: see ioctl_evfd_arena(2).
+ * Return: a descriptor that execve(2) closes, or -1 and errno: see ioctl_evfd_timer_arena(2).
  */
 static inline int evfd_timer_arena_open(int dev, __u32 timers)
 {
-	struct evfd_arena args = { .cells = timers, .flags = EVFD_ARENA_CLOEXEC };
+	struct evfd_arena args;
 
+	args.cells = timers;
+	args.flags = EVFD_ARENA_CLOEXEC;
 	return ioctl(dev, EVFD_IOC_TIMER_ARENA, &args);
 }
 
@@ -90,20 +94,20 @@ static inline struct evfd_timer *evfd_timer_arena_map(int arena, __u32 timers)
  * @clockid: CLOCK_MONOTONIC, CLOCK_REALTIME, CLOCK_BOOTTIME or CLOCK_TAI
  * @flags: EVFD_TFD_CLOEXEC, EVFD_TFD_NONBLOCK
  *
- * Return: 0, or -1 and errno: see ioctl_evfd_arena(2). close(2) of @t->fd ends the timer.
+ * Return: 0, or -1 and errno: see ioctl_evfd_timer_arena(2). close(2) of @t->fd ends the timer.
  */
 static inline int evfd_timer_open(struct evfd_timer_ref *t, int dev, int arena,
 				  struct evfd_timer *timers, __u32 timer, int clockid,
 				  __u32 flags)
 {
-	struct evfd_timer_bind args = {
-		.arena = arena,
-		.timer = timer,
-		.clockid = clockid,
-		.flags = flags,
-	};
-	int fd = ioctl(dev, EVFD_IOC_TIMER_BIND, &args);
+	struct evfd_timer_bind args;
+	int fd;
 
+	args.arena = arena;
+	args.timer = timer;
+	args.clockid = clockid;
+	args.flags = flags;
+	fd = ioctl(dev, EVFD_IOC_TIMER_BIND, &args);
 	if (fd < 0)
 		return -1;
 	t->timer = timers + timer;
@@ -181,9 +185,12 @@ static inline int evfd_timer_put_off(const struct evfd_timer_ref *t, __s64 next)
 
 static inline int evfd_timer_read_call_(const struct evfd_timer_ref *t, __u64 *ticks)
 {
-	struct iovec iov = { .iov_base = ticks, .iov_len = sizeof(*ticks) };
+	struct iovec iov;
 
-	return preadv2(t->fd, &iov, 1, -1, RWF_NOWAIT) < 0 ? -1 : 0;
+	iov.iov_base = ticks;
+	iov.iov_len = sizeof(*ticks);
+	/* RWF_NOWAIT. <sys/uio.h> has it, and preadv2(), only with _GNU_SOURCE. */
+	return syscall(SYS_preadv2, t->fd, &iov, 1, -1L, -1L, 0x8) < 0 ? -1 : 0;
 }
 
 /**
@@ -230,8 +237,10 @@ static inline int evfd_timer_read(const struct evfd_timer_ref *t, __u64 *ticks)
 
 static inline struct evfd_timespec evfd_timespec_(__s64 ns)
 {
-	struct evfd_timespec ts = { .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 };
+	struct evfd_timespec ts;
 
+	ts.tv_sec = ns / 1000000000;
+	ts.tv_nsec = ns % 1000000000;
 	return ts;
 }
 
