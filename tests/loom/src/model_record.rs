@@ -17,6 +17,7 @@ use crate::{
         WaitQueue, //
     },
     record::Record,
+    uapi, //
 };
 use kernel::sync::atomic::Relaxed;
 use loom::sync::atomic::{
@@ -26,6 +27,9 @@ use loom::sync::atomic::{
     Ordering, //
 };
 use std::sync::Arc;
+
+/// A call is changing the timer.
+const BUSY: Ktime = uapi::EVFD_TIMER_BUSY as Ktime;
 
 /// The kernel's timer is not started.
 const STOPPED: Ktime = 0;
@@ -149,7 +153,8 @@ impl RecordTimer {
         self.queue.stay(Events::IN, poller);
         self.queue.lock(|queue| {
             if self.is_due() {
-                return true;
+                // The program may put the timer off meanwhile.
+                return !cfg!(feature = "hasty") || self.is_due();
             }
             self.look(queue);
             self.is_due()
@@ -242,10 +247,33 @@ impl RecordTimer {
         }
     }
 
-    /// `evfd_timer_put_off()`
-    pub(crate) fn put_off(&self, next: Ktime) {
-        self.next_of_program().swap(next as u64, Self::order());
+    /// The compare-and-exchange of the program. Returns false if the word is not `old` any more.
+    fn exchange(&self, old: Ktime, new: Ktime) -> bool {
+        let (word, old, new) = (self.next_of_program(), old as u64, new as u64);
+        if cfg!(feature = "torn") {
+            let is_old = word.load(Ordering::Acquire) == old;
+            if is_old {
+                word.store(new, Ordering::Release);
+            }
+            return is_old;
+        }
+        word.compare_exchange(old, new, Self::order(), Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// `evfd_timer_put_off()`. Returns false if the timer is not in memory.
+    pub(crate) fn put_off(&self, next: Ktime) -> bool {
+        loop {
+            let old = self.next_of_program().load(Ordering::Relaxed) as Ktime;
+            if old < BUSY {
+                return false;
+            }
+            if self.exchange(old, next) {
+                break;
+            }
+        }
         self.changed(next);
+        true
     }
 
     /// `evfd_timer_read()`. Returns `None` if it would make the call.
@@ -259,13 +287,7 @@ impl RecordTimer {
             if ticks == 0 {
                 return Some(0);
             }
-            let exchanged = self.next_of_program().compare_exchange(
-                next as u64,
-                after as u64,
-                Self::order(),
-                Ordering::Relaxed,
-            );
-            if exchanged.is_ok() {
+            if self.exchange(next, after) {
                 if after != 0 {
                     self.changed(after);
                 }

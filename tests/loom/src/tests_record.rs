@@ -28,7 +28,7 @@ fn an_earlier_time_wakes_a_waiter() {
     model(None, || {
         let timer = RecordTimer::new(10, 0);
         let waiter = spawn(&timer, RecordTimer::wait);
-        timer.put_off(1);
+        assert!(timer.put_off(1));
         waiter.join().unwrap();
     });
 }
@@ -43,7 +43,7 @@ fn arming_wakes_a_waiter() {
     model(None, || {
         let timer = RecordTimer::new(0, 0);
         let waiter = spawn(&timer, RecordTimer::wait);
-        timer.put_off(1);
+        assert!(timer.put_off(1));
         waiter.join().unwrap();
     });
 }
@@ -56,7 +56,7 @@ fn loses_no_wake_up(wait: fn(&RecordTimer)) {
             timer.set_now(2);
             timer.interrupt();
         });
-        timer.put_off(3);
+        assert!(timer.put_off(3));
         interrupt.join().unwrap();
         // The waiter may start the kernel's timer later, for a time that has passed then.
         timer.set_now(3);
@@ -72,7 +72,10 @@ fn a_later_time_loses_no_wake_up() {
     loses_no_wake_up(RecordTimer::wait);
 }
 
+/// A poll that finds the timer due says so, even if it is not due any more. There is nothing that
+/// would wake the poller otherwise.
 #[test]
+#[cfg_attr(feature = "hasty", should_panic(expected = "deadlock"))]
 fn a_later_time_loses_no_wake_up_of_a_poller() {
     loses_no_wake_up(RecordTimer::poll_until_due);
 }
@@ -88,8 +91,8 @@ fn an_interrupt_that_starts_again_misses_no_earlier_time() {
         let timer = RecordTimer::new(2, 0);
         let waiter = spawn(&timer, RecordTimer::wait);
         let program = spawn(&timer, |timer| {
-            timer.put_off(10);
-            timer.put_off(2);
+            assert!(timer.put_off(10));
+            assert!(timer.put_off(2));
         });
         timer.set_now(2);
         timer.interrupt();
@@ -123,6 +126,7 @@ fn each_expiration_reaches_an_edge_poller() {
 
 /// Reads of both ways take each tick once.
 #[test]
+#[cfg_attr(feature = "torn", should_panic(expected = "a tick was read twice"))]
 fn ticks_are_read_once() {
     model(None, || {
         let timer = RecordTimer::new(2, 2);
@@ -130,20 +134,41 @@ fn ticks_are_read_once() {
         let reader = spawn(&timer, RecordTimer::take);
         let program = spawn(&timer, |timer| timer.program_read().unwrap_or(0));
         let taken = reader.join().unwrap() + program.join().unwrap();
-        assert_eq!(taken + timer.take(), 3);
+        assert_eq!(taken + timer.take(), 3, "a tick was read twice");
         assert_eq!(timer.record.next(), 8);
+    });
+}
+
+/// A timer that a setting takes out of the memory stays out.
+#[test]
+#[cfg_attr(feature = "torn", should_panic(expected = "the calls were undone"))]
+fn the_program_does_not_undo_the_calls() {
+    model(None, || {
+        let timer = RecordTimer::new(2, 2);
+        timer.set_now(3);
+        let setter = spawn(&timer, |timer| {
+            timer.record.begin_change();
+            timer.record.leave();
+        });
+        let reader = spawn(&timer, |timer| timer.program_read());
+        timer.put_off(5);
+        setter.join().unwrap();
+        reader.join().unwrap();
+        assert!(!timer.put_off(6), "the calls were undone");
+        assert_eq!(timer.program_read(), None);
     });
 }
 
 /// A time that the program sets during a read stays.
 #[test]
+#[cfg_attr(feature = "torn", should_panic(expected = "the time was lost"))]
 fn a_read_keeps_the_time_of_the_program() {
     model(None, || {
         let timer = RecordTimer::new(1, 0);
         let reader = spawn(&timer, RecordTimer::take);
-        timer.put_off(5);
+        assert!(timer.put_off(5));
         let ticks = reader.join().unwrap();
         assert!(ticks <= 1);
-        assert_eq!(timer.record.next(), 5);
+        assert_eq!(timer.record.next(), 5, "the time was lost");
     });
 }
