@@ -35,8 +35,8 @@ shared_words! {
     pub(crate) struct Record {
         pub(crate) next: u64,
         pub(crate) look: u64,
-        interval: u64,
-        clockid: u32,
+        pub(crate) interval: u64,
+        pub(crate) clockid: u32,
         reserved: u32,
     }
 }

@@ -2,6 +2,7 @@
 
 //! The state of a timer without and with a kernel timer, and a timer without a file.
 
+mod record;
 mod schedule;
 
 use kernel::prelude::*;
