@@ -123,7 +123,7 @@ static inline evfd_s64 *evfd_next_(const struct evfd_timer_ref *t)
 }
 
 /* The timer has changed already, and stays so if the kick fails. */
-static inline void evfd_timer_kick_(const struct evfd_timer_ref *t)
+static __attribute__((cold, noinline, unused)) void evfd_timer_kick_(const struct evfd_timer_ref *t)
 {
 	int err = errno;
 
