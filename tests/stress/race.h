@@ -13,6 +13,7 @@
 #include "uring.h"
 
 #include <evfd/counter.h>
+#include <evfd/timer.h>
 #include <linux/aio_abi.h>
 
 /*
@@ -28,6 +29,8 @@ enum kind {
 	QUEUE,
 	ARENA,
 	CELL,
+	TIMER_ARENA,
+	RECORD,
 	KINDS,
 };
 
@@ -106,6 +109,14 @@ static inline int slot(enum kind kind)
 static inline int counter_slot(const struct caller *caller)
 {
 	return slot(caller->turn / 2 % 2 ? CELL : EVENT);
+}
+
+/* A descriptor with a timer of its own, or with a timer in an arena. */
+static inline int timer_slot(const struct caller *caller)
+{
+	static const enum kind kinds[] = { TIMER, TIMER_2007, RECORD };
+
+	return slot(kinds[caller->turn % ARRAY_SIZE(kinds)]);
 }
 
 static inline uint64_t signal_mask(unsigned int n)
@@ -261,6 +272,47 @@ static inline int fresh_cell(unsigned int n, int flags)
 	return arena < 0 ? -1 : evfd_close(arena, fd);
 }
 
+static inline int race_timer_bind(int arena, unsigned int timer, int clockid, unsigned int flags)
+{
+	struct evfd_timer_bind arg = {
+		.arena = arena, .timer = timer, .clockid = clockid, .flags = flags,
+	};
+
+	return evfd_device_ioctl(EVFD_IOC_TIMER_BIND, &arg);
+}
+
+static inline int fresh_timer_arena(void)
+{
+	int device = evfd_open();
+
+	return evfd_close(device, evfd_timer_arena_open(device, RACE_CELLS));
+}
+
+/* Binds a timer like fresh_cell() binds a cell. Most of the timers are armed. */
+static inline int fresh_record(unsigned int n, int flags)
+{
+	static const int clocks[] = {
+		CLOCK_MONOTONIC, CLOCK_BOOTTIME, CLOCK_REALTIME, CLOCK_TAI,
+	};
+	int clockid = clocks[n % ARRAY_SIZE(clocks)];
+	int fd = race_timer_bind(SLOT_FIRST + TIMER_ARENA, n % RACE_CELLS_BOUND, clockid, flags);
+	struct evfd_timerfd_settime arg = {
+		.new_value.it_value.tv_nsec = 1 + n % 1000000,
+		.new_value.it_interval.tv_nsec = n % 3 * 1000,
+	};
+	int arena;
+
+	if (fd < 0) {
+		arena = fresh_timer_arena();
+		if (arena < 0)
+			return -1;
+		fd = evfd_close(arena, race_timer_bind(arena, n % RACE_CELLS, clockid, flags));
+	}
+	if (fd >= 0 && n % 4)
+		ioctl(fd, EVFD_IOC_TIMERFD_SETTIME, &arg);
+	return fd;
+}
+
 /* Makes a descriptor. Returns -1 while the module is not loaded. */
 static inline int fresh(enum kind kind, unsigned int n)
 {
@@ -295,6 +347,10 @@ static inline int fresh(enum kind kind, unsigned int n)
 		return fresh_arena();
 	case CELL:
 		return fresh_cell(n, file_flags | n / 8 % 4);
+	case TIMER_ARENA:
+		return fresh_timer_arena();
+	case RECORD:
+		return fresh_record(n, file_flags);
 	default:
 		device = evfd_open();
 		return evfd_close(device, evfd_make_eventfs(device, SIG_READ, file_flags));

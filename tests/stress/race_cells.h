@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Calls on arenas and on descriptors bound to their cells, and access to the cells. At a
- * fixed address, there is a mapping of some arena or no mapping. System calls access it,
- * because a store would end the process when another thread unmaps the arena. Loads and
- * stores use a mapping of their own.
+ * fixed address, there is a mapping of some arena, of cells or of timers, or no mapping.
+ * System calls access it, because a store would end the process when another thread unmaps
+ * the arena. Loads and stores use a mapping of their own.
  */
 #ifndef STRESS_RACE_CELLS_H
 #define STRESS_RACE_CELLS_H
@@ -101,7 +101,7 @@ static inline void race_cell_kick(struct caller *caller)
 static inline void race_cell_map(struct caller *caller)
 {
 	void *map = mmap(NULL, RACE_CELLS_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
-			 slot(ARENA), 0);
+			 slot(caller->turn / 4 % 2 ? TIMER_ARENA : ARENA), 0);
 
 	if (map != MAP_FAILED &&
 	    mremap(map, RACE_CELLS_SIZE, RACE_CELLS_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED,
@@ -117,7 +117,7 @@ static inline void race_cell_unmap(struct caller *caller)
 	cells_unmap();
 }
 
-/* Stores random words in the cells, their flags included. */
+/* Stores random words in the cells, their flags included, or in as many bytes of timers. */
 static inline void race_cell_touch(struct caller *caller)
 {
 	for (int i = 0; i < 8; i++)

@@ -174,6 +174,7 @@ static inline bool disturb_kill(unsigned int n)
 		for (;;) {
 			poll_now(slot(n % KINDS));
 			efd_take(slot(n / 2 % 2 ? CELL : EVENT));
+			read_nowait(slot(RECORD));
 		}
 	}
 	if (child < 0)

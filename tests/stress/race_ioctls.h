@@ -27,6 +27,7 @@ static inline void race_device(struct caller *caller)
 static const unsigned long every_ioctl[] = {
 	EVFD_IOC_EVENTFD, EVFD_IOC_ARENA, EVFD_IOC_BIND, EVFD_IOC_KICK,
 	EVFD_IOC_TIMERFD_CREATE, EVFD_IOC_TIMERFD,
+	EVFD_IOC_TIMER_ARENA, EVFD_IOC_TIMER_BIND,
 	EVFD_IOC_SIGNALFD, EVFD_IOC_EVENTFS_SIGNAL,
 	EVFD_IOC_TIMERFD_SETTIME, EVFD_IOC_TIMERFD_GETTIME,
 	EVFD_IOC_SIGNALFD_SETMASK, TFD_IOC_SET_TICKS,
@@ -76,8 +77,7 @@ static inline void race_settime(struct caller *caller)
 		arg.flags |= EVFD_TFD_SLACK;
 		arg.slack_ns = dice(caller, 100000);
 	}
-	ioctl(slot(caller->turn % 2 ? TIMER : TIMER_2007),
-	      EVFD_IOC_TIMERFD_SETTIME, &arg);
+	ioctl(timer_slot(caller), EVFD_IOC_TIMERFD_SETTIME, &arg);
 }
 
 static inline void race_settime_cancel(struct caller *caller)
@@ -89,29 +89,28 @@ static inline void race_settime_cancel(struct caller *caller)
 
 	if (caller->turn % 3)
 		arg.flags |= EVFD_TFD_TIMER_CANCEL_ON_SET;
-	ioctl(slot(TIMER), EVFD_IOC_TIMERFD_SETTIME, &arg);
+	ioctl(slot(caller->turn % 2 ? TIMER : RECORD), EVFD_IOC_TIMERFD_SETTIME, &arg);
 }
 
 static inline void race_gettime(struct caller *caller)
 {
 	struct evfd_itimerspec now;
 
-	ioctl(slot(caller->turn % 2 ? TIMER : TIMER_2007),
-	      EVFD_IOC_TIMERFD_GETTIME, &now);
+	ioctl(timer_slot(caller), EVFD_IOC_TIMERFD_GETTIME, &now);
 }
 
 static inline void race_set_ticks(struct caller *caller)
 {
 	uint64_t ticks = 1 + caller->turn;
 
-	ioctl(slot(TIMER), TFD_IOC_SET_TICKS, &ticks);
+	ioctl(slot(caller->turn % 2 ? TIMER : RECORD), TFD_IOC_SET_TICKS, &ticks);
 }
 
 /* Changes the setting of the existing timer, and sometimes its clock. */
 static inline void race_timer_2007(struct caller *caller)
 {
 	struct evfd_timerfd arg = {
-		.ufd = slot(TIMER_2007),
+		.ufd = slot(caller->turn % 4 < 2 ? TIMER_2007 : RECORD),
 		.clockid = caller->turn % 2 ? CLOCK_REALTIME : CLOCK_MONOTONIC,
 		.flags = caller->turn % 3 ? EVFD_TFD_TIMER_REL : EVFD_TFD_TIMER_SEQ,
 		.value.it_value.tv_nsec = 1 + dice(caller, 100000),

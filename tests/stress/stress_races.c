@@ -12,6 +12,7 @@
 #include "race_disturbers.h"
 #include "race_ioctls.h"
 #include "race_queues.h"
+#include "race_records.h"
 
 #include <limits.h>
 
@@ -43,6 +44,8 @@ static const struct {
 	CALL(cell_bind), CALL(cell_bad_bind), CALL(cell_arena), CALL(cell_kick),
 	CALL(cell_map), CALL(cell_unmap), CALL(cell_touch), CALL(cell_count),
 	CALL(cell_contend), CALL(cell_epoll),
+	CALL(record_bind), CALL(record_bad_bind), CALL(record_arena), CALL(record_kick),
+	CALL(record_change), CALL(record_put_off), CALL(record_epoll), CALL(record_uring),
 #undef CALL
 };
 
