@@ -8,6 +8,7 @@
  */
 #include "cells.h"
 #include "operations.h"
+#include "records.h"
 
 #include <sched.h>
 #include <sys/wait.h>
@@ -143,6 +144,8 @@ static void run_all(const struct fault *fault)
 		run(&operations[i], fault);
 	for (size_t i = 0; i < ARRAY_SIZE(cell_operations); i++)
 		run(&cell_operations[i], fault);
+	for (size_t i = 0; i < ARRAY_SIZE(record_operations); i++)
+		run(&record_operations[i], fault);
 }
 
 /* Holds eventfds with IDs, because an ID beyond those used before takes memory. */
@@ -182,7 +185,8 @@ int main(void)
 	setenv("EVFD_IMPL", "evfd", 1);
 	stay_on_a_processor();
 	ksft_print_header();
-	ksft_set_plan(FAULTS * (ARRAY_SIZE(operations) + ARRAY_SIZE(cell_operations)) +
+	ksft_set_plan(FAULTS * (ARRAY_SIZE(operations) + ARRAY_SIZE(cell_operations) +
+				ARRAY_SIZE(record_operations)) +
 		      ARRAY_SIZE(amounts));
 	faults_prepare();
 	strike_prepare();

@@ -28,6 +28,9 @@ struct scene {
 	int arena;
 	struct evfd_cell *cells;
 	struct evfd_counter counter;
+	/* The mapping of an arena of timers, and a timer in it. */
+	struct evfd_timer *timers;
+	struct evfd_timer_ref timer;
 	/* The number of attempts, and whether a failed attempt left something. */
 	int attempts;
 	bool spoilt;
