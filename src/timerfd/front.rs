@@ -54,6 +54,11 @@ impl Front for () {
     const HAS_RECORD: bool = false;
 }
 
+/// The shortest time for which the interrupt of the kernel's timer starts it again. For a shorter
+/// time it wakes the waiters without events, and they look again. So a program that keeps a timer
+/// just ahead pays for each interrupt with a look by a task.
+const SHORTEST: Ktime = 10_000_000;
+
 /// A record, and what the kernel keeps of it for itself.
 pub(crate) struct Shared {
     record: Claim<Record>,
@@ -69,6 +74,14 @@ impl Shared {
             record,
             is_there: false,
             each: false,
+        }
+    }
+
+    /// Lets the waiters look at the record, who are woken. Those that do not look before they sleep
+    /// need each change.
+    fn look_by_waiters(&self) {
+        if !self.each {
+            self.record.look_never();
         }
     }
 }
@@ -109,16 +122,19 @@ impl Front for Shared {
             // The program has disarmed it. A new setting kicks.
             return Expired::Wake(Events::NONE);
         }
-        if next > base.now() {
+        let now = base.now();
+        if next > now {
             // The program has set a later time.
+            if next - now < SHORTEST {
+                self.look_by_waiters();
+                return Expired::Wake(Events::NONE);
+            }
             if let Err(earlier) = self.record.look_at(next) {
                 next = earlier;
             }
             return Expired::Again(next, slack);
         }
-        if !self.each {
-            self.record.look_never();
-        }
+        self.look_by_waiters();
         Expired::Wake(Events::IN)
     }
 
