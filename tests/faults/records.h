@@ -9,6 +9,9 @@
 #define TIMERS		256
 #define RECORD		200
 
+/* See LARGE_CELLS. */
+#define LARGE_TIMERS	(64 * 128)
+
 static long open_timer_arena(unsigned int timers)
 {
 	int device = evfd_open();
@@ -49,13 +52,13 @@ static bool is_timer_arena(struct scene *scene, long ret)
 static long make_large_timer_arena(struct scene *scene)
 {
 	(void)scene;
-	return open_timer_arena(EVFD_ARENA_MAX);
+	return open_timer_arena(LARGE_TIMERS);
 }
 
 static bool is_large_timer_arena(struct scene *scene, long ret)
 {
 	(void)scene;
-	return timer_arena_works(ret, EVFD_ARENA_MAX);
+	return timer_arena_works(ret, LARGE_TIMERS);
 }
 
 static bool a_timer_arena(struct scene *scene)

@@ -6,12 +6,13 @@
 #include "abuse.h"
 
 #include <evfd/counter.h>
+#include <evfd/timer.h>
 
 #define SHOWN		5
 
 /* The user's open descriptors. */
 static struct {
-	int device, event, timer, signal, queue, arena, cell;
+	int device, event, timer, signal, queue, arena, cell, timers, record;
 } own;
 
 static inline void bad_numbers(unsigned int i)
@@ -22,12 +23,12 @@ static inline void bad_numbers(unsigned int i)
 
 static inline void bad_numbers_of_descriptors(unsigned int i)
 {
-	ioctl((&own.device)[i % 7], _IOWR(EVFD_IOC_MAGIC, i % 256, uint64_t[4]), 0);
+	ioctl((&own.device)[i % 9], _IOWR(EVFD_IOC_MAGIC, i % 256, uint64_t[4]), 0);
 }
 
 static const unsigned long made_by[] = {
 	EVFD_IOC_EVENTFD, EVFD_IOC_ARENA, EVFD_IOC_BIND, EVFD_IOC_TIMERFD_CREATE, EVFD_IOC_TIMERFD,
-	EVFD_IOC_SIGNALFD, EVFD_IOC_EVENTFS_SIGNAL,
+	EVFD_IOC_SIGNALFD, EVFD_IOC_EVENTFS_SIGNAL, EVFD_IOC_TIMER_ARENA, EVFD_IOC_TIMER_BIND,
 };
 
 static inline void bad_pointers(unsigned int i)
@@ -69,7 +70,7 @@ static inline void bad_clocks(unsigned int i)
 
 static inline void bad_reads(unsigned int i)
 {
-	int fd = (&own.event)[i % 6];
+	int fd = (&own.event)[i % 8];
 
 	syscall(SYS_read, fd, &fd, sizeof(fd));
 	syscall(SYS_read, fd, nowhere(), RECORD_SIZE);
@@ -79,7 +80,7 @@ static inline void bad_reads(unsigned int i)
 
 static inline void bad_writes(unsigned int i)
 {
-	int fd = (&own.event)[i % 6];
+	int fd = (&own.event)[i % 8];
 
 	syscall(SYS_write, fd, &fd, sizeof(fd));
 	syscall(SYS_write, fd, nowhere(), sizeof(uint64_t));
@@ -138,6 +139,26 @@ static inline void bad_cells(unsigned int i)
 	mmap(NULL, 4096, PROT_READ, MAP_SHARED, own.arena, 1 << 30);
 }
 
+/* The same for timers, and clocks that timers in memory do not have. */
+static inline void bad_records(unsigned int i)
+{
+	struct evfd_arena arena = { .cells = i % 2 ? 0 : EVFD_ARENA_MAX + 1 + i };
+	struct evfd_timer_bind bind = { .arena = own.timers, .timer = 1 + i };
+
+	ioctl(own.device, EVFD_IOC_TIMER_ARENA, &arena);
+	ioctl(own.device, EVFD_IOC_TIMER_BIND, &bind);
+	bind.timer = 0;
+	bind.clockid = i % 2 ? CLOCK_BOOTTIME_ALARM : 1000;
+	ioctl(own.device, EVFD_IOC_TIMER_BIND, &bind);
+	bind.clockid = CLOCK_MONOTONIC;
+	bind.arena = i % 3 ? own.arena : own.record;
+	ioctl(own.device, EVFD_IOC_TIMER_BIND, &bind);
+	ioctl(own.record, EVFD_IOC_KICK, i & ~EPOLLIN);
+	ioctl(own.timer, EVFD_IOC_KICK, EPOLLIN);
+	mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, own.timers, 0);
+	mmap(NULL, 4096, PROT_READ, MAP_SHARED, own.timers, 1 << 30);
+}
+
 static const struct bad {
 	const char *name;
 	void (*make)(unsigned int i);
@@ -153,6 +174,7 @@ static const struct bad {
 	{ "queues", bad_queues },
 	{ "operations of queues", bad_operations },
 	{ "cells", bad_cells },
+	{ "timers in memory", bad_records },
 };
 
 static unsigned int bad_calls;
@@ -160,6 +182,7 @@ static unsigned int bad_calls;
 static inline void call_badly(const void *arg)
 {
 	const struct bad *bad = arg;
+	struct evfd_timer_bind timer = { .clockid = CLOCK_MONOTONIC, .flags = EVFD_TFD_NONBLOCK };
 	struct evfd_bind bind = { .flags = EFD_NONBLOCK };
 
 	own.device = evfd_open();
@@ -170,7 +193,10 @@ static inline void call_badly(const void *arg)
 	own.arena = evfd_arena_open(own.device, 1);
 	bind.arena = own.arena;
 	own.cell = ioctl(own.device, EVFD_IOC_BIND, &bind);
-	if (own.arena < 0 || own.cell < 0)
+	own.timers = evfd_timer_arena_open(own.device, 1);
+	timer.arena = own.timers;
+	own.record = ioctl(own.device, EVFD_IOC_TIMER_BIND, &timer);
+	if (own.arena < 0 || own.cell < 0 || own.timers < 0 || own.record < 0)
 		return;
 	if (own.queue < 0 || own.device < 0 || own.event < 0 || own.timer < 0 || own.signal < 0)
 		return;

@@ -9,6 +9,7 @@
 #include "abuse_log.h"
 #include "abuse_memory.h"
 #include "abuse_queues.h"
+#include "abuse_records.h"
 
 #define PRINTK	"/proc/sys/kernel/printk"
 
@@ -22,6 +23,7 @@ static void test_limit_quietly(const char *limit)
 	test_limit(limit, take_all);
 	test_limit(limit, take_large_queue);
 	test_limit(limit, take_all_cells);
+	test_limit(limit, take_all_records);
 	write_file(PRINTK, "8");
 }
 
@@ -39,15 +41,17 @@ int main(int argc, char **argv)
 		ksft_exit_fail_msg("can't raise the limit of open files\n");
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(takes) + 6 + 1 + 1 + 3 + ARRAY_SIZE(watches) +
+	ksft_set_plan(ARRAY_SIZE(takes) + 8 + 1 + 2 + 4 + ARRAY_SIZE(watches) +
 		      ARRAY_SIZE(bads));
 	test_charges();
 	test_cells();
+	test_records();
 	test_large_queue();
 	test_limit_quietly(argv[4]);
 	test_timers(atoll(argv[1]) * 1000);
 	test_queues(atoll(argv[1]) * 1000);
 	test_cells_in_time(atoll(argv[1]) * 1000);
+	test_records_in_time(atoll(argv[1]) * 1000);
 	test_watchers();
 	test_log(atoi(argv[2]));
 	ksft_finished();
