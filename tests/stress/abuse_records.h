@@ -152,10 +152,7 @@ static inline struct beats work_in(int64_t ms)
 	return beats;
 }
 
-/*
- * Another user's timeouts come as often as beside native's periodic timers of the shortest
- * period, and its work on the same processor takes at most twice the time.
- */
+/* Another user does at least half of the work that it does beside native's shortest periods. */
 static inline void test_records_in_time(int64_t ms)
 {
 	struct timers native, records;
@@ -166,7 +163,8 @@ static inline void test_records_in_time(int64_t ms)
 		records = beside("evfd", abuse_records, work_in, ms);
 		good = native.good && records.good && records.beats.n * 2 >= native.beats.n;
 	}
-	ksft_test_result(good, "timers in memory: %lld pieces of work beside %lld abuses; native %lld, %lld\n",
+	ksft_test_result(good,
+			 "timers in memory: %lld pieces of work beside %lld abuses; native %lld, %lld\n",
 			 (long long)records.beats.n, (long long)records.abuses,
 			 (long long)native.beats.n, (long long)native.abuses);
 }

@@ -7,6 +7,7 @@ mod descriptors;
 mod files;
 mod posts;
 mod queues;
+mod records;
 pub mod signals;
 mod waits;
 
@@ -265,8 +266,10 @@ impl Caller {
             self.posts(op, call);
         } else if number <= Op::GetEvents as u8 {
             self.queues(op, call);
-        } else {
+        } else if number <= Op::CellChange as u8 {
             self.cells(op, call);
+        } else {
+            self.records(op, call);
         }
     }
 

@@ -113,6 +113,9 @@ operations! {
     CellKick(slot: "fd", a: "events"),
     CellMap(slot: "arena", other: "map", a: "pages", b: "protection", c: "how long"),
     CellChange(slot: "map", other: "cell", a: "way", b: "value", c: "fd of the kick"),
+    TimerArena(slot: "to", a: "timers", b: "flags", c: "pointer"),
+    TimerBind(slot: "to", other: "arena", a: "timer", b: "flags", c: "clock and pointer"),
+    TimerChange(slot: "map", other: "timer", a: "way", b: "value", c: "fd of the kick"),
 }
 
 /// A call: its operation, thread, descriptors and arguments. `fail`, if not 0, is the number of the
@@ -149,7 +152,7 @@ impl Call {
             Op::EventfsSignal | Op::EpollCreate | Op::PostOpen | Op::Dup => round == 0,
             Op::Fork | Op::PassFd | Op::Fdinfo | Op::PostRun => round == 0,
             Op::QueueNew | Op::QueueInit | Op::QueueMap | Op::Ends => round == 0,
-            Op::CellArena | Op::CellMap => round == 0,
+            Op::CellArena | Op::CellMap | Op::TimerArena => round == 0,
             Op::Sleep | Op::ClockSet | Op::TaiOffset | Op::Sigtimer => round == 0,
             _ => true,
         }
@@ -161,7 +164,7 @@ impl Call {
         let may_block = match op {
             Op::Readv | Op::Writev => self.c & 1 == 0,
             // The program would get SIGBUS, which is blocked then.
-            Op::QueueTake | Op::CellChange => true,
+            Op::QueueTake | Op::CellChange | Op::TimerChange => true,
             Op::QueueWait | Op::GetEvents | Op::WaitForRing => self.a != 0,
             Op::Fdinfo | Op::Dup | Op::Mmap | Op::PassFd => false,
             Op::EpollCreate | Op::EpollCtl | Op::UringRead | Op::UringPoll | Op::AioPoll => false,

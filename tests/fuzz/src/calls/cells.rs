@@ -30,10 +30,12 @@ static MAP: [Map; MAPS] = [const {
     }
 }; MAPS];
 
+/// The files of arenas.
+const ARENAS: [&str; 2] = ["anon_inode:[evfd-arena]", "anon_inode:[evfd-timers]"];
 /// A mapping that is being made.
 const RESERVED: usize = usize::MAX;
 const CELL: usize = size_of::<uapi::evfd_cell>();
-const IN: u32 = libc::EPOLLIN as u32;
+pub(super) const IN: u32 = libc::EPOLLIN as u32;
 const OUT: u32 = libc::EPOLLOUT as u32;
 
 /// Unmaps all arenas. No thread may be running a program.
@@ -47,16 +49,25 @@ pub fn clear() {
     }
 }
 
-/// A number of cells. The largest arenas take long.
-fn cells(a: u8) -> u32 {
+/// The address and the size of a mapping, if it is there.
+pub(super) fn mapped(slot: u8) -> Option<(usize, usize)> {
+    let map = &MAP[usize::from(slot) % MAPS];
+    match map.address.load(SeqCst) {
+        0 | RESERVED => None,
+        address => Some((address, map.size.load(SeqCst))),
+    }
+}
+
+/// The size of an arena. The largest arenas take long.
+pub(super) fn cells(a: u8) -> u32 {
     match a {
         0..0xe0 => [512, 1, 256, 257, 64, 65, 512, 1000][usize::from(a % 8)],
         _ => [uapi::EVFD_ARENA_MAX, uapi::EVFD_ARENA_MAX + 1, 0, u32::MAX][usize::from(a % 4)],
     }
 }
 
-/// The index of a cell. The highest are invalid in most arenas.
-fn index(a: u8) -> u32 {
+/// The index of a cell or of a timer. The highest are invalid in most arenas.
+pub(super) fn index(a: u8) -> u32 {
     match a {
         0..0xe0 => u32::from(a % 4),
         0xe0..0xf0 => [255, 256, 511, 512][usize::from(a % 4)],
@@ -67,7 +78,7 @@ fn index(a: u8) -> u32 {
 /// Whether a file is an arena. The memory of other files may end before a mapping does.
 fn is_arena(fd: i32) -> bool {
     std::fs::read_link(format!("/proc/self/fd/{fd}"))
-        .is_ok_and(|name| name.as_os_str() == "anon_inode:[evfd-arena]")
+        .is_ok_and(|name| ARENAS.iter().any(|arena| name.as_os_str() == *arena))
 }
 
 /// The words of a cell in a mapping.
@@ -105,7 +116,7 @@ impl Caller {
         put(call.slot, fd);
     }
 
-    fn kick(&mut self, fd: i32, events: u32) {
+    pub(super) fn kick(&mut self, fd: i32, events: u32) {
         self.ioctl(fd, uapi::KICK, events as usize, 0);
     }
 
@@ -159,13 +170,10 @@ impl Caller {
 
     /// Changes a cell: `a` has the way. The last ways are those of a hostile program.
     fn change(&mut self, call: &Call) {
-        let map = &MAP[usize::from(call.slot) % MAPS];
-        let address = map.address.load(SeqCst);
-        if address == 0 || address == RESERVED {
+        let Some((address, size)) = mapped(call.slot) else {
             return;
-        }
-        let cells = map.size.load(SeqCst) / CELL;
-        let cell = Cell(address + index(call.other) as usize % cells * CELL);
+        };
+        let cell = Cell(address + index(call.other) as usize % (size / CELL) * CELL);
         let fd = descriptor(call.c);
         let value = number(call.b);
         match call.a % 16 {
