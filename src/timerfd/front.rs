@@ -46,6 +46,9 @@ pub(crate) trait Front: Send + 'static {
         Expired::Wake(Events::NONE)
     }
 
+    /// The timer is being started by a look at the record.
+    fn note_look(&mut self) {}
+
     /// The queue is empty.
     fn forget_waiters(&mut self) {}
 }
@@ -54,16 +57,18 @@ impl Front for () {
     const HAS_RECORD: bool = false;
 }
 
-/// The shortest time for which the interrupt of the kernel's timer starts it again. For a shorter
-/// time it wakes the waiters without events, and they look again. So a program that keeps a timer
-/// just ahead pays for each interrupt with a look by a task.
-const SHORTEST: Ktime = 10_000_000;
+/// Below this time, the interrupt of the kernel's timer starts it again once only. Then each change
+/// must kick, and a program that does not gets an interrupt in this time only. So a program that
+/// keeps a timer just ahead pays for each interrupt with a call.
+const SHORTEST: Ktime = 100_000_000;
 
 /// A record, and what the kernel keeps of it for itself.
 pub(crate) struct Shared {
     record: Claim<Record>,
     is_there: bool,
     each: bool,
+    /// Whether the program must have kicked if it has changed the timer since the last look.
+    must_kick: bool,
 }
 
 impl Shared {
@@ -74,14 +79,7 @@ impl Shared {
             record,
             is_there: false,
             each: false,
-        }
-    }
-
-    /// Lets the waiters look at the record, who are woken. Those that do not look before they sleep
-    /// need each change.
-    fn look_by_waiters(&self) {
-        if !self.each {
-            self.record.look_never();
+            must_kick: false,
         }
     }
 }
@@ -123,19 +121,29 @@ impl Front for Shared {
             return Expired::Wake(Events::NONE);
         }
         let now = base.now();
-        if next > now {
+        if next - now >= SHORTEST {
             // The program has set a later time.
-            if next - now < SHORTEST {
-                self.look_by_waiters();
-                return Expired::Wake(Events::NONE);
-            }
+            self.must_kick = false;
             if let Err(earlier) = self.record.look_at(next) {
                 next = earlier;
             }
             return Expired::Again(next, slack);
         }
-        self.look_by_waiters();
+        if next > now {
+            // A kick that is under way starts it for the right time.
+            let late = self.must_kick.then_some(now.saturating_add(SHORTEST));
+            self.must_kick = true;
+            return Expired::Again(late.unwrap_or(next), slack);
+        }
+        self.must_kick = false;
+        if !self.each {
+            self.record.look_never();
+        }
         Expired::Wake(Events::IN)
+    }
+
+    fn note_look(&mut self) {
+        self.must_kick = false;
     }
 
     fn forget_waiters(&mut self) {

@@ -116,6 +116,7 @@ trait Look {
 
 impl<K: TimerKind<F>, F: Front> Look for Guard<'_, K, TimerState<F>> {
     fn look(&mut self) {
+        self.front.note_look();
         let Some(record) = self.front.record() else {
             return;
         };

@@ -262,6 +262,9 @@ mod suite {
         }
     }
 
+    /// Below the time for which every change kicks.
+    const SOON: Ktime = 50_000_000;
+
     fn wakes(expired: &Expired) -> Option<Events> {
         match expired {
             Expired::Wake(events) => Some(*events),
@@ -296,6 +299,22 @@ mod suite {
         let expired = front.expire(clock, 7, true);
         assert!(matches!(expired, Expired::Again(time, 7) if time == later));
         assert_eq!(look(record), later);
+
+        // A time soon, and then another without a kick. On a slow host, it may be due already.
+        loop {
+            front.note_look();
+            let soon = now() + SOON;
+            put_off(record, soon);
+            let first = front.expire(clock, 7, true);
+            put_off(record, now() + SOON);
+            let second = front.expire(clock, 7, true);
+            if let (Expired::Again(first, 7), Expired::Again(second, 7)) = (first, second) {
+                assert_eq!(first, soon);
+                assert!(second > record.next());
+                assert_eq!(look(record), ALWAYS);
+                break;
+            }
+        }
 
         // It is due. The waiters look again.
         put_off(record, past);
