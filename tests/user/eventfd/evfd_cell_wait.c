@@ -437,7 +437,7 @@ TEST_F(ring, multishot_level)
 	uring_poll(&self->ring, self->c.fd, POLLIN, true, 1)->len |= IORING_POLL_ADD_LEVEL;
 	ASSERT_EQ(1, uring_submit(&self->ring));
 	if (uring_next(&self->ring, &self->cqe)) {
-		/* Linux 7.1 defines the flag, but does not accept it. */
+		/* The kernel defines the flag, but may not accept it. */
 		EXPECT_EQ(-EINVAL, self->cqe.res);
 		return;
 	}
