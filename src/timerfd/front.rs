@@ -43,7 +43,7 @@ pub(crate) trait Front: Send + 'static {
 
     /// The kernel's timer has expired at a time for the timer in the record.
     fn expire(&mut self, _base: Clock, _slack: u64, _has_waiters: bool) -> Expired {
-        Expired::Wake(Events::NONE)
+        Expired::Nothing
     }
 
     /// The timer is being started by a look at the record.
@@ -113,12 +113,12 @@ impl Front for Shared {
     fn expire(&mut self, base: Clock, slack: u64, has_waiters: bool) -> Expired {
         if !has_waiters {
             self.forget_waiters();
-            return Expired::Wake(Events::NONE);
+            return Expired::Nothing;
         }
         let mut next = self.record.look_always();
         if next == 0 {
             // The program has disarmed it. A new setting kicks.
-            return Expired::Wake(Events::NONE);
+            return Expired::Nothing;
         }
         let now = base.now();
         if next - now >= SHORTEST {

@@ -39,6 +39,8 @@ pub enum Expired {
     Wake(Events),
     /// Start the timer again, for this time and with this slack.
     Again(Ktime, u64),
+    /// Wake nobody. Waking without an event would wake every poller.
+    Nothing,
 }
 
 /// A state that a timer changes.
@@ -194,6 +196,7 @@ impl<T: RawTimer, S: Expire> Guard<'_, T, S> {
         let has_waiters = self.has_waiters();
         match (**self).expire_or_continue(has_waiters) {
             Expired::Wake(events) => self.wake(events),
+            Expired::Nothing => {}
             Expired::Again(time, slack) => {
                 self.set_phase(Phase::Started);
                 // SAFETY: The timer is set up. Starting it needs the lock, which is held. Kinds
