@@ -115,7 +115,7 @@ impl Front for Shared {
             self.forget_waiters();
             return Expired::Nothing;
         }
-        let mut next = self.record.look_always();
+        let next = self.record.look_always();
         if next == 0 {
             // The program has disarmed it. A new setting kicks.
             return Expired::Nothing;
@@ -124,9 +124,7 @@ impl Front for Shared {
         if next - now >= SHORTEST {
             // The program has set a later time.
             self.must_kick = false;
-            if let Err(earlier) = self.record.look_at(next) {
-                next = earlier;
-            }
+            self.record.look_at(next);
             return Expired::Again(next, slack);
         }
         if next > now {
@@ -148,7 +146,9 @@ impl Front for Shared {
 
     fn forget_waiters(&mut self) {
         self.each = false;
-        self.record.look_never();
+        if let Some(record) = self.record() {
+            record.look_never();
+        }
     }
 }
 

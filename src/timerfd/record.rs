@@ -9,7 +9,7 @@
 //! While there are waiters, the kernel's timer runs for a time at which the kernel looks at the
 //! record. The kernel publishes that time, has a full barrier, and then reads the next expiration.
 //! A program changes the next expiration, has a full barrier, and then reads the published time. It
-//! kicks if its own time is earlier: see "Timers in shared memory" in
+//! kicks unless its own time is later: see "Timers in shared memory" in
 //! `Documentation/design/ordering.rst`.
 
 use crate::{
@@ -49,8 +49,8 @@ const _: () = {
     assert!(size_of::<Record>() == size_of::<uapi::evfd_timer>());
 };
 
-/// The next expiration if programs must use the calls.
-const CALL: u64 = uapi::EVFD_TIMER_CALL as u64;
+/// The clock if programs must use the calls.
+const CALL: u32 = uapi::EVFD_TIMER_CALL as u32;
 
 /// The next expiration during a change.
 const BUSY: u64 = uapi::EVFD_TIMER_BUSY as i64 as u64;
@@ -94,16 +94,22 @@ impl Record {
         try_cmpxchg_full(&self.next, BUSY, next as u64);
     }
 
-    /// Sends programs to the calls. No program has to kick.
-    pub(crate) fn leave(&self) {
-        swap(&self.next, CALL);
-        self.look_never();
-    }
-
-    /// Sets what programs need besides the next expiration, inside of a change.
-    pub(crate) fn describe(&self, interval: Ktime, clockid: u32) {
+    /// Moves the timer here, or gives it another setting. This replaces a time of a program, which
+    /// may be from before, when the timer was not here.
+    pub(crate) fn enter(&self, next: Ktime, interval: Ktime, clockid: u32) {
+        swap(&self.next, BUSY);
         write_once(&self.interval, interval as u64);
         write_once(&self.clockid, clockid);
+        swap(&self.next, next as u64);
+    }
+
+    /// Sends programs to the calls. A program may still set the next expiration, which is void. But it
+    /// finds that it has to kick, and then finds [`CALL`].
+    pub(crate) fn leave(&self) {
+        write_once(&self.look, ALWAYS);
+        write_once(&self.clockid, CALL);
+        // Full, so that a program that sets the next expiration later sees both.
+        swap(&self.next, BUSY);
     }
 
     /// Makes each change by a program kick. Returns the next expiration, or 0.
@@ -113,21 +119,14 @@ impl Record {
         self.next()
     }
 
-    /// Makes only changes to a time before `next` kick, for which the kernel's timer runs. Fails
-    /// with an earlier time, for which it must run instead, if a program has set that.
-    pub(crate) fn look_at(&self, next: Ktime) -> Result<(), Ktime> {
-        // Full: see the top of this file.
-        swap(&self.look, next as u64);
-        match self.next() {
-            now if now == 0 || now >= next => Ok(()),
-            _ => match self.look_always() {
-                0 => Ok(()),
-                earlier => Err(earlier),
-            },
-        }
+    /// Makes only changes to `next` or an earlier time kick. `next` is from [`Record::look_always`], and
+    /// the kernel's timer runs for it. A change in between is to an earlier time than the kernel has
+    /// published before and after, or needs no kick.
+    pub(crate) fn look_at(&self, next: Ktime) {
+        write_once(&self.look, next as u64);
     }
 
-    /// Makes no change kick: whoever waits looks at the record first.
+    /// Makes no change kick: waiters look at the record before they sleep.
     pub(crate) fn look_never(&self) {
         write_once(&self.look, NEVER);
     }

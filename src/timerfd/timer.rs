@@ -124,10 +124,7 @@ impl<K: TimerKind<F>, F: Front> Look for Guard<'_, K, TimerState<F>> {
             0 => return self.stop(),
             next => next,
         };
-        let next = match record.look_at(next) {
-            Ok(()) => next,
-            Err(earlier) => earlier,
-        };
+        record.look_at(next);
         if !self.is_started_for(next) {
             let slack = self.slack;
             self.start(next, slack);
@@ -323,13 +320,11 @@ impl<K: TimerKind<F>, F: Front> Timer<K, F> {
             }
             return false;
         };
-        // Whether the timer comes from the record or not.
-        record.begin_change();
-        record.describe(state.interval, state.base.id());
-        record.end_change(match new.value {
+        let next = match new.value {
             0 => 0,
             _ => Self::expires(state, new),
-        });
+        };
+        record.enter(next, state.interval, state.base.id());
         // It may run for the same time with another slack.
         state.stop();
         if state.has_waiters() {

@@ -210,7 +210,8 @@ static long set_ticks_of_record(struct scene *scene)
 
 static bool record_has_5(struct scene *scene, long ret)
 {
-	return !scene->spoilt && next_of(scene) == EVFD_TIMER_CALL && ticks_are_5(scene, ret);
+	return !scene->spoilt && scene->timer.timer->clockid == EVFD_TIMER_CALL &&
+	       ticks_are_5(scene, ret);
 }
 
 /* The timer expires once, and a program reads it in memory. */

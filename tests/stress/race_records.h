@@ -98,7 +98,7 @@ static inline void race_record_change(struct caller *caller)
 {
 	struct evfd_timer *timers = evfd_timer_arena_map(slot(TIMER_ARENA), RACE_CELLS);
 	const int64_t values[] = {
-		0, 1, EVFD_TIMER_BUSY, EVFD_TIMER_CALL, INT64_MAX, INT64_MAX - 1, -2,
+		0, 1, EVFD_TIMER_BUSY, INT64_MIN, INT64_MAX, INT64_MAX - 1, -2,
 		tfd_clock(CLOCK_MONOTONIC) + 1000,
 	};
 	struct evfd_itimerspec left;

@@ -328,28 +328,29 @@ struct evfd_timerfd {
 	_IOR(EVFD_IOC_MAGIC, 0x13, struct evfd_itimerspec)
 
 /*
- * Values of next in &struct evfd_timer. With EVFD_TIMER_CALL, programs must use the
- * calls: the timer has not been set, setting its clock affects it, or the process
- * that set it has another time in its time namespace. With EVFD_TIMER_BUSY, a call
- * is just changing the timer.
+ * Value of clockid in &struct evfd_timer: the timer is not in memory, and programs
+ * must use the calls. The timer has not been set, setting its clock affects it, or
+ * the process that set it has another time in its time namespace.
  */
-#define EVFD_TIMER_CALL		(-0x7fffffffffffffffLL - 1)
+#define EVFD_TIMER_CALL		(-1)
+
+/* Value of next in &struct evfd_timer: a call is just changing the timer. */
 #define EVFD_TIMER_BUSY		(-1LL)
 
 /**
  * struct evfd_timer - a timer, in an arena of timers
  * @next: time of the first expiration that no read has taken, in nanoseconds on
- *	the clock @clockid; 0 if there is none; or one of the values above
- * @look: whoever has changed @next must call EVFD_IOC_KICK with EPOLLIN if the new
- *	value is neither 0 nor at least @look
+ *	the clock @clockid; 0 if there is none; or EVFD_TIMER_BUSY
+ * @look: a program that has changed @next must call EVFD_IOC_KICK with EPOLLIN if
+ *	the new value is not 0, and @look is not below it
  * @interval: period of a periodic timer in nanoseconds, otherwise 0
- * @clockid: CLOCK_MONOTONIC or CLOCK_BOOTTIME
+ * @clockid: CLOCK_MONOTONIC or CLOCK_BOOTTIME, or EVFD_TIMER_CALL
  * @reserved: 0
  *
  * EVFD_IOC_TIMER_BIND makes a timer descriptor whose timer is here. A program
  * changes @next by an exchange or a compare-and-exchange, has a full barrier, and
- * then looks at @look. It never writes the other fields. <evfd/timer.h> has
- * functions for it.
+ * then looks at @look, which is INT64_MAX with EVFD_TIMER_CALL. It never writes the
+ * other fields. <evfd/timer.h> has functions for it.
  */
 struct evfd_timer {
 	__s64 next;

@@ -55,7 +55,7 @@ mod suite {
 
     type SharedTimer = Timer<HrTimer, Shared>;
 
-    const CALL: Ktime = uapi::EVFD_TIMER_CALL as Ktime;
+    const CALL: u32 = uapi::EVFD_TIMER_CALL as u32;
     const BUSY: Ktime = uapi::EVFD_TIMER_BUSY as Ktime;
     const NEVER: Ktime = Ktime::MIN;
     const ALWAYS: Ktime = Ktime::MAX;
@@ -82,10 +82,15 @@ mod suite {
         read_once(&record.look) as Ktime
     }
 
-    /// What a program does that puts the timer off. Returns whether it must kick.
+    /// The clock of the timer, or [`CALL`] if it is not in memory.
+    fn clock_of(record: &Record) -> u32 {
+        read_once(&record.clockid)
+    }
+
+    /// A program that puts the timer off. Returns whether it must kick.
     fn put_off(record: &Record, next: Ktime) -> bool {
         record.next.xchg(next as u64, Full);
-        look(record) > next
+        look(record) >= next
     }
 
     /// Waits until `condition` holds. Returns false if that takes too long.
@@ -129,11 +134,12 @@ mod suite {
     fn a_record_begins_with_the_calls() -> Result {
         let arena = Arena::<Record>::new(1)?;
         let record = arena.get(0).ok_or(EINVAL)?;
-        record.describe(5, 7);
-        record.look_always();
+        record.enter(6, 5, 7);
+        record.look_never();
         record.begin();
-        assert_eq!(next(record), CALL);
-        assert_eq!(look(record), NEVER);
+        assert_eq!(clock_of(record), CALL);
+        assert_eq!(next(record), BUSY);
+        assert_eq!(look(record), ALWAYS);
         assert_eq!(read_once(&record.interval), 0);
         assert_eq!(record.next(), 0);
         Ok(())
@@ -147,9 +153,6 @@ mod suite {
         assert_eq!(record.begin_change(), 5);
         assert_eq!(next(record), BUSY);
         assert_eq!(record.next(), 0);
-        record.describe(3, 7);
-        assert_eq!(read_once(&record.interval), 3);
-        assert_eq!(read_once(&record.clockid), 7);
         record.end_change(6);
         assert_eq!(next(record), 6);
         // Without a change, there is none to end.
@@ -162,11 +165,30 @@ mod suite {
     fn a_change_keeps_the_time_of_the_program() -> Result {
         let arena = Arena::<Record>::new(1)?;
         let record = arena.get(0).ok_or(EINVAL)?;
-        for time in [1, 0, Ktime::MAX, CALL] {
+        for time in [1, 0, Ktime::MAX, Ktime::MIN] {
             record.begin_change();
             put_off(record, time);
             record.end_change(9);
             assert_eq!(next(record), time);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_setting_replaces_the_time_of_the_program() -> Result {
+        let arena = Arena::<Record>::new(1)?;
+        let record = arena.get(0).ok_or(EINVAL)?;
+        for (time, interval, clockid) in [(1, 3, 7), (0, 0, 1), (Ktime::MAX, Ktime::MAX, 0)] {
+            record.leave();
+            // A program that puts the timer off must kick, and finds the calls.
+            for refused in [1, Ktime::MAX] {
+                assert!(put_off(record, refused));
+                assert_eq!(clock_of(record), CALL);
+            }
+            record.enter(time, interval, clockid);
+            assert_eq!(next(record), time);
+            assert_eq!(read_once(&record.interval), interval as u64);
+            assert_eq!(clock_of(record), clockid);
         }
         Ok(())
     }
@@ -180,18 +202,11 @@ mod suite {
         assert_eq!(look(record), ALWAYS);
         record.look_never();
         assert_eq!(look(record), NEVER);
-        // The same time, a later time, no time.
-        for time in [100, 101, 0, BUSY, CALL] {
-            put_off(record, time);
-            assert!(record.look_at(100).is_ok());
-            assert_eq!(look(record), 100);
+        record.look_at(100);
+        assert_eq!(look(record), 100);
+        for (time, kicks) in [(99, true), (100, true), (101, false), (Ktime::MAX, false)] {
+            assert_eq!(put_off(record, time), kicks);
         }
-        put_off(record, 99);
-        assert_eq!(record.look_at(100), Err(99));
-        assert_eq!(look(record), ALWAYS);
-        record.leave();
-        assert_eq!(next(record), CALL);
-        assert_eq!(look(record), NEVER);
         Ok(())
     }
 
@@ -278,6 +293,7 @@ mod suite {
         let arena = Arena::<Record>::new(1)?;
         let record = arena.get(0).ok_or(EINVAL)?;
         let mut front = Shared::new(claim(&arena)?);
+        front.set_in_record(true);
         let past = now() - 1;
 
         // Without a waiter, it only ends the kicks.
@@ -343,7 +359,7 @@ mod suite {
         let arena = Arena::<Record>::new(1)?;
         let record = arena.get(0).ok_or(EINVAL)?;
         let mut front = Shared::new(claim(&arena)?);
-        assert_eq!(next(record), CALL);
+        assert_eq!(clock_of(record), CALL);
         assert!(front.record().is_none());
         assert!(front.place().is_some());
         front.set_in_record(true);
@@ -352,8 +368,8 @@ mod suite {
         put_off(record, 5);
         record.look_always();
         drop(front);
-        assert_eq!(next(record), CALL);
-        assert_eq!(look(record), NEVER);
+        assert_eq!(clock_of(record), CALL);
+        assert_eq!(look(record), ALWAYS);
         assert!(claim(&arena).is_ok());
         Ok(())
     }
@@ -363,13 +379,13 @@ mod suite {
         let arena = Arena::<Record>::new(1)?;
         let record = arena.get(0).ok_or(EINVAL)?;
         let timer = timer_on(Clock::Monotonic, &arena)?;
-        assert_eq!(next(record), CALL);
+        assert_eq!(clock_of(record), CALL);
         let before = now();
         timer.set(&setting(HOUR, 2 * HOUR), None)?;
         assert!((before + HOUR..=now() + HOUR).contains(&next(record)));
         assert_eq!(look(record), NEVER);
         assert_eq!(read_once(&record.interval), 2 * HOUR as u64);
-        assert_eq!(read_once(&record.clockid), bindings::CLOCK_MONOTONIC);
+        assert_eq!(clock_of(record), bindings::CLOCK_MONOTONIC);
         assert!(timer.events() == Events::NONE);
 
         // The calls see the time of the program.
@@ -435,21 +451,21 @@ mod suite {
             // A relative time does not change when the clock is set.
             timer.set(&setting(HOUR, 0), None)?;
             assert!((now()..=now() + HOUR).contains(&next(record)));
-            assert_eq!(read_once(&record.clockid), bindings::CLOCK_MONOTONIC);
+            assert_eq!(clock_of(record), bindings::CLOCK_MONOTONIC);
             timer.set(&call, None)?;
-            assert_eq!(next(record), CALL);
-            assert_eq!(look(record), NEVER);
+            assert_eq!(clock_of(record), CALL);
+            assert_eq!(look(record), ALWAYS);
             // A program that ignores this changes nothing.
             put_off(record, 1);
             assert!(timer.events() == Events::NONE);
             assert!((3500..=3600).contains(&timer.get().it_value.tv_sec));
             timer.set(&call, None)?;
-            assert_eq!(next(record), CALL);
+            assert_eq!(clock_of(record), CALL);
         }
         timer.set(&absolute(1, 0), None)?;
         timer.wait()?;
         assert!(timer.take_with(9, |ticks| ticks == 1)? == Take::Taken);
-        assert_eq!(next(record), CALL);
+        assert_eq!(clock_of(record), CALL);
         Ok(())
     }
 
@@ -465,13 +481,17 @@ mod suite {
             let timer = timer_on(clock, &arena)?;
             timer.set(&setting(HOUR, 0), None)?;
             assert!(next(record) > 0);
-            assert_eq!(read_once(&record.clockid), relative);
+            assert_eq!(clock_of(record), relative);
             timer.set(&absolute(1, 0), None)?;
-            assert_eq!(next(record), if absolute_too { 1 } else { CALL });
+            if absolute_too {
+                assert_eq!(next(record), 1);
+            } else {
+                assert_eq!(clock_of(record), CALL);
+            }
         }
         let timer = timer_on(Clock::Tai, &arena)?;
         timer.set(&setting(HOUR, 0), None)?;
-        assert_eq!(next(record), CALL);
+        assert_eq!(clock_of(record), CALL);
         Ok(())
     }
 
@@ -482,7 +502,7 @@ mod suite {
         let timer = timer_on(Clock::Monotonic, &arena)?;
         timer.set(&setting(HOUR, HOUR), None)?;
         timer.set_ticks(5)?;
-        assert_eq!(next(record), CALL);
+        assert_eq!(clock_of(record), CALL);
         assert!(timer.events() == Events::IN);
         assert_eq!(timer.info().ticks, 5);
         // The timer still runs.
@@ -495,7 +515,7 @@ mod suite {
         // It stops if the program has disarmed it.
         put_off(record, 0);
         timer.set_ticks(0)?;
-        assert_eq!(next(record), CALL);
+        assert_eq!(clock_of(record), CALL);
         assert_eq!(timer.get().it_value.tv_sec, 0);
         Ok(())
     }
@@ -550,8 +570,8 @@ mod suite {
         timer.set_ticks(0)?;
         seen.count();
         timer.kick();
-        assert_eq!(look(record), NEVER);
-        assert_eq!(next(record), CALL);
+        assert_eq!(look(record), ALWAYS);
+        assert_eq!(clock_of(record), CALL);
         assert_eq!(seen.count(), 0);
         drop(watch);
         Ok(())
@@ -660,8 +680,8 @@ mod suite {
             timer.poll(EDGE);
             drop(watch);
             drop(timer);
-            assert_eq!(next(record), CALL);
-            assert_eq!(look(record), NEVER);
+            assert_eq!(clock_of(record), CALL);
+            assert_eq!(look(record), ALWAYS);
         }
         Ok(())
     }

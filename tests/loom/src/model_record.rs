@@ -22,6 +22,7 @@ use crate::{
 use kernel::sync::atomic::Relaxed;
 use loom::sync::atomic::{
     fence,
+    AtomicBool,
     AtomicI64,
     AtomicU64,
     Ordering, //
@@ -29,7 +30,10 @@ use loom::sync::atomic::{
 use std::sync::Arc;
 
 /// A call is changing the timer.
-const BUSY: Ktime = uapi::EVFD_TIMER_BUSY as Ktime;
+pub(crate) const BUSY: Ktime = uapi::EVFD_TIMER_BUSY as Ktime;
+
+/// The clock of a timer in memory.
+const CLOCK: u32 = 1;
 
 /// The kernel's timer is not started.
 const STOPPED: Ktime = 0;
@@ -44,6 +48,8 @@ pub(crate) struct RecordTimer {
     started: AtomicI64,
     /// Whether a waiter must be woken for each expiration. The lock of the queue guards it.
     each: AtomicI64,
+    /// Whether the timer is in memory. The lock of the queue guards it.
+    is_there: AtomicBool,
 }
 
 impl RecordTimer {
@@ -56,13 +62,30 @@ impl RecordTimer {
             now: AtomicI64::new(1),
             started: AtomicI64::new(STOPPED),
             each: AtomicI64::new(0),
+            is_there: AtomicBool::new(false),
         };
         // Makes the atomics here: see `Atomic`.
         this.record.begin();
-        this.record.begin_change();
-        this.record.describe(interval, 1);
-        this.record.end_change(next);
+        this.enter(next);
         Arc::new(this)
+    }
+
+    /// A setting that is in memory, without a waiter.
+    pub(crate) fn enter(&self, next: Ktime) {
+        self.queue.lock(|_| {
+            self.is_there.store(true, Ordering::Relaxed);
+            self.record.enter(next, self.interval, CLOCK);
+            self.record.look_never();
+        });
+    }
+
+    /// A setting that is not in memory.
+    pub(crate) fn leave(&self) {
+        self.queue.lock(|_| {
+            self.record.begin_change();
+            self.is_there.store(false, Ordering::Relaxed);
+            self.record.leave();
+        });
     }
 
     pub(crate) fn set_now(&self, now: Ktime) {
@@ -84,10 +107,7 @@ impl RecordTimer {
             self.started.store(STOPPED, Ordering::Relaxed);
             return;
         }
-        let next = match self.record.look_at(next) {
-            Ok(()) => next,
-            Err(earlier) => earlier,
-        };
+        self.record.look_at(next);
         self.start(next, queue);
     }
 
@@ -105,14 +125,12 @@ impl RecordTimer {
             self.record.look_never();
             return;
         }
-        let mut next = self.record.look_always();
+        let next = self.record.look_always();
         if next == 0 {
             return;
         }
         if next > self.now() {
-            if let Err(earlier) = self.record.look_at(next) {
-                next = earlier;
-            }
+            self.record.look_at(next);
             self.started.store(next, Ordering::Relaxed);
             if next <= self.now() {
                 self.started.store(STOPPED, Ordering::Relaxed);
@@ -213,11 +231,14 @@ impl RecordTimer {
     /// A kick.
     fn kick(&self) {
         self.queue.lock(|queue| {
-            if queue.is_active() {
-                self.look(queue);
-            } else {
+            let is_there = self.is_there.load(Ordering::Relaxed);
+            if !queue.is_active() {
                 self.each.store(0, Ordering::Relaxed);
-                self.record.look_never();
+                if is_there {
+                    self.record.look_never();
+                }
+            } else if is_there {
+                self.look(queue);
             }
         });
     }
@@ -237,13 +258,27 @@ impl RecordTimer {
         }
     }
 
-    /// `evfd_timer_changed_()`. See `CellFd::changed()` for the fence.
-    fn changed(&self, next: Ktime) {
+    /// The next expiration as the program sees it.
+    pub(crate) fn next_word(&self) -> Ktime {
+        self.next_of_program().load(Ordering::Relaxed) as Ktime
+    }
+
+    fn is_in_memory(&self) -> bool {
+        self.record.clockid.load(Relaxed) == CLOCK
+    }
+
+    /// `evfd_timer_is_early_()` and `evfd_timer_kick_()`. See `CellFd::changed()` for the fence.
+    /// Returns false if the timer is not in memory.
+    fn changed(&self, next: Ktime) -> bool {
         if !cfg!(feature = "relaxed") {
             fence(Ordering::SeqCst);
         }
-        if self.record.look.load(Relaxed) as Ktime > next {
+        if (self.record.look.load(Relaxed) as Ktime) < next {
+            return true;
+        }
+        self.is_in_memory() && {
             self.kick();
+            true
         }
     }
 
@@ -263,24 +298,15 @@ impl RecordTimer {
 
     /// `evfd_timer_put_off()`. Returns false if the timer is not in memory.
     pub(crate) fn put_off(&self, next: Ktime) -> bool {
-        loop {
-            let old = self.next_of_program().load(Ordering::Relaxed) as Ktime;
-            if old < BUSY {
-                return false;
-            }
-            if self.exchange(old, next) {
-                break;
-            }
-        }
-        self.changed(next);
-        true
+        self.next_of_program().swap(next as u64, Self::order());
+        self.changed(next)
     }
 
     /// `evfd_timer_read()`. Returns `None` if it would make the call.
     pub(crate) fn program_read(&self) -> Option<u64> {
         loop {
             let next = self.next_of_program().load(Ordering::Acquire) as Ktime;
-            if next < 0 {
+            if next < 0 || !self.is_in_memory() {
                 return None;
             }
             let (after, ticks) = self.progress(next);

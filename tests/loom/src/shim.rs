@@ -433,7 +433,7 @@ pub(crate) mod uapi {
         }
     }
 
-    pub(crate) const EVFD_TIMER_CALL: i64 = i64::MIN;
+    pub(crate) const EVFD_TIMER_CALL: i32 = -1;
     pub(crate) const EVFD_TIMER_BUSY: i32 = -1;
 
     super::shared_words! {

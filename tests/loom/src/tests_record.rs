@@ -4,7 +4,10 @@
 
 use crate::{
     model::Poller,
-    model_record::RecordTimer,
+    model_record::{
+        RecordTimer,
+        BUSY, //
+    },
     tests::model, //
 };
 use loom::thread;
@@ -139,23 +142,67 @@ fn ticks_are_read_once() {
     });
 }
 
-/// A timer that a setting takes out of the memory stays out.
+/// After a setting that is not in memory, the program's times are refused.
 #[test]
-#[cfg_attr(feature = "torn", should_panic(expected = "the calls were undone"))]
-fn the_program_does_not_undo_the_calls() {
+#[cfg_attr(
+    any(feature = "unordered", feature = "relaxed"),
+    should_panic(expected = "a void time was accepted")
+)]
+fn a_time_is_refused_after_the_timer_has_left() {
     model(None, || {
         let timer = RecordTimer::new(2, 2);
         timer.set_now(3);
-        let setter = spawn(&timer, |timer| {
-            timer.record.begin_change();
-            timer.record.leave();
-        });
-        let reader = spawn(&timer, |timer| timer.program_read());
-        timer.put_off(5);
+        let setter = spawn(&timer, RecordTimer::leave);
+        let is_set = timer.put_off(5);
         setter.join().unwrap();
-        reader.join().unwrap();
-        assert!(!timer.put_off(6), "the calls were undone");
+        assert!(
+            !is_set || timer.next_word() == BUSY,
+            "a void time was accepted"
+        );
+        assert!(!timer.put_off(6));
         assert_eq!(timer.program_read(), None);
+    });
+}
+
+/// No read takes ticks of such a time.
+#[test]
+#[cfg_attr(
+    any(feature = "unordered", feature = "torn"),
+    should_panic(expected = "a void time was read")
+)]
+fn a_refused_time_is_not_read() {
+    model(None, || {
+        let timer = RecordTimer::new(0, 0);
+        timer.set_now(3);
+        let setter = spawn(&timer, RecordTimer::leave);
+        let reader = spawn(&timer, RecordTimer::program_read);
+        timer.put_off(3);
+        setter.join().unwrap();
+        let read = reader.join().unwrap();
+        assert!(
+            read != Some(1) || timer.next_word() == BUSY,
+            "a void time was read"
+        );
+    });
+}
+
+/// A setting that moves the timer to the memory replaces such a time.
+#[test]
+#[cfg_attr(
+    any(feature = "unordered", feature = "relaxed"),
+    should_panic(expected = "a refused time is in force")
+)]
+fn a_setting_in_memory_replaces_a_refused_time() {
+    model(None, || {
+        let timer = RecordTimer::new(2, 0);
+        timer.leave();
+        let setter = spawn(&timer, |timer| timer.enter(9));
+        let is_set = timer.put_off(5);
+        setter.join().unwrap();
+        assert!(
+            is_set || timer.next_word() == 9,
+            "a refused time is in force"
+        );
     });
 }
 

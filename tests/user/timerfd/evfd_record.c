@@ -36,7 +36,8 @@ TEST(layout)
 	EXPECT_EQ(16, offsetof(struct evfd_timer, interval));
 	EXPECT_EQ(24, offsetof(struct evfd_timer, clockid));
 	EXPECT_EQ(16, sizeof(struct evfd_timer_bind));
-	EXPECT_EQ(INT64_MIN, EVFD_TIMER_CALL);
+	EXPECT_EQ(-1, EVFD_TIMER_CALL);
+	EXPECT_EQ(-1, EVFD_TIMER_BUSY);
 }
 
 TEST_F(arena, sizes)
@@ -53,9 +54,10 @@ TEST_F(arena, sizes)
 	all = evfd_timer_arena_map(fd, EVFD_ARENA_MAX);
 	ASSERT_NE(NULL, all);
 	ASSERT_EQ(0, evfd_timer_open(&t, dev, fd, all, EVFD_ARENA_MAX - 1, CLOCK_MONOTONIC, 0));
-	EXPECT_EQ(EVFD_TIMER_CALL, all[EVFD_ARENA_MAX - 1].next);
+	EXPECT_EQ(EVFD_TIMER_CALL, all[EVFD_ARENA_MAX - 1].clockid);
 	EXPECT_EQ(0, all[0].next);
 	EXPECT_EQ(0, all[0].look);
+	EXPECT_EQ(0, all[0].clockid);
 }
 
 TEST_F(arena, each_bit_of_the_flags)
@@ -152,7 +154,7 @@ TEST_F(arena, closed_in_any_order)
 			if (t.fd >= 0)
 				EXPECT_LT(0, tfd_left(t.fd));
 			if (arena.timers)
-				EXPECT_EQ(t.fd < 0, next_of(&t) == EVFD_TIMER_CALL);
+				EXPECT_EQ(t.fd < 0, clock_of(&t) == EVFD_TIMER_CALL);
 		}
 		close(arena.dev);
 	}
@@ -229,8 +231,8 @@ TEST_F(memory, states)
 	struct evfd_timer_ref *t = &self->t;
 	int64_t start, clockid = record_clock(variant->id);
 
-	EXPECT_EQ(EVFD_TIMER_CALL, next_of(t));
-	EXPECT_EQ(INT64_MIN, look_of(t));
+	EXPECT_EQ(EVFD_TIMER_CALL, clock_of(t));
+	EXPECT_EQ(INT64_MAX, look_of(t));
 	EXPECT_EQ(0, t->timer->interval);
 	EXPECT_EQ(-EAGAIN, memory_ticks(t));
 
@@ -252,15 +254,15 @@ TEST_F(memory, states)
 
 	ASSERT_EQ(0, tfd_arm(t->fd, 0, FAR_NS, 1));
 	ASSERT_EQ(0, close(t->fd));
-	EXPECT_EQ(EVFD_TIMER_CALL, next_of(t));
-	EXPECT_EQ(INT64_MIN, look_of(t));
+	EXPECT_EQ(EVFD_TIMER_CALL, clock_of(t));
+	EXPECT_EQ(INT64_MAX, look_of(t));
 	/* A new descriptor begins with a new state, whatever a program has written. */
 	t->timer->next = 1;
 	t->timer->look = 2;
 	t->timer->interval = 3;
 	ASSERT_TRUE(arena_timer(&self->arena, ARENA_TIMERS - 1, variant->id, t));
-	EXPECT_EQ(EVFD_TIMER_CALL, next_of(t));
-	EXPECT_EQ(INT64_MIN, look_of(t));
+	EXPECT_EQ(EVFD_TIMER_CALL, clock_of(t));
+	EXPECT_EQ(INT64_MAX, look_of(t));
 	EXPECT_EQ(0, t->timer->interval);
 	EXPECT_EQ(0, tfd_left(t->fd));
 	EXPECT_EQ(-EAGAIN, tfd_ticks(t->fd));
@@ -271,7 +273,10 @@ TEST_F(memory, an_absolute_time_is_the_word)
 	int64_t when = tfd_clock(variant->id) + FAR_NS;
 
 	ASSERT_EQ(0, tfd_arm(self->t.fd, TFD_TIMER_ABSTIME, when, 0));
-	EXPECT_EQ(variant->id == CLOCK_REALTIME ? EVFD_TIMER_CALL : when, next_of(&self->t));
+	EXPECT_EQ(variant->id == CLOCK_REALTIME ? EVFD_TIMER_CALL : (int)variant->id,
+		  clock_of(&self->t));
+	if (variant->id != CLOCK_REALTIME)
+		EXPECT_EQ(when, next_of(&self->t));
 	ASSERT_EQ(0, tfd_arm(self->t.fd, 0, FAR_NS, 0));
 	EXPECT_LT(0, next_of(&self->t));
 }
@@ -396,7 +401,7 @@ TEST_F(memory, the_call_of_2007)
 	EXPECT_LT(0, memory_ticks(&self->t));
 	arg.clockid = CLOCK_TAI;
 	ASSERT_EQ(self->t.fd, evfd_device_ioctl(EVFD_IOC_TIMERFD, &arg));
-	EXPECT_EQ(EVFD_TIMER_CALL, next_of(&self->t));
+	EXPECT_EQ(EVFD_TIMER_CALL, clock_of(&self->t));
 	ASSERT_TRUE(tfd_expires(self->t.fd));
 	EXPECT_LT(0, memory_ticks(&self->t));
 	arg.clockid = CLOCK_MONOTONIC;
@@ -457,11 +462,18 @@ TEST_F(memory, the_time_left_in_each_state)
 
 TEST_F(memory, put_off)
 {
+	static const int64_t times[] = { 1, INT64_MAX, INT64_MAX - 1 };
 	struct evfd_timer_ref *t = &self->t;
 
 	/* Not in memory yet */
-	EXPECT_EQ(-EOPNOTSUPP, result(evfd_timer_put_off(t, 1)));
-	EXPECT_EQ(EVFD_TIMER_CALL, next_of(t));
+	EXPECT_EQ(-1, evfd_timer_now(t));
+	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
+		EXPECT_EQ(-EOPNOTSUPP, result(evfd_timer_put_off(t, times[i])));
+		EXPECT_EQ(EVFD_TIMER_CALL, clock_of(t));
+		EXPECT_EQ(0, poll_now(t->fd));
+		EXPECT_EQ(-EAGAIN, memory_ticks(t));
+		EXPECT_TRUE(left_is_same(t));
+	}
 
 	ASSERT_EQ(0, tfd_arm(t->fd, 0, FAR_NS, FAR_NS));
 	ASSERT_EQ(0, evfd_timer_put_off(t, evfd_timer_now(t) + 3 * FAR_NS));
@@ -502,8 +514,8 @@ TEST_F(memory, set_ticks)
 	EXPECT_EQ(-EINVAL, result(tfd_set_ticks(t->fd, 0)));
 	EXPECT_LT(0, next_of(t));
 	ASSERT_EQ(0, tfd_set_ticks(t->fd, 12));
-	EXPECT_EQ(EVFD_TIMER_CALL, next_of(t));
-	EXPECT_EQ(INT64_MIN, look_of(t));
+	EXPECT_EQ(EVFD_TIMER_CALL, clock_of(t));
+	EXPECT_EQ(INT64_MAX, look_of(t));
 	EXPECT_EQ(-EOPNOTSUPP, result(evfd_timer_put_off(t, 1)));
 	EXPECT_EQ(POLLIN, poll_now(t->fd));
 	EXPECT_EQ(12, memory_ticks(t));
@@ -543,7 +555,7 @@ TEST_F(memory, set_ticks_after_a_disarming_in_memory)
 	}
 	ASSERT_EQ(0, tfd_set_ticks(t->fd, 5));
 	ASSERT_TRUE(call_ends(&waiter));
-	while (evfd_timer_now(t) < when + 20 * NS_PER_MS)
+	while (tfd_clock(record_clock(variant->id)) < when + 20 * NS_PER_MS)
 		sleep_ms(10);
 	EXPECT_EQ(5, tfd_ticks(t->fd));
 	EXPECT_EQ(-EAGAIN, tfd_ticks(t->fd));
@@ -721,7 +733,7 @@ TEST_F(memory, put_off_where_calls_must_be_used)
 		ASSERT_EQ(-EAGAIN, memory_ticks(&self->t));
 	ASSERT_EQ(0, pthread_join(thread, &failed));
 	EXPECT_EQ(NULL, failed);
-	EXPECT_EQ(EVFD_TIMER_CALL, next_of(&self->t));
+	EXPECT_EQ(EVFD_TIMER_CALL, clock_of(&self->t));
 }
 
 /*
@@ -818,7 +830,7 @@ TEST_F(clock, absolute_times)
 	struct evfd_itimerspec left;
 
 	ASSERT_EQ(0, tfd_arm_late(t->fd, variant->id));
-	EXPECT_EQ(EVFD_TIMER_CALL, next_of(t));
+	EXPECT_EQ(EVFD_TIMER_CALL, clock_of(t));
 	EXPECT_EQ(-EOPNOTSUPP, result(evfd_timer_put_off(t, 1)));
 	ASSERT_TRUE(tfd_expires(t->fd));
 	EXPECT_EQ(LATE_TICKS, memory_ticks(t));
@@ -839,7 +851,7 @@ TEST_F(clock, relative_times)
 
 	ASSERT_EQ(0, tfd_arm(t->fd, 0, STEP_NS / 2, 0));
 	if (variant->id == CLOCK_TAI) {
-		EXPECT_EQ(EVFD_TIMER_CALL, next_of(t));
+		EXPECT_EQ(EVFD_TIMER_CALL, clock_of(t));
 		return;
 	}
 	EXPECT_LT(0, next_of(t));
@@ -856,7 +868,7 @@ TEST_F(clock, canceled)
 
 	ASSERT_EQ(0, tfd_arm(t->fd, 0, FAR_NS, 0));
 	ASSERT_EQ(0, tfd_arm(t->fd, TFD_CANCEL, far, 0));
-	EXPECT_EQ(EVFD_TIMER_CALL, next_of(t));
+	EXPECT_EQ(EVFD_TIMER_CALL, clock_of(t));
 	EXPECT_EQ(-EAGAIN, memory_ticks(t));
 	ASSERT_TRUE(step_by_adjtimex(STEP_NS));
 	ASSERT_TRUE(tfd_expires(t->fd));
@@ -864,7 +876,7 @@ TEST_F(clock, canceled)
 	EXPECT_EQ(-EAGAIN, memory_ticks(t));
 	/* Back to memory */
 	ASSERT_EQ(0, tfd_arm(t->fd, 0, FAR_NS, 0));
-	EXPECT_EQ(variant->id == CLOCK_TAI, next_of(t) == EVFD_TIMER_CALL);
+	EXPECT_EQ(variant->id == CLOCK_TAI, clock_of(t) == EVFD_TIMER_CALL);
 	ASSERT_TRUE(step_by_adjtimex(-STEP_NS));
 	EXPECT_EQ(0, poll_now(t->fd));
 }
@@ -925,12 +937,12 @@ static bool works_inside(const struct evfd_timer_ref *t, int id)
 	int64_t start = tfd_clock(id), left;
 
 	if (tfd_arm(t->fd, TFD_TIMER_ABSTIME, start + FAR_NS, 0) ||
-	    next_of(t) != EVFD_TIMER_CALL)
+	    clock_of(t) != EVFD_TIMER_CALL)
 		return false;
 	left = tfd_left(t->fd);
 	if (left > FAR_NS || left < FAR_NS - (tfd_clock(id) - start))
 		return false;
-	if (tfd_arm(t->fd, 0, 5 * NS_PER_MS, 0) || next_of(t) != EVFD_TIMER_CALL)
+	if (tfd_arm(t->fd, 0, 5 * NS_PER_MS, 0) || clock_of(t) != EVFD_TIMER_CALL)
 		return false;
 	return evfd_timer_put_off(t, 1) && errno == EOPNOTSUPP && tfd_expires(t->fd) &&
 	       tfd_clock(id) >= start + 5 * NS_PER_MS && memory_ticks(t) == 1;
@@ -966,7 +978,7 @@ TEST_F(timens, bound_outside_and_set_inside)
 	}
 	ASSERT_TRUE(join(child));
 	/* The setting from inside is in force. */
-	EXPECT_EQ(EVFD_TIMER_CALL, next_of(&self->t));
+	EXPECT_EQ(EVFD_TIMER_CALL, clock_of(&self->t));
 	EXPECT_LT(0, tfd_left(self->t.fd));
 	EXPECT_GE(FAR_NS, tfd_left(self->t.fd));
 	ASSERT_EQ(0, tfd_arm(self->t.fd, 0, FAR_NS, 0));

@@ -78,6 +78,11 @@ static inline int64_t look_of(const struct evfd_timer_ref *t)
 	return __atomic_load_n((evfd_s64 *)&t->timer->look, __ATOMIC_SEQ_CST);
 }
 
+static inline int clock_of(const struct evfd_timer_ref *t)
+{
+	return __atomic_load_n(&t->timer->clockid, __ATOMIC_SEQ_CST);
+}
+
 /* Replaces the next expiration, without a look whether a kick is needed. */
 static inline int64_t swap_next(const struct evfd_timer_ref *t, int64_t next)
 {

@@ -122,39 +122,58 @@ static inline evfd_s64 *evfd_next_(const struct evfd_timer_ref *t)
 	return (evfd_s64 *)__builtin_assume_aligned(&t->timer->next, 8);
 }
 
-/* The timer has changed already, and stays so if the kick fails. */
-static __attribute__((cold, noinline, unused)) void evfd_timer_kick_(const struct evfd_timer_ref *t)
+static inline int evfd_timer_clock_(const struct evfd_timer *timer)
 {
-	int err = errno;
+	return __atomic_load_n(&timer->clockid, __ATOMIC_RELAXED);
+}
 
-	ioctl(t->fd, EVFD_IOC_KICK, (unsigned long)EPOLLIN);
-	errno = err;
+/* The time on a clock, or -1 if there is no such clock. */
+static inline __s64 evfd_timer_time_(int clockid)
+{
+	struct timespec now;
+
+	if (__builtin_expect(clock_gettime(clockid, &now), 0))
+		return -1;
+	return (__s64)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 /*
- * Kicks if the kernel looks at the timer later than at the new time, after that was set by a
- * fully ordered exchange. The order of that and this load is what no wake-up is lost by.
+ * Whether the kernel looks at the timer later than at the new time, which was set by a fully
+ * ordered exchange. Also true if the timer is not in memory. The order of the exchange and
+ * this load is what no wake-up is lost by.
  */
-static inline void evfd_timer_changed_(const struct evfd_timer_ref *t, __s64 next)
+static inline int evfd_timer_is_early_(struct evfd_timer *timer, __s64 next)
 {
-	evfd_s64 *look = (evfd_s64 *)__builtin_assume_aligned(&t->timer->look, 8);
+	evfd_s64 *look = (evfd_s64 *)__builtin_assume_aligned(&timer->look, 8);
 
-	if (__builtin_expect(__atomic_load_n(look, __ATOMIC_SEQ_CST) > next, 0))
-		evfd_timer_kick_(t);
+	return __builtin_expect(__atomic_load_n(look, __ATOMIC_SEQ_CST) >= next, 0);
+}
+
+/*
+ * Kicks. The timer has changed already, and stays so if the kick fails.
+ *
+ * Return: 0, or -1 if the timer is not in memory.
+ */
+static __attribute__((cold, noinline, unused)) int evfd_timer_kick_(const struct evfd_timer_ref *t)
+{
+	int err = errno;
+
+	if (evfd_timer_clock_(t->timer) < 0)
+		return -1;
+	ioctl(t->fd, EVFD_IOC_KICK, (unsigned long)EPOLLIN);
+	errno = err;
+	return 0;
 }
 
 /**
  * evfd_timer_now() - the current time on the clock of a timer in memory
  * @t: the timer
  *
- * Return: nanoseconds.
+ * Return: nanoseconds, or -1 if the timer is not in memory.
  */
 static inline __s64 evfd_timer_now(const struct evfd_timer_ref *t)
 {
-	struct timespec now;
-
-	clock_gettime(__atomic_load_n(&t->timer->clockid, __ATOMIC_RELAXED), &now);
-	return (__s64)now.tv_sec * 1000000000 + now.tv_nsec;
+	return evfd_timer_time_(evfd_timer_clock_(t->timer));
 }
 
 /**
@@ -169,17 +188,13 @@ static inline __s64 evfd_timer_now(const struct evfd_timer_ref *t)
  */
 static inline int evfd_timer_put_off(const struct evfd_timer_ref *t, __s64 next)
 {
-	__s64 old = __atomic_load_n(evfd_next_(t), __ATOMIC_RELAXED);
+	struct evfd_timer *timer = t->timer;
 
-	do {
-		if (__builtin_expect(old < EVFD_TIMER_BUSY, 0)) {
-			errno = EOPNOTSUPP;
-			return -1;
-		}
-	} while (__builtin_expect(!__atomic_compare_exchange_n(evfd_next_(t), &old, next, 0,
-							       __ATOMIC_SEQ_CST,
-							       __ATOMIC_RELAXED), 0));
-	evfd_timer_changed_(t, next);
+	__atomic_exchange_n(evfd_next_(t), next, __ATOMIC_SEQ_CST);
+	if (evfd_timer_is_early_(timer, next) && evfd_timer_kick_(t)) {
+		errno = EOPNOTSUPP;
+		return -1;
+	}
 	return 0;
 }
 
@@ -203,21 +218,25 @@ static inline int evfd_timer_read_call_(const struct evfd_timer_ref *t, __u64 *t
  */
 static inline int evfd_timer_read(const struct evfd_timer_ref *t, __u64 *ticks)
 {
+	struct evfd_timer *timer = t->timer;
+	evfd_s64 *word = evfd_next_(t);
 	__s64 next, after, interval;
 	__u64 n;
 
 	do {
 		__s64 now;
+		int clockid;
 
-		next = __atomic_load_n(evfd_next_(t), __ATOMIC_ACQUIRE);
-		if (__builtin_expect(next < 0, 0))
+		next = __atomic_load_n(word, __ATOMIC_ACQUIRE);
+		clockid = evfd_timer_clock_(timer);
+		if (__builtin_expect(next < 0 || clockid < 0, 0))
 			return evfd_timer_read_call_(t, ticks);
-		now = next ? evfd_timer_now(t) : -1;
+		now = next ? evfd_timer_time_(clockid) : -1;
 		if (now < next) {
 			errno = EAGAIN;
 			return -1;
 		}
-		interval = __atomic_load_n(&t->timer->interval, __ATOMIC_RELAXED);
+		interval = __atomic_load_n(&timer->interval, __ATOMIC_RELAXED);
 		n = 1;
 		after = 0;
 		if (interval > 0) {
@@ -226,12 +245,12 @@ static inline int evfd_timer_read(const struct evfd_timer_ref *t, __u64 *ticks)
 			    __builtin_add_overflow(next, after, &after))
 				after = INT64_MAX;
 		}
-	} while (__builtin_expect(!__atomic_compare_exchange_n(evfd_next_(t), &next, after, 0,
+	} while (__builtin_expect(!__atomic_compare_exchange_n(word, &next, after, 0,
 							       __ATOMIC_SEQ_CST,
 							       __ATOMIC_RELAXED), 0));
 	*ticks = n;
-	if (after)
-		evfd_timer_changed_(t, after);
+	if (after && evfd_timer_is_early_(timer, after))
+		evfd_timer_kick_(t);
 	return 0;
 }
 
@@ -253,18 +272,23 @@ static inline struct evfd_timespec evfd_timespec_(__s64 ns)
  */
 static inline int evfd_timer_left(const struct evfd_timer_ref *t, struct evfd_itimerspec *left)
 {
+	struct evfd_timer *timer = t->timer;
+	evfd_s64 *word = evfd_next_(t);
 	__s64 next, interval, value;
 
 	do {
-		next = __atomic_load_n(evfd_next_(t), __ATOMIC_ACQUIRE);
-		if (__builtin_expect(next < 0, 0))
+		int clockid;
+
+		next = __atomic_load_n(word, __ATOMIC_ACQUIRE);
+		clockid = evfd_timer_clock_(timer);
+		if (__builtin_expect(next < 0 || clockid < 0, 0))
 			return ioctl(t->fd, EVFD_IOC_TIMERFD_GETTIME, left);
-		interval = __atomic_load_n(&t->timer->interval, __ATOMIC_RELAXED);
-		value = next ? next - evfd_timer_now(t) : 0;
+		interval = __atomic_load_n(&timer->interval, __ATOMIC_RELAXED);
+		value = next ? next - evfd_timer_time_(clockid) : 0;
 		if (next && value <= 0)
 			value = interval > 0 ? interval - -value % interval : 0;
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	} while (__builtin_expect(__atomic_load_n(evfd_next_(t), __ATOMIC_RELAXED) != next, 0));
+	} while (__builtin_expect(__atomic_load_n(word, __ATOMIC_RELAXED) != next, 0));
 	left->it_value = evfd_timespec_(value);
 	left->it_interval = evfd_timespec_(interval);
 	return 0;
