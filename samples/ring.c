@@ -119,9 +119,12 @@ static __u64 take_cell(void)
 {
 	__u64 n;
 
-	while (evfd_counter_read(&counter, &n))
+	for (;;) {
+		n = evfd_counter_read(&counter);
+		if (n)
+			return n;
 		wait_for_items();
-	return n;
+	}
 }
 
 /* The threads, with either counter */

@@ -65,14 +65,12 @@ static inline void readers_check(struct readers *readers, bool good)
 		atomic_fetch_add(&readers->failed, 1);
 }
 
-/* Reads without a call. Returns 0 and sets errno if the counter is 0. */
+/* Reads without a call. Returns 0 if the counter is 0. */
 static inline __u64 read_memory(struct readers *readers)
 {
-	__u64 count;
-
 	if (readers->flags & EVFD_EFD_SEMAPHORE)
-		return !evfd_counter_read_one(&readers->counter);
-	return evfd_counter_read(&readers->counter, &count) ? 0 : count;
+		return evfd_counter_read_one(&readers->counter);
+	return evfd_counter_read(&readers->counter);
 }
 
 /* Whether it is the turn of the memory, for reads that do not block. */
@@ -90,7 +88,9 @@ static inline bool read_now(struct readers *readers, int flags)
 
 	if (read_is_in_memory(readers, flags)) {
 		count = read_memory(readers);
-		n = count ? (ssize_t)sizeof(count) : -1;
+		if (!count)
+			return false;
+		n = sizeof(count);
 	} else {
 		n = preadv2(readers->fd, &iov, 1, -1, flags);
 	}

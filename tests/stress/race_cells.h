@@ -129,7 +129,6 @@ static inline void race_cell_touch(struct caller *caller)
 static inline void race_cell_count(struct caller *caller)
 {
 	struct evfd_cell *cells = evfd_arena_map(slot(ARENA), RACE_CELLS);
-	__u64 value;
 
 	if (!cells)
 		return;
@@ -138,7 +137,7 @@ static inline void race_cell_count(struct caller *caller)
 
 		evfd_counter_write(&c, 1 + caller->turn % 2);
 		if (dice(caller, 2))
-			evfd_counter_read(&c, &value);
+			evfd_counter_read(&c);
 		else
 			evfd_counter_read_one(&c);
 		if (dice(caller, 16) == 0)

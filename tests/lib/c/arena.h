@@ -68,12 +68,4 @@ static inline uint32_t wakeup_out(const struct evfd_counter *c)
 	return __atomic_load_n(&c->cell->wakeup_out, __ATOMIC_SEQ_CST);
 }
 
-/* Takes the whole counter in memory: the value, or -errno. */
-static inline int64_t counter_take(const struct evfd_counter *c)
-{
-	__u64 value;
-
-	return evfd_counter_read(c, &value) ? -errno : (int64_t)value;
-}
-
 #endif /* EVFD_TESTS_ARENA_H */

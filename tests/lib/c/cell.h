@@ -186,14 +186,15 @@ static inline ssize_t efd_read(int fd, void *buf, size_t size)
 {
 	struct evfd_counter counter;
 	bool semaphore;
-	__u64 value = 1;
+	__u64 value;
 
 	if (size >= sizeof(value) && cell_of(fd, &counter, &semaphore)) {
-		if (!(semaphore ? evfd_counter_read_one(&counter) :
-				  evfd_counter_read(&counter, &value))) {
+		value = semaphore ? evfd_counter_read_one(&counter) : evfd_counter_read(&counter);
+		if (value) {
 			memcpy(buf, &value, sizeof(value));
 			return sizeof(value);
 		}
+		errno = EAGAIN;
 		if (!cell_would_block(fd))
 			return -1;
 	}

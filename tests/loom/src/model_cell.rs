@@ -168,7 +168,7 @@ impl CellFd {
         written
     }
 
-    /// `evfd_counter_read()`. Returns 0 if it fails.
+    /// `evfd_counter_read()`
     pub(crate) fn program_read(&self) -> u64 {
         if self.word_of_program().load(Ordering::Relaxed) == 0 {
             return 0;

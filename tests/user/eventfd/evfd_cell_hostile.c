@@ -197,7 +197,7 @@ TEST_F(hostile, calls_that_do_not_block_end)
 		efd_count(self->bad.fd);
 		evfd_counter_write(&self->bad, value);
 		evfd_counter_read_one(&self->bad);
-		counter_take(&self->bad);
+		evfd_counter_read(&self->bad);
 		evfd_counter_events(&self->bad);
 		calls++;
 	}

@@ -163,15 +163,15 @@ TEST_F(counter, write_is_woken_by_a_read)
 	EXPECT_EQ(ONCE, wakeup_out(&self->c));
 	/* Too little room, so the writer sleeps again. */
 	for (int i = 0; i < 4; i++) {
-		ASSERT_EQ(0, evfd_counter_read_one(&self->c));
+		ASSERT_TRUE(evfd_counter_read_one(&self->c));
 		ASSERT_TRUE(wait_for(wakeup_out(&self->c) == ONCE));
 		EXPECT_TRUE(call_blocks(&self->call));
 	}
-	ASSERT_EQ(0, evfd_counter_read_one(&self->c));
+	ASSERT_TRUE(evfd_counter_read_one(&self->c));
 	ASSERT_TRUE(call_ends(&self->call));
 	EXPECT_EQ(8, self->call.ret);
 	EXPECT_EQ(NONE, wakeup_out(&self->c));
-	EXPECT_EQ((int64_t)EVFD_COUNT_MAX, counter_take(&self->c));
+	EXPECT_EQ(EVFD_COUNT_MAX, evfd_counter_read(&self->c));
 }
 
 TEST_F(counter, every_poller_is_woken_by_a_write)
@@ -193,11 +193,11 @@ TEST_F(counter, every_poller_is_woken_by_a_write)
 		}
 		EXPECT_EQ(1, call.ret);
 		EXPECT_EQ(POLLIN, call.value);
-		ASSERT_EQ(3, counter_take(&self->c));
+		ASSERT_EQ(3, evfd_counter_read(&self->c));
 		/* Without a waiter, one more kick clears the flags. */
 		ASSERT_EQ(0, evfd_counter_write(&self->c, 3));
 		EXPECT_EQ(NONE, wakeup_in(&self->c));
-		ASSERT_EQ(3, counter_take(&self->c));
+		ASSERT_EQ(3, evfd_counter_read(&self->c));
 	}
 }
 
@@ -215,14 +215,14 @@ TEST_F(counter, every_poller_is_woken_by_a_read)
 			TH_LOG("%s: flags %u", sleepers[i].name, wakeup_out(&self->c));
 		}
 		EXPECT_EQ(NONE, wakeup_in(&self->c));
-		ASSERT_EQ(0, evfd_counter_read_one(&self->c));
+		ASSERT_TRUE(evfd_counter_read_one(&self->c));
 		ASSERT_TRUE(call_ends(&call)) {
 			TH_LOG("%s is not woken", sleepers[i].name);
 		}
 		EXPECT_EQ(1, call.ret);
 		EXPECT_EQ(POLLOUT, call.value);
 		ASSERT_EQ(0, evfd_counter_write(&self->c, 1));
-		ASSERT_EQ(0, evfd_counter_read_one(&self->c));
+		ASSERT_TRUE(evfd_counter_read_one(&self->c));
 		EXPECT_EQ(NONE, wakeup_out(&self->c));
 		ASSERT_EQ(0, evfd_counter_write(&self->c, 1));
 	}
@@ -264,7 +264,7 @@ TEST_F(counter, level_costs_a_kick_a_cycle)
 			EXPECT_EQ(0, kicks_of_write(&self->c));
 			EXPECT_EQ(EPOLLIN, events_now(eps[i % 3]));
 		}
-		EXPECT_EQ(6, counter_take(&self->c));
+		EXPECT_EQ(6, evfd_counter_read(&self->c));
 		for (int i = 0; i < 3; i++)
 			EXPECT_EQ(0, events_now(eps[i]));
 	}
@@ -280,7 +280,7 @@ TEST_F(counter, level_for_room)
 		ASSERT_EQ(0, evfd_counter_write(&self->c, EVFD_COUNT_MAX));
 		EXPECT_EQ(0, events_now(ep));
 		EXPECT_EQ(ONCE, wakeup_out(&self->c));
-		ASSERT_EQ((int64_t)EVFD_COUNT_MAX, counter_take(&self->c));
+		ASSERT_EQ(EVFD_COUNT_MAX, evfd_counter_read(&self->c));
 		EXPECT_EQ(NONE, wakeup_out(&self->c));
 	}
 }
@@ -295,7 +295,7 @@ TEST_F(counter, edge_costs_a_kick_each)
 		EXPECT_EQ(EPOLLIN, events_now(ep));
 		EXPECT_EQ(0, events_now(ep));
 	}
-	EXPECT_EQ(10, counter_take(&self->c));
+	EXPECT_EQ(10, evfd_counter_read(&self->c));
 	ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_DEL, self->c.fd, NULL));
 	/* The first kick finds no waiter. */
 	EXPECT_EQ(1, kicks_of_write(&self->c));
@@ -311,7 +311,7 @@ TEST_F(counter, edge_for_both)
 	ASSERT_EQ(0, evfd_counter_write(&self->c, 1));
 	EXPECT_EQ(EPOLLIN | EPOLLOUT, events_now(ep));
 	EXPECT_EQ(0, events_now(ep));
-	ASSERT_EQ(1, counter_take(&self->c));
+	ASSERT_EQ(1, evfd_counter_read(&self->c));
 	EXPECT_EQ(EPOLLOUT, events_now(ep));
 	EXPECT_EQ(EACH, wakeup_in(&self->c));
 	EXPECT_EQ(EACH, wakeup_out(&self->c));
@@ -329,7 +329,7 @@ TEST_F(counter, oneshot_is_armed_again)
 		EXPECT_EQ(1, kicks_of_write(&self->c));
 		EXPECT_EQ(0, kicks_of_write(&self->c));
 		EXPECT_EQ(0, events_now(ep));
-		EXPECT_EQ(3, counter_take(&self->c));
+		EXPECT_EQ(3, evfd_counter_read(&self->c));
 		ASSERT_EQ(0, modify(ep, self->c.fd, EPOLLIN | EPOLLONESHOT));
 		EXPECT_EQ(0, events_now(ep));
 	}
@@ -398,7 +398,7 @@ TEST_F(ring, poll)
 		EXPECT_EQ(1, kicks_of_write(&self->c));
 		ASSERT_TRUE(uring_wait(&self->ring, &self->cqe));
 		EXPECT_EQ(POLLIN, self->cqe.res);
-		EXPECT_EQ(1, counter_take(&self->c));
+		EXPECT_EQ(1, evfd_counter_read(&self->c));
 		EXPECT_EQ(NONE, wakeup_in(&self->c));
 	}
 }
@@ -410,7 +410,7 @@ TEST_F(ring, poll_for_room)
 	ASSERT_EQ(1, uring_submit(&self->ring));
 	EXPECT_FALSE(uring_next(&self->ring, &self->cqe));
 	EXPECT_EQ(ONCE, wakeup_out(&self->c));
-	ASSERT_EQ(0, evfd_counter_read_one(&self->c));
+	ASSERT_TRUE(evfd_counter_read_one(&self->c));
 	ASSERT_TRUE(uring_wait(&self->ring, &self->cqe));
 	EXPECT_EQ(POLLOUT, self->cqe.res);
 }
@@ -428,7 +428,7 @@ TEST_F(ring, multishot)
 		EXPECT_TRUE(self->cqe.flags & IORING_CQE_F_MORE);
 		/* It takes the event from the wake-up, whether there is still something or not. */
 		if (round % 2)
-			EXPECT_EQ(2, counter_take(&self->c));
+			EXPECT_EQ(2, evfd_counter_read(&self->c));
 	}
 }
 
@@ -446,7 +446,7 @@ TEST_F(ring, multishot_level)
 		ASSERT_EQ(1, kicks_of_write(&self->c));
 		ASSERT_TRUE(uring_wait(&self->ring, &self->cqe));
 		EXPECT_EQ(POLLIN, self->cqe.res);
-		EXPECT_EQ(1, counter_take(&self->c));
+		EXPECT_EQ(1, evfd_counter_read(&self->c));
 		while (uring_next(&self->ring, &self->cqe))
 			;
 	}
@@ -477,10 +477,10 @@ TEST_F(ring, write)
 	ASSERT_EQ(1, uring_submit(&self->ring));
 	EXPECT_TRUE(wait_for(wakeup_out(&self->c)));
 	EXPECT_FALSE(uring_next(&self->ring, &self->cqe));
-	ASSERT_EQ((int64_t)EVFD_COUNT_MAX, counter_take(&self->c));
+	ASSERT_EQ(EVFD_COUNT_MAX, evfd_counter_read(&self->c));
 	ASSERT_TRUE(uring_wait(&self->ring, &self->cqe));
 	EXPECT_EQ(8, self->cqe.res);
-	EXPECT_EQ(3, counter_take(&self->c));
+	EXPECT_EQ(3, evfd_counter_read(&self->c));
 }
 
 TEST_F(counter, aio_poll)
@@ -498,7 +498,7 @@ TEST_F(counter, aio_poll)
 		EXPECT_EQ(1, kicks_of_write(&self->c));
 		ASSERT_TRUE(wait_for(aio_next(ctx, &event)));
 		EXPECT_EQ(POLLIN, event.res);
-		EXPECT_EQ(1, counter_take(&self->c));
+		EXPECT_EQ(1, evfd_counter_read(&self->c));
 	}
 	syscall(SYS_io_destroy, ctx);
 }
@@ -516,7 +516,7 @@ TEST_F(counter, kevents)
 		EXPECT_EQ(1, kicks_of_write(&self->c));
 		for (int i = 0; i < 2; i++)
 			EXPECT_TRUE(queue_waits_for(&queues[i], self->c.fd, EPOLLIN));
-		EXPECT_EQ(1, counter_take(&self->c));
+		EXPECT_EQ(1, evfd_counter_read(&self->c));
 	}
 	for (int i = 0; i < 2; i++)
 		kevent_close(&queues[i]);
@@ -655,12 +655,12 @@ static bool wait_by_poll(struct side *side)
 {
 	struct pollfd pfd = { .fd = side->own->fd, .events = POLLIN };
 
-	return poll(&pfd, 1, DEADLINE_MS) == 1 && counter_take(side->own) > 0;
+	return poll(&pfd, 1, DEADLINE_MS) == 1 && evfd_counter_read(side->own);
 }
 
 static bool wait_by_epoll(struct side *side)
 {
-	return events_within(side->ep, DEADLINE_MS) == EPOLLIN && counter_take(side->own) > 0;
+	return events_within(side->ep, DEADLINE_MS) == EPOLLIN && evfd_counter_read(side->own);
 }
 
 static void *play(void *arg)
@@ -673,7 +673,7 @@ static void *play(void *arg)
 		if (*side->stop)
 			break;
 		/* Sometimes look only, like a program that is busy. */
-		if ((i % 8 || counter_take(side->own) < 0) && !side->wait(side)) {
+		if ((i % 8 || !evfd_counter_read(side->own)) && !side->wait(side)) {
 			side->failed = true;
 			break;
 		}
@@ -786,9 +786,9 @@ static uint64_t read_by_call(struct crowd *crowd)
 
 static uint64_t read_in_memory(struct crowd *crowd)
 {
-	__u64 value;
+	__u64 value = evfd_counter_read(&shared);
 
-	if (evfd_counter_read(&shared, &value))
+	if (!value)
 		return read_by_call(crowd);
 	crowd->things_read++;
 	return value;
@@ -800,15 +800,15 @@ static uint64_t poll_and_read_in_memory(struct crowd *crowd)
 	__u64 value;
 
 	poll(&pfd, 1, -1);
-	if (evfd_counter_read(&shared, &value))
-		return 0;
-	crowd->things_read++;
+	value = evfd_counter_read(&shared);
+	if (value)
+		crowd->things_read++;
 	return value;
 }
 
 static uint64_t read_one(struct crowd *crowd)
 {
-	if (evfd_counter_read_one(&shared))
+	if (!evfd_counter_read_one(&shared))
 		return read_by_call(crowd);
 	crowd->things_read++;
 	return 1;

@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/epoll.h>
@@ -194,42 +195,39 @@ static inline int evfd_counter_write(const struct evfd_counter *c, __u64 n)
 /**
  * evfd_counter_read() - take the whole counter
  * @c: the counter
- * @value: set to the value
  *
- * Return: 0, or -1 and EAGAIN if the counter is 0; @value stays then.
+ * Return: the value, or 0 if the counter is 0.
  */
-static inline int evfd_counter_read(const struct evfd_counter *c, __u64 *value)
+static inline __u64 evfd_counter_read(const struct evfd_counter *c)
 {
 	__u64 count = __atomic_load_n(evfd_count_(c), __ATOMIC_RELAXED);
 
 	if (!count)
-		return evfd_fail_(EAGAIN);
+		return 0;
 	count = __atomic_exchange_n(evfd_count_(c), 0, __ATOMIC_SEQ_CST);
 	/* Another reader may have been faster. */
-	if (__builtin_expect(!count, 0))
-		return evfd_fail_(EAGAIN);
-	*value = count;
-	evfd_changed_(c, &c->cell->wakeup_out, EPOLLOUT);
-	return 0;
+	if (__builtin_expect(count != 0, 1))
+		evfd_changed_(c, &c->cell->wakeup_out, EPOLLOUT);
+	return count;
 }
 
 /**
  * evfd_counter_read_one() - take 1 from the counter, like a read with EVFD_EFD_SEMAPHORE
  * @c: the counter
  *
- * Return: 0, or -1 and EAGAIN if the counter is 0.
+ * Return: false if the counter is 0.
  */
-static inline int evfd_counter_read_one(const struct evfd_counter *c)
+static inline bool evfd_counter_read_one(const struct evfd_counter *c)
 {
 	__u64 count = __atomic_load_n(evfd_count_(c), __ATOMIC_RELAXED);
 
 	do {
 		if (!count)
-			return evfd_fail_(EAGAIN);
+			return false;
 	} while (!__atomic_compare_exchange_n(evfd_count_(c), &count, count - 1, 1,
 					      __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
 	evfd_changed_(c, &c->cell->wakeup_out, EPOLLOUT);
-	return 0;
+	return true;
 }
 
 #ifdef __cplusplus
