@@ -77,7 +77,7 @@ impl<T: Element> Arena<T> {
         if cfg!(CONFIG_CPU_CACHE_ALIASING) {
             return Err(EOPNOTSUPP);
         }
-        let arena = Self::new(args.cells)?;
+        let arena = Self::new(args.entries)?;
         anon_file::create::<Self>(arena, args.flags | kernel::fs::file::flags::O_RDWR)
     }
 

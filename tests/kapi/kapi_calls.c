@@ -271,7 +271,7 @@ TEST_F(held, mask_of_a_post_reaches_the_waiters)
 /* The module releases a context under a lock, so its end must not sleep. */
 TEST(the_last_reference_on_an_arena)
 {
-	struct evfd_arena arena = { .cells = EVFD_ARENA_MAX };
+	struct evfd_arena arena = { .entries = EVFD_ARENA_MAX };
 	struct evfd_bind bind = { .cell = EVFD_ARENA_MAX - 1 };
 	int dev = post_device(), fd;
 

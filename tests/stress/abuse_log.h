@@ -124,7 +124,7 @@ static inline void bad_operations(unsigned int i)
 /* Sizes and cells that do not exist, files that are no arenas, events that are no kicks. */
 static inline void bad_cells(unsigned int i)
 {
-	struct evfd_arena arena = { .cells = i % 2 ? 0 : EVFD_ARENA_MAX + 1 + i };
+	struct evfd_arena arena = { .entries = i % 2 ? 0 : EVFD_ARENA_MAX + 1 + i };
 	struct evfd_bind bind = { .arena = own.arena, .cell = 1 + i };
 
 	ioctl(own.device, EVFD_IOC_ARENA, &arena);
@@ -142,7 +142,7 @@ static inline void bad_cells(unsigned int i)
 /* The same for timers, and clocks that timers in memory do not have. */
 static inline void bad_records(unsigned int i)
 {
-	struct evfd_arena arena = { .cells = i % 2 ? 0 : EVFD_ARENA_MAX + 1 + i };
+	struct evfd_arena arena = { .entries = i % 2 ? 0 : EVFD_ARENA_MAX + 1 + i };
 	struct evfd_timer_bind bind = { .arena = own.timers, .timer = 1 + i };
 
 	ioctl(own.device, EVFD_IOC_TIMER_ARENA, &arena);

@@ -92,7 +92,7 @@ struct evfd_cell {
 #define EVFD_WAKEUP_ONCE	(1 << 0)
 #define EVFD_WAKEUP_EACH	(1 << 1)
 
-/* The highest number of cells in an arena. */
+/* The highest number of entries in an arena. */
 #define EVFD_ARENA_MAX		65536
 
 /**
@@ -103,12 +103,12 @@ struct evfd_cell {
 #define EVFD_ARENA_CLOEXEC	O_CLOEXEC
 
 /**
- * struct evfd_arena - argument of %EVFD_IOC_ARENA
- * @cells: number of cells, 1 to EVFD_ARENA_MAX
+ * struct evfd_arena - argument of %EVFD_IOC_ARENA and %EVFD_IOC_TIMER_ARENA
+ * @entries: number of entries, 1 to EVFD_ARENA_MAX
  * @flags: EVFD_ARENA_CLOEXEC
  */
 struct evfd_arena {
-	__u32 cells;
+	__u32 entries;
 	__u32 flags;
 };
 
@@ -118,7 +118,7 @@ struct evfd_arena {
  * new descriptor, or -1 and errno. The errors are those of EVFD_IOC_EVENTFD
  * except ENOSPC, and:
  *
- * EINVAL: cells is 0 or above EVFD_ARENA_MAX
+ * EINVAL: entries is 0 or above EVFD_ARENA_MAX
  * EOPNOTSUPP: the processor's caches would show the kernel and the program
  *	different memory
  */

@@ -83,7 +83,7 @@ TEST(arena_sizes)
 TEST(arena_flags_bit_by_bit)
 {
 	for (int bit = 0; bit < 32; bit++) {
-		struct evfd_arena arg = { .cells = 1, .flags = 1u << bit };
+		struct evfd_arena arg = { .entries = 1, .flags = 1u << bit };
 		int fd = arena_call(&arg);
 
 		if (arg.flags == EVFD_ARENA_CLOEXEC) {
@@ -97,7 +97,7 @@ TEST(arena_flags_bit_by_bit)
 
 TEST(arena_arguments)
 {
-	struct evfd_arena arg = { .cells = 1 };
+	struct evfd_arena arg = { .entries = 1 };
 	int fd = arena_call(&arg);
 
 	ASSERT_GE(fd, 0);

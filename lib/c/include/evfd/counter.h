@@ -58,7 +58,7 @@ static inline int evfd_arena_open(int dev, __u32 cells)
 {
 	struct evfd_arena args;
 
-	args.cells = cells;
+	args.entries = cells;
 	args.flags = EVFD_ARENA_CLOEXEC;
 	return ioctl(dev, EVFD_IOC_ARENA, &args);
 }

@@ -64,7 +64,7 @@ static inline int evfd_timer_arena_open(int dev, __u32 timers)
 {
 	struct evfd_arena args;
 
-	args.cells = timers;
+	args.entries = timers;
 	args.flags = EVFD_ARENA_CLOEXEC;
 	return ioctl(dev, EVFD_IOC_TIMER_ARENA, &args);
 }

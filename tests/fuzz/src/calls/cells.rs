@@ -211,7 +211,7 @@ impl Caller {
         match op {
             Op::CellArena => {
                 let arg = uapi::evfd_arena {
-                    cells: cells(call.a),
+                    entries: cells(call.a),
                     flags: match file_flags(call, &[]) {
                         flags if call.b >= 0xe0 => flags,
                         flags => flags & !(libc::O_NONBLOCK as u32),

@@ -141,7 +141,7 @@ impl Caller {
         match op {
             Op::TimerArena => {
                 let arg = uapi::evfd_arena {
-                    cells: cells(call.a),
+                    entries: cells(call.a),
                     flags: match file_flags(call, &[]) {
                         flags if call.b >= 0xe0 => flags,
                         flags => flags & !(libc::O_NONBLOCK as u32),
