@@ -4,8 +4,8 @@
  * room for more.
  */
 #include "timer.h"
+#include "timer_list.h"
 
-#include <inttypes.h>
 #include <sys/resource.h>
 #include <sys/timex.h>
 
@@ -103,27 +103,9 @@ TEST(tai_gets_its_offset)
 	EXPECT_LT(FAR_NS, tfd_left(fd));
 }
 
-/* Whether a timer with this slack is in the kernel's list of timers. */
-static bool is_queued_with(uint64_t slack)
-{
-	FILE *file = fopen("/proc/timer_list", "re");
-	uint64_t soft, hard;
-	bool found = false;
-	char line[256];
-
-	while (file && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, " # expires at %" SCNu64 "-%" SCNu64 " nsecs",
-			   &soft, &hard) == 2 && hard - soft == slack)
-			found = true;
-	}
-	if (file)
-		fclose(file);
-	return found;
-}
-
 TEST_F(timer, slack)
 {
-	const uint64_t slack = 1234567;
+	const int64_t slack = 1234567;
 	int64_t start = tfd_clock(CLOCK_MONOTONIC), left;
 
 	ASSERT_FALSE(is_queued_with(slack));

@@ -8,6 +8,7 @@
 #include "fd_passing.h"
 #include "memory.h"
 #include "namespace.h"
+#include "timer_list.h"
 
 #include <evfd/counter.h>
 #include <stddef.h>

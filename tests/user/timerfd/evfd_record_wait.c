@@ -8,6 +8,7 @@
 #include "fault.h"
 #include "memory.h"
 #include "queue.h"
+#include "timer_list.h"
 #include "uring.h"
 
 #include <sys/select.h>

@@ -89,32 +89,4 @@ static inline int64_t swap_next(const struct evfd_timer_ref *t, int64_t next)
 	return __atomic_exchange_n(evfd_next_(t), next, __ATOMIC_SEQ_CST);
 }
 
-/* Whether a timer of evfd is queued in the kernel that expires in [soft, hard]. */
-static inline bool is_listed(int64_t soft, int64_t hard)
-{
-	FILE *file = fopen("/proc/timer_list", "re");
-	int64_t from, to;
-	bool found = false;
-	char line[256];
-
-	while (file && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, " # expires at %" SCNd64 "-%" SCNd64 " nsecs", &from, &to) == 2 &&
-		    from == soft && to == hard)
-			found = true;
-	}
-	if (file)
-		fclose(file);
-	return found;
-}
-
-/* The kernel leaves out a timer of the list if an earlier timer expires meanwhile. */
-static inline bool is_queued(int64_t soft, int64_t hard)
-{
-	for (int i = 0; i < 10; i++) {
-		if (is_listed(soft, hard))
-			return true;
-	}
-	return false;
-}
-
 #endif /* EVFD_TESTS_TIMER_MEMORY_H */
