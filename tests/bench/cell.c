@@ -69,27 +69,10 @@ static void rig_semaphore_cell(struct rig *rig)
 static void rig_watched_cell(struct rig *rig)
 {
 	rig_cell(rig);
-	rig->epoll = epoll_create1(0);
-	must(rig->epoll >= 0);
-	/* epoll can't watch /dev/null: the floor is an empty wait. */
-	if (rig->variant != FLOOR)
-		epoll_add(rig->epoll, rig->in, EPOLLIN);
+	watch_counter(rig);
 }
 
-/* In memory. The floor is the loop alone. */
-
-static void nothing(struct rig *rig, int i)
-{
-	(void)rig;
-	(void)i;
-}
-
-static void write_and_read(struct rig *rig, int i)
-{
-	(void)i;
-	must(add(rig->out, 1) == 8);
-	must(take(rig->in) == 8);
-}
+/* In memory */
 
 static void write_and_read_cell(struct rig *rig, int i)
 {
@@ -128,16 +111,6 @@ static void read_nothing_cell(struct rig *rig, int i)
 }
 
 /* In memory, and epoll. The floor writes to /dev/null and reads from there. */
-
-static void write_wait_read(struct rig *rig, int i)
-{
-	struct epoll_event event;
-
-	(void)i;
-	must(add(rig->out, 1) == 8);
-	must(epoll_take(rig->epoll, &event, 1, -1) == 1);
-	must(take(rig->in) == 8);
-}
 
 static void wait_for_nothing(struct rig *rig, int i)
 {
@@ -179,13 +152,6 @@ static void idle_write_wait_read_cell(struct rig *rig, int i)
 
 /* By the descriptor */
 
-static void write_and_read_null(struct rig *rig, int i)
-{
-	(void)i;
-	must(add(rig->out, 1) == 8);
-	must(take(rig->in) == 0);
-}
-
 static void create_and_close(struct rig *rig, int i)
 {
 	(void)rig;
@@ -209,12 +175,12 @@ static void rig_arena(struct rig *rig)
 
 static const struct operation operations[] = {
 	{ "cell in memory: write+read", rig_cell,
-	  .run = { nothing, write_and_read, write_and_read_cell } },
+	  .run = { no_work, write_and_read, write_and_read_cell } },
 	{ "cell in memory: write+read of a semaphore", rig_semaphore_cell,
-	  .run = { nothing, write_and_read, write_and_read_one_cell } },
-	{ "cell in memory: look", rig_cell, .run = { nothing, poll_idle, look_at_cell } },
+	  .run = { no_work, write_and_read, write_and_read_one_cell } },
+	{ "cell in memory: look", rig_cell, .run = { no_work, poll_idle, look_at_cell } },
 	{ "cell in memory: read EAGAIN", rig_nonblocking_cell,
-	  .run = { nothing, read_nothing, read_nothing_cell } },
+	  .run = { no_work, read_nothing, read_nothing_cell } },
 	{ "cell in memory: write+epoll_wait+read", rig_watched_cell,
 	  .run = { wait_for_nothing, write_wait_read, write_wait_read_cell } },
 	{ "cell in memory: idle epoll_wait, and the same with a kick", rig_watched_cell,

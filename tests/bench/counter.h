@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Rigs for counters: eventfds, and the files that are read and written in their place. */
+/*
+ * Counters: eventfds, and the files that are read and written in their place. Their rigs, and
+ * operations that several groups measure.
+ */
 #ifndef EVFD_BENCH_COUNTER_H
 #define EVFD_BENCH_COUNTER_H
 
@@ -29,6 +32,39 @@ static inline void rig_counter(struct rig *rig)
 static inline void rig_nonblocking(struct rig *rig)
 {
 	open_counter(rig->variant, O_NONBLOCK, &rig->in, &rig->out);
+}
+
+/* epoll can't watch /dev/null: the floor is an empty wait. */
+static inline void watch_counter(struct rig *rig)
+{
+	rig->epoll = epoll_create1(0);
+	must(rig->epoll >= 0);
+	if (rig->variant != FLOOR)
+		epoll_add(rig->epoll, rig->in, EPOLLIN);
+}
+
+static inline void write_and_read(struct rig *rig, int i)
+{
+	(void)i;
+	must(add(rig->out, 1) == 8);
+	must(take(rig->in) == 8);
+}
+
+static inline void write_and_read_null(struct rig *rig, int i)
+{
+	(void)i;
+	must(add(rig->out, 1) == 8);
+	must(take(rig->in) == 0);
+}
+
+static inline void write_wait_read(struct rig *rig, int i)
+{
+	struct epoll_event event;
+
+	(void)i;
+	must(add(rig->out, 1) == 8);
+	must(epoll_take(rig->epoll, &event, 1, -1) == 1);
+	must(take(rig->in) == 8);
 }
 
 #endif /* EVFD_BENCH_COUNTER_H */

@@ -39,20 +39,6 @@ static void read_many(struct rig *rig, int i)
 	must(take(rig->many[i]) == 8);
 }
 
-static void write_and_read(struct rig *rig, int i)
-{
-	(void)i;
-	must(add(rig->out, 1) == 8);
-	must(take(rig->in) == 8);
-}
-
-static void write_and_read_null(struct rig *rig, int i)
-{
-	(void)i;
-	must(add(rig->out, 1) == 8);
-	must(take(rig->in) == 0);
-}
-
 static void read_nothing(struct rig *rig, int i)
 {
 	(void)i;

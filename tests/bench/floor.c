@@ -11,6 +11,12 @@ void rig_nothing(struct rig *rig)
 	(void)rig;
 }
 
+void no_work(struct rig *rig, int i)
+{
+	(void)rig;
+	(void)i;
+}
+
 void no_call(struct rig *rig, int i)
 {
 	(void)rig;

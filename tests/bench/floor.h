@@ -8,6 +8,9 @@
 /* For operations that create their own descriptors. */
 void rig_nothing(struct rig *rig);
 
+/* The loop alone. */
+void no_work(struct rig *rig, int i);
+
 /* An unknown ioctl. */
 void no_call(struct rig *rig, int i);
 

@@ -95,13 +95,7 @@ static void expire_many(struct rig *rig)
 		must(!set_timer(NATIVE, rig->many[i], TFD_TIMER_ABSTIME, 1, 0));
 }
 
-/* In memory. The floor is the loop, with the operands. */
-
-static void nothing(struct rig *rig, int i)
-{
-	(void)rig;
-	(void)i;
-}
+/* In memory */
 
 static void ask_native(struct rig *rig, int i)
 {
@@ -252,11 +246,11 @@ static void rig_arena(struct rig *rig)
 }
 
 static const struct operation operations[] = {
-	{ "timer in memory: time left", rig_armed, .run = { nothing, ask_native, ask_record } },
+	{ "timer in memory: time left", rig_armed, .run = { no_work, ask_native, ask_record } },
 	{ "timer in memory: read of ticks", rig_ticking, .prepare = expire_many, .times = MANY,
-	  .run = { nothing, read_native, read_record } },
+	  .run = { no_work, read_native, read_record } },
 	{ "timer in memory: read EAGAIN", rig_armed,
-	  .run = { nothing, read_nothing, read_nothing_record } },
+	  .run = { no_work, read_nothing, read_nothing_record } },
 	{ "timer in memory: put off", rig_armed,
 	  .run = { put_off_nothing, put_off_native, put_off_record } },
 	{ "timer in memory: set, and an expiration that nothing waits for", rig_armed,
