@@ -562,19 +562,26 @@ static bool a_queue_with_fd(struct scene *scene)
 }
 
 /*
- * Lets a system call read the first byte of each part of the mapping. A program that reads
- * a page without memory gets SIGBUS, and a system call gets EFAULT.
+ * Lets a system call read a byte of a mapping. A program that reads a page without memory gets
+ * SIGBUS, and a system call gets EFAULT.
  */
+static bool touch(const struct scene *scene, const void *byte)
+{
+	if (write(scene->pipe[1], byte, 1) == 1)
+		return true;
+	errno = errno == EFAULT ? ENOMEM : errno;
+	return false;
+}
+
+/* Touches each part of the mapping. */
 static long touch_queue(struct scene *scene)
 {
 	const struct kevent_header *header = raw_header(&scene->queue);
 	size_t offsets[] = { 0, header->off_ring, header->off_slots };
 
 	for (size_t i = 0; i < ARRAY_SIZE(offsets); i++) {
-		if (write(scene->pipe[1], scene->queue.map + offsets[i], 1) != 1) {
-			errno = errno == EFAULT ? ENOMEM : errno;
+		if (!touch(scene, scene->queue.map + offsets[i]))
 			return -1;
-		}
 	}
 	return 0;
 }

@@ -110,16 +110,10 @@ static bool timers_are_mapped(struct scene *scene, long ret)
 	return ret == 0 && !scene->timers[0].next && !scene->timers[RECORD].next;
 }
 
-/* See touch_queue(). */
+/* Touches both pages. */
 static long touch_timer_arena(struct scene *scene)
 {
-	for (unsigned int i = 0; i < TIMERS; i += RECORD) {
-		if (write(scene->pipe[1], &scene->timers[i], 1) != 1) {
-			errno = errno == EFAULT ? ENOMEM : errno;
-			return -1;
-		}
-	}
-	return 0;
+	return touch(scene, &scene->timers[0]) && touch(scene, &scene->timers[RECORD]) ? 0 : -1;
 }
 
 /* Timers that are in memory: not armed, for a late time, and expired once */
