@@ -79,7 +79,7 @@ static inline void test_records(void)
 
 static struct evfd_timer_ref storm[STORM];
 
-/* What the user changes beside native timers, so that it keeps the other processor as busy. */
+/* Beside native timers, the user writes here instead, to keep the other processor as busy. */
 static struct evfd_timer spare;
 
 static inline void run_on(int processor)
