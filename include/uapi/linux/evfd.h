@@ -66,9 +66,10 @@ struct evfd_eventfd {
  * struct evfd_cell - the counter of an event descriptor, in an arena
  * @count: value of the counter: 0 to 2^64-2, or 2^64-1 after a kernel post has
  *	overflowed it
- * @wakeup_in: EVFD_WAKEUP_* flags; if not 0, whoever has added to @count must
- *	call %EVFD_IOC_KICK with EPOLLIN
- * @wakeup_out: the same after @count was reduced, with EPOLLOUT
+ * @wakeup_in: EVFD_WAKEUP_* flags; if not 0, a program that has added to @count
+ *	must call %EVFD_IOC_KICK with EPOLLIN
+ * @wakeup_out: EVFD_WAKEUP_* flags; if not 0, a program that has reduced @count
+ *	must call %EVFD_IOC_KICK with EPOLLOUT
  *
  * An arena is an array of cells that a program maps. EVFD_IOC_BIND makes an
  * event descriptor whose counter is in a cell. A program changes @count by a
