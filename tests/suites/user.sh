@@ -139,7 +139,7 @@ run "$first" "one processor" "${SLEEPERS[@]}" "${SLEEPERS[@]/%/32}" &
 # With PREEMPT_RT, threads do the work of interrupts, and the threads with which they race
 # can preempt them.
 GUEST_OPTIONS=()
-mapfile -t racers < <(user_programs | grep -E '/(evfd_)?races$')
+mapfile -t racers < <(user_programs | grep 'races$')
 racers+=(timerfd/abuse)
 [ -z "$racing" ] || run "$racing" "64 bits" "${racers[@]}"
 wait
