@@ -341,7 +341,7 @@ struct evfd_timerfd {
 /**
  * struct evfd_timer - a timer, in an arena of timers
  * @next: time of the first expiration that no read has taken, in nanoseconds on
- *	the clock @clockid; 0 if there is none; or EVFD_TIMER_BUSY
+ *	the clock @clockid, or 0 if there is none, or EVFD_TIMER_BUSY
  * @look: a program that has changed @next must call EVFD_IOC_KICK with EPOLLIN if
  *	the new value is not 0, and @look is not below it
  * @interval: period of a periodic timer in nanoseconds, otherwise 0
