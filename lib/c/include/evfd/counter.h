@@ -140,12 +140,6 @@ static inline void evfd_changed_(const struct evfd_counter *c, const __u32 *wake
 		evfd_kick_(c, events);
 }
 
-static inline int evfd_fail_(int err)
-{
-	errno = err;
-	return -1;
-}
-
 /**
  * evfd_counter_look() - the current value
  * @c: the counter
@@ -184,8 +178,10 @@ static inline int evfd_counter_write(const struct evfd_counter *c, __u64 n)
 	__u64 count = __atomic_load_n(evfd_count_(c), __ATOMIC_RELAXED);
 
 	do {
-		if (__builtin_expect(n >= UINT64_MAX - count, 0))
-			return evfd_fail_(n > EVFD_COUNT_MAX ? EINVAL : EAGAIN);
+		if (__builtin_expect(n >= UINT64_MAX - count, 0)) {
+			errno = n > EVFD_COUNT_MAX ? EINVAL : EAGAIN;
+			return -1;
+		}
 	} while (!__atomic_compare_exchange_n(evfd_count_(c), &count, count + n, 1,
 					      __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
 	evfd_changed_(c, &c->cell->wakeup_in, EPOLLIN);
