@@ -163,7 +163,7 @@ static void put_off_nothing(struct rig *rig, int i)
 static void put_off_native(struct rig *rig, int i)
 {
 	(void)i;
-	must(!set_native_timer_for(rig->in, TFD_TIMER_ABSTIME, far(), 0, false));
+	must(!set_native_timer_for(rig->in, TFD_TIMER_ABSTIME, FAR_NS, 0, false));
 }
 
 static void put_off_record(struct rig *rig, int i)
